@@ -1,0 +1,2 @@
+//! The binary `muniment`.
+fn main() {}
