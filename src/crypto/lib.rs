@@ -1,1 +1,57 @@
-//! crypto
+//! Secrets, keys, seals and digests: every cryptographic decision of the registry, and nothing else.
+//!
+//! | what | where | made of |
+//! |---|---|---|
+//! | a secret shown once: `mcs_…`, `mat_…`, `mrt_…`, `mac_…`, `mpt_…` | [`mint`], [`Presented`] | 256 random bits, a keyed tag, a public checksum |
+//! | the secret that signs webhooks: `whsec_…` | [`SigningSecret`] | 256 random bits |
+//! | what is kept of a secret | [`Argon2Pool`] | Argon2id, PHC strings |
+//! | what is sealed in the vault | [`DataKey::seal`], [`DataKey::open`] | XChaCha20-Poly1305 |
+//! | what wraps the data keys | [`MasterKey`] | one file or one environment variable |
+//! | a private part of an event | [`Disclosure`] | RFC 9901 |
+//! | look-ups that must not be guessed, digests of requests | [`KeyedDigest`] | HMAC-SHA-256 |
+//! | opaque cursors of lists | [`CursorKey`] | HMAC-SHA-256, 128 bits of it |
+//!
+//! Three rules hold throughout:
+//!
+//! - **A secret cannot be printed or serialised.** [`SecretString`], [`DataKey`], [`MasterKey`] and
+//!   [`Personal`] have neither `Display` nor `Serialize`; their `Debug` says only what they are.
+//! - **Randomness is an argument.** Nothing draws entropy but through [`Entropy`], and a system without it
+//!   is an error.
+//! - **Formats are frozen.** Every stored form begins with a format byte or a prefix and is pinned by a
+//!   golden test.
+//!
+//! There is no I/O here but the master key file and the system's entropy.
+
+mod base62;
+mod cursor;
+mod data_key;
+mod digest;
+mod disclosure;
+mod framing;
+mod master_key;
+mod personal;
+mod random;
+mod seal;
+mod secret;
+mod signing_secret;
+#[cfg(test)]
+mod testing;
+mod verifier;
+
+pub use cursor::{CursorKey, ForgedCursor};
+pub use data_key::DataKey;
+pub use digest::KeyedDigest;
+pub use disclosure::{Disclosure, MalformedDisclosure};
+pub use master_key::{DataKeyRef, MalformedMasterKey, MasterKey, MasterKeyError, MasterKeyId, UnwrapError};
+pub use personal::Personal;
+#[cfg(any(test, feature = "testing"))]
+pub use random::SeededEntropy;
+pub use random::{Entropy, EntropyError, SystemEntropy};
+pub use seal::OpenError;
+pub use secrecy::{ExposeSecret, SecretBox, SecretString};
+pub use secret::{
+    Binding, DuplicateTagKey, MalformedSecret, MalformedSecretId, Minted, Presented, SecretId, SecretKind,
+    TagKeys, WrongTag, mint,
+};
+pub use signing_secret::{MalformedSigningSecret, SigningSecret};
+pub use verifier::{Argon2Pool, UnsupportedVerifier, VerifierError};

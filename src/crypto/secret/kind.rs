@@ -1,0 +1,45 @@
+//! What a secret is for.
+
+/// What a secret is for; its prefix says so in plain sight.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum SecretKind {
+    /// `mcs`: a client secret (RFC 6749 section 2.3.1).
+    ClientSecret,
+    /// `mat`: an access token.
+    AccessToken,
+    /// `mrt`: a refresh token.
+    RefreshToken,
+    /// `mac`: an authorization code.
+    AuthorizationCode,
+    /// `mpt`: a member's personal token.
+    PersonalToken,
+}
+
+impl SecretKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 5] = [
+        Self::ClientSecret,
+        Self::AccessToken,
+        Self::RefreshToken,
+        Self::AuthorizationCode,
+        Self::PersonalToken,
+    ];
+
+    /// The three letters a secret of this kind begins with.
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::ClientSecret => "mcs",
+            Self::AccessToken => "mat",
+            Self::RefreshToken => "mrt",
+            Self::AuthorizationCode => "mac",
+            Self::PersonalToken => "mpt",
+        }
+    }
+
+    /// The kind with this prefix.
+    #[must_use]
+    pub fn from_prefix(prefix: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.prefix() == prefix)
+    }
+}
