@@ -1,1 +1,48 @@
-//! projections
+//! The read side: views folded from the log. Everything here can be dropped and rebuilt.
+//!
+//! Each projection is one file: its rows, its `apply`, its queries. Nothing else reads its tables, no decision is made
+//! from them, and folding an event has no effect outside them. All of them live in one SQLite file that a pointer file
+//! names ([`Views`]); a missing, damaged or outdated file is folded again from the log without anybody's help.
+//!
+//! | view | answers | tables |
+//! | --- | --- | --- |
+//! | [`clients`] | one client, lists of clients | `clients` |
+//! | [`audit_trail`] | which events an auditor asks for | `audit_events`, `audit_words` |
+//!
+//! A new view is a file here, its SQL in `migrations/views`, and a line in [`all`].
+
+pub mod as_of;
+pub mod audit_trail;
+mod catch_up;
+pub mod clients;
+mod digest;
+mod envelope;
+mod error;
+mod file;
+mod fold;
+mod projection;
+mod reader;
+mod rebuild;
+mod runner;
+mod verify;
+mod views;
+mod wait;
+
+#[cfg(test)]
+mod testing;
+
+pub use envelope::{Envelope, EnvelopeActor};
+pub use error::{QueryError, ViewsError};
+pub use file::{Inspected, inspect};
+pub use fold::{Checkpoint, Halt};
+pub use projection::{ApplyError, Projection, ViewedEvent};
+pub use reader::Reader;
+pub use rebuild::{Rebuilt, RebuiltView, ViewDigest, rebuild};
+pub use verify::{Difference, verify};
+pub use views::{ProjectionState, ProjectionStatus, Views};
+
+/// Every projection there is, in the order in which they are shown.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Projection>> {
+    vec![Box::new(clients::Clients::default()), Box::new(audit_trail::AuditTrail::default())]
+}

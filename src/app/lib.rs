@@ -1,1 +1,168 @@
-//! app
+//! The write side: the only place where a command enters.
+//!
+//! A use case authorizes its [`Context`], loads the aggregate, lets it decide, and appends the events with everything
+//! that must be durable together with them: claims on names, sealed credentials, sealed private parts. It answers
+//! after the commit. No decision is made from a view, and nothing here can see one.
+//!
+//! | file | is |
+//! | --- | --- |
+//! | `context` | who asks, from where, why |
+//! | `authenticate` | whose personal token this is |
+//! | `clients`, `members`, `bootstrap` | the use cases |
+//! | `execute` | from events to one commit; refused commands; replays by idempotency key |
+//! | `aggregates` | loading through `cqrs-es`, and the cache that the log's head keeps honest |
+//! | `vault` | keys, sealed credentials, sealed private parts |
+
+mod aggregates;
+mod authenticate;
+mod bootstrap;
+mod clients;
+mod context;
+mod error;
+mod execute;
+mod health;
+mod ids;
+mod members;
+mod private_parts;
+mod vault;
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use crypto::{Argon2Pool, Entropy, MasterKey};
+use domain::{Client, ClientType, Environment, Member};
+use store::{EventLog, KeyStore};
+use tokio::runtime::Handle;
+
+pub use authenticate::AuthenticationError;
+pub use bootstrap::{Bootstrapped, TokenSink};
+pub use clients::{
+    ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, IfMatch, IssueSecretRequest,
+    RedirectUriEdit,
+    IssuedClientSecret,
+};
+pub use context::{Actor, Context, Idempotency, MAX_REASON_CHARS, Principal, Source};
+pub use error::{ChangedSince, CommandError, Fault};
+pub use health::Health;
+pub use members::{ChangedMember, CreateMemberRequest, IssueTokenRequest, IssuedPersonalToken};
+pub use private_parts::{OpenedPart, PrivatePart};
+pub use vault::KeyRingError;
+
+use crate::{aggregates::Loader, vault::Vault};
+
+/// Requests that may wait for an Argon2 worker before the next is told to come back later.
+const ARGON2_QUEUE: usize = 256;
+
+/// The write side of one node. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+    /// Commands run here, never on an HTTP worker: a client that hangs up cannot cancel one half way.
+    commands: Handle,
+}
+
+/// Everything a use case needs.
+pub(crate) struct Inner {
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) vault: Vault,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) argon2: Argon2Pool,
+    pub(crate) clients: Loader<Client>,
+    pub(crate) members: Loader<Member>,
+    pub(crate) environments: Loader<Environment>,
+    pub(crate) client_types: Loader<ClientType>,
+    pub(crate) tokens: authenticate::TokenCache,
+    pub(crate) write_failures: health::WriteFailures,
+}
+
+/// What the write side is made of.
+pub struct Parts {
+    /// The log with the vault's rows.
+    pub log: Arc<dyn EventLog>,
+    /// The keys, apart from the log.
+    pub keys: Arc<dyn KeyStore>,
+    /// What wraps those keys.
+    pub master_key: MasterKey,
+    /// Where random bytes come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// The runtime that commands run on.
+    pub commands: Handle,
+    /// Threads that compute Argon2.
+    pub argon2_workers: NonZeroUsize,
+}
+
+impl App {
+    /// Opens the vault's keys, or makes them for a log without events.
+    ///
+    /// # Errors
+    /// A wrong master key, missing or damaged keys, or a key store that cannot be used.
+    pub async fn open(parts: Parts) -> Result<Self, KeyRingError> {
+        let Parts { log, keys, master_key, entropy, commands, argon2_workers } = parts;
+        let vault = Vault::open(keys, master_key, log.as_ref(), Arc::clone(&entropy)).await?;
+        let argon2 = Argon2Pool::new(argon2_workers, ARGON2_QUEUE).map_err(KeyRingError::Threads)?;
+        let inner = Inner {
+            vault,
+            argon2,
+            clients: Loader::new(&log),
+            members: Loader::new(&log),
+            environments: Loader::new(&log),
+            client_types: Loader::new(&log),
+            tokens: authenticate::TokenCache::new(),
+            write_failures: health::WriteFailures::default(),
+            entropy,
+            log,
+        };
+        Ok(Self { inner: Arc::new(inner), commands })
+    }
+
+    /// Runs a use case to its end, whatever becomes of the caller.
+    pub(crate) async fn run<T, F, W>(&self, work: F) -> Result<T, CommandError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Arc<Inner>) -> W,
+        W: Future<Output = Result<T, CommandError>> + Send + 'static,
+    {
+        match self.commands.spawn(work(Arc::clone(&self.inner))).await {
+            Ok(result) => result,
+            Err(gone) => Err(CommandError::from(Fault::unknown_outcome(gone))),
+        }
+    }
+
+    /// Lets a read go on if the actor may do it; otherwise records that it was refused.
+    ///
+    /// # Errors
+    /// [`CommandError::Denied`], or the fault that kept it from being recorded.
+    pub async fn demand(
+        &self,
+        context: Context,
+        operation: &'static str,
+        permission: domain::Permission,
+    ) -> Result<(), CommandError> {
+        match context.demand(permission) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.run(move |inner| async move { Err(inner.refused(&context, operation, None, error).await) }).await
+            }
+        }
+    }
+
+    /// Whether the log can be read, and whether its last write took place.
+    pub async fn health(&self) -> Health {
+        Health {
+            log_readable: self.inner.log.head().await.is_ok(),
+            log_writable: !self.inner.write_failures.failed_recently(self.inner.log.now()),
+        }
+    }
+
+    /// The key under which this service signs cursors; the same on every node.
+    pub fn cursor_key(&self) -> &crypto::CursorKey {
+        &self.inner.vault.ring.cursors
+    }
+
+    /// The log, for reading.
+    pub fn log(&self) -> &Arc<dyn EventLog> {
+        &self.inner.log
+    }
+}
+
+#[cfg(test)]
+mod tests;

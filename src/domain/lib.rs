@@ -1,1 +1,46 @@
-//! domain
+//! The rules of the registry: what may happen to a client, a member, an environment and the catalog.
+//!
+//! Everything here is pure and synchronous. A decision sees the state folded from one stream, a command that
+//! carries every other fact it needs, and the moment it is made at; it answers events or the broken rule. There
+//! is no clock, no randomness and no I/O, and no secret or personal value ever enters: commands name people and
+//! credentials by id, so that an event cannot leak what its command never held.
+//!
+//! | aggregate | stream | events |
+//! | --- | --- | --- |
+//! | [`Client`] | `client-<id>` | [`ClientEvent`] |
+//! | [`Member`] | `member-<id>` | [`MemberEvent`] |
+//! | [`Environment`] | `environment-<name>` | [`EnvironmentEvent`] |
+//! | [`ClientType`] | `client_type-<name>` | [`ClientTypeEvent`] |
+//! | [`ScopeDefinition`] | `scope-<name>` | [`ScopeEvent`] |
+//!
+//! Each aggregate has a file of its name and a folder beside it: `command` (what may be asked), `event` (what is
+//! stored), `error` (the rules that refuse) and `tests` (given, when, then).
+
+mod aggregate;
+mod claim;
+mod event;
+mod ids;
+mod permission;
+pub mod time;
+pub mod upcast;
+mod violation;
+
+pub mod client;
+pub mod client_type;
+pub mod environment;
+pub mod member;
+pub mod oauth;
+pub mod registry;
+pub mod scope;
+
+pub use aggregate::{At, Stamped};
+pub use claim::{Claim, ClaimChange, folded};
+pub use client::{Client, ClientCommand, ClientError, ClientEvent};
+pub use client_type::{ClientType, ClientTypeCommand, ClientTypeError, ClientTypeEvent};
+pub use environment::{Environment, EnvironmentCommand, EnvironmentError, EnvironmentEvent};
+pub use event::{Change, DecodeError, Event};
+pub use ids::{ClientId, EnvironmentName, MemberId, PersonId, SecretId};
+pub use member::{Member, MemberCommand, MemberError, MemberEvent};
+pub use permission::{Permission, Role};
+pub use scope::{ScopeCommand, ScopeDefinition, ScopeError, ScopeEvent};
+pub use violation::{Rule, Violation};

@@ -1,1 +1,41 @@
-//! store
+//! The log: streams of events under one dense position, and the vault's rows beside them.
+//!
+//! It moves canonical bytes and sealed values. It knows no client, no rule and no key, so that a second database stays
+//! a small matter; and it never changes or removes an event, whoever asks.
+
+mod canonical;
+mod clock;
+mod commit;
+#[cfg(feature = "testing")]
+pub mod conformance;
+mod entry;
+mod error;
+mod event;
+mod event_log;
+mod keys;
+mod position;
+mod prepared;
+mod repository;
+mod sqlite;
+mod stream;
+mod subscription;
+mod verify;
+
+pub use canonical::{CanonicalError, CanonicalJson};
+#[cfg(feature = "testing")]
+pub use clock::ManualClock;
+pub use clock::{Clock, SystemClock, to_microseconds, to_rfc3339};
+pub use commit::{
+    Actor, ActorKind, ClaimChange, ClaimKey, Commit, Credential, Disclosure, DisclosureKey, Outcome,
+    ProposedEvent, Receipt, RecordedCommand, StreamCommit,
+};
+pub use error::{AppendError, Cause, InvalidCommit, KeyStoreError, LogClosed, OpenError, Place, ReadError};
+pub use event::{CorruptEntry, Envelope, EnvelopeActor, RecordedEvent};
+pub use event_log::{EventLog, ScannedEvent};
+pub use keys::{KeyStore, PersonKey, WrappedKey};
+pub use position::{ExpectedRevision, MAX_INTEGER, Position, Revision};
+pub use repository::{LogRepository, PersistRefused};
+pub use sqlite::{DataDirectory, SqliteKeys, SqliteLog};
+pub use stream::{InvalidStreamName, StreamName};
+pub use subscription::{Pages, Subscription};
+pub use verify::{Defect, Verified};

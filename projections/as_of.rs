@@ -1,0 +1,107 @@
+//! Looking at the past: the same fold, ended earlier.
+
+use std::path::Path;
+
+use domain::{Client, ClientId};
+use jiff::Timestamp;
+use rusqlite::Connection;
+use store::{EventLog, Position, Revision, ScannedEvent, StreamName};
+
+use crate::catch_up::catch_up;
+use crate::clients::{ClientRow, FoldedClient};
+use crate::envelope::Envelope;
+use crate::error::{QueryError, ViewsError};
+use crate::file::create_tables;
+use crate::fold::{Checkpoint, Fold};
+use crate::projection::{ApplyError, ViewedEvent};
+use crate::reader::Reader;
+
+/// How much of a stream is read at a time.
+const PAGE: usize = 512;
+
+/// A moment of the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// After the event at this position.
+    Position(Position),
+    /// After everything recorded at this time or earlier. Where the clock was set back, the first event later than
+    /// this ends the look, whatever follows it.
+    Time(Timestamp),
+}
+
+impl Moment {
+    /// Whether what happened then and there had happened already.
+    #[must_use]
+    pub fn includes(self, position: Position, at: Timestamp) -> bool {
+        match self {
+            Self::Position(last) => position <= last,
+            Self::Time(last) => at <= last,
+        }
+    }
+}
+
+/// A client as it was at a moment, folded from its stream alone; `None` if it did not exist yet.
+///
+/// # Errors
+/// When the stream cannot be read, or holds an event that this binary cannot apply.
+pub async fn client_as_of(
+    log: &dyn EventLog,
+    client_id: ClientId,
+    moment: Moment,
+) -> Result<Option<ClientRow>, QueryError> {
+    let Ok(stream) = StreamName::new(Client::CATEGORY, &client_id.to_string()) else { return Ok(None) };
+    let mut folded = FoldedClient::default();
+    let mut after = Revision::NONE;
+    loop {
+        let page = log.read_stream(&stream, after, PAGE).await?;
+        for event in &page {
+            let envelope = Envelope::parse(&event.entry).map_err(ApplyError::Entry)?;
+            if !moment.includes(event.position, envelope.at) {
+                return Ok(folded.into_row(client_id));
+            }
+            folded.apply(&ViewedEvent::new(event.position, envelope))?;
+            after = event.revision;
+        }
+        if page.len() < PAGE {
+            return Ok(folded.into_row(client_id));
+        }
+    }
+}
+
+/// All views as they were at a moment.
+pub struct Replayed {
+    /// Reads them.
+    pub reader: Reader,
+    /// The position of the last event folded.
+    pub position: Position,
+    /// How far each view came: a view that halts on an event did so here as well.
+    pub checkpoints: Vec<Checkpoint>,
+}
+
+/// Folds the log up to a moment into views in memory. Blocks the thread for as long as that takes: some microseconds
+/// an event.
+///
+/// # Errors
+/// When the log cannot be read, or the memory runs out.
+pub fn replay(log: &dyn EventLog, moment: Moment) -> Result<Replayed, ViewsError> {
+    let broken = |error| ViewsError::database(Path::new(":memory:"))(error);
+    let mut fold = in_memory().map_err(broken)?;
+    let includes = |event: ScannedEvent<'_>| match moment {
+        Moment::Position(last) => event.position <= last,
+        // What is no entry halts the views; it does not end the look.
+        Moment::Time(_) => Envelope::parse(event.entry).map_or(true, |entry| moment.includes(event.position, entry.at)),
+    };
+    catch_up(log, &mut fold, &includes, &broken)?;
+    fold.create_indexes().map_err(broken)?;
+    let (position, checkpoints) = (fold.read_to(), fold.checkpoints());
+    Ok(Replayed { reader: Reader::new(fold.into_connection()), position, checkpoints })
+}
+
+fn in_memory() -> Result<Fold, rusqlite::Error> {
+    let connection = Connection::open_in_memory()?;
+    create_tables(&connection, &crate::all())?;
+    Fold::open(connection, crate::all())
+}
+
+#[cfg(test)]
+mod tests;

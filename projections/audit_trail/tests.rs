@@ -1,0 +1,194 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use store::{EventLog as _, Position};
+
+use super::*;
+use crate::as_of::{Moment, replay};
+use crate::reader::Reader;
+use crate::testing::{Happening, IntoEvent as _, TestLog, client, created, happens, seconds_after_start, stream};
+use crate::views::Views;
+
+const ALL: AuditPage = AuditPage { order: Order::Ascending, after: None, before: None, limit: 1_000 };
+
+fn now(log: &TestLog) -> Reader {
+    replay(&*log.log, Moment::Position(Position::new(u64::MAX))).unwrap().reader
+}
+
+fn found(reader: &Reader, filter: &AuditFilter, page: AuditPage) -> Vec<u64> {
+    positions(reader, filter, page).unwrap().into_iter().map(Position::get).collect()
+}
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+/// Position 1 to 6: a client made and changed twice, a refused command for it, another client, a member.
+async fn six_events() -> TestLog {
+    let log = TestLog::new();
+    log.client(client(1), created("Matter sync").into_event()).await;
+    log.record(Happening { actor: "u2".into(), ..Happening::new(stream(client(1)), happens(0)) }).await;
+    log.record(Happening { ticket: text("INC-42"), ..Happening::new(stream(client(1)), happens(1)) }).await;
+    let refused = domain::registry::CommandRefused {
+        command: "ChangeClient".into(),
+        subject: Some(stream(client(1))),
+        problem: "forbidden".into(),
+        errors: Vec::new(),
+    };
+    let refused = Event::Registry(RegistryEvent::CommandRefused(refused));
+    log.record(Happening { outcome: Outcome::Refused, actor: "u3".into(), ..Happening::new("member-u3", refused) }).await;
+    let mut elsewhere = Happening::new(stream(client(2)), created("Other").into_event());
+    (elsewhere.environment, elsewhere.responsible) = (text("production"), text("u9"));
+    log.record(elsewhere).await;
+    let mut last = Happening::new(stream(client(1)), happens(6));
+    last.environment = None;
+    log.record(last).await;
+    log
+}
+
+#[tokio::test]
+async fn each_filter_finds_its_events() {
+    let reader = now(&six_events().await);
+    let none = AuditFilter::default;
+    for (filter, expected) in [
+        (none(), vec![1, 2, 3, 4, 5, 6]),
+        (AuditFilter { actor: text("u2"), ..none() }, vec![2]),
+        (AuditFilter { client: text(&client(1).to_string()), ..none() }, vec![1, 2, 3, 4, 6]),
+        (AuditFilter { client: text(&client(2).to_string()), ..none() }, vec![5]),
+        (AuditFilter { event_type: text("client.created"), ..none() }, vec![1, 5]),
+        (AuditFilter { event_type: text("client.vanished"), ..none() }, vec![]),
+        (AuditFilter { environment: text("production"), ..none() }, vec![5]),
+        (AuditFilter { outcome: Some(Outcome::Refused), ..none() }, vec![4]),
+        (AuditFilter { outcome: Some(Outcome::Done), ..none() }, vec![1, 2, 3, 5, 6]),
+        (AuditFilter { ticket: text("INC-42"), ..none() }, vec![3]),
+        (AuditFilter { request_id: text("request-4"), ..none() }, vec![5]),
+        (AuditFilter { responsible: text("u9"), ..none() }, vec![5]),
+        (AuditFilter { from: Some(seconds_after_start(3)), ..none() }, vec![3, 4, 5, 6]),
+        (AuditFilter { to: Some(seconds_after_start(3)), ..none() }, vec![1, 2]),
+        (
+            AuditFilter {
+                client: text(&client(1).to_string()),
+                outcome: Some(Outcome::Done),
+                event_type: text("client.created"),
+                from: Some(seconds_after_start(1)),
+                to: Some(seconds_after_start(6)),
+                ..none()
+            },
+            vec![1],
+        ),
+    ] {
+        assert_eq!(found(&reader, &filter, ALL), expected, "{filter:?}");
+        let descending = AuditPage { order: Order::Descending, ..ALL };
+        let reversed: Vec<_> = expected.into_iter().rev().collect();
+        assert_eq!(found(&reader, &filter, descending), reversed, "{filter:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_feed_goes_on_where_it_stopped_in_either_direction() {
+    let reader = now(&six_events().await);
+    let filter = AuditFilter { client: text(&client(1).to_string()), ..AuditFilter::default() };
+    let after = |position| AuditPage { after: Some(Position::new(position)), limit: 2, ..ALL };
+    assert_eq!(found(&reader, &filter, after(0)), [1, 2]);
+    assert_eq!(found(&reader, &filter, after(2)), [3, 4]);
+    assert_eq!(found(&reader, &filter, after(4)), [6]);
+    assert_eq!(found(&reader, &filter, after(6)), [0_u64; 0]);
+    let before = |before: Option<u64>| AuditPage { order: Order::Descending, before: before.map(Position::new), limit: 3, ..ALL };
+    assert_eq!(found(&reader, &filter, before(None)), [6, 4, 3]);
+    assert_eq!(found(&reader, &filter, before(Some(3))), [2, 1]);
+    assert_eq!(found(&reader, &filter, AuditPage { limit: 0, ..ALL }), [0_u64; 0]);
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_knows_is_found() {
+    let log = TestLog::new();
+    let position = log.record(Happening::poison(stream(client(1)))).await;
+    let filter = AuditFilter { event_type: text("client.turned_to_stone"), ..AuditFilter::default() };
+    assert_eq!(found(&now(&log), &filter, ALL), [position.get()]);
+}
+
+#[tokio::test]
+async fn opened_private_parts_of_a_client_are_found_by_the_client() {
+    let log = TestLog::new();
+    let opened =
+        domain::registry::PrivatePartsOpened { what: "client".into(), subject: Some(stream(client(7))), events: 1 };
+    log.record(Happening::new("member-u1", Event::Registry(RegistryEvent::PrivatePartsOpened(opened)))).await;
+    let filter = AuditFilter { client: text(&client(7).to_string()), ..AuditFilter::default() };
+    assert_eq!(found(&now(&log), &filter, ALL), [1]);
+}
+
+#[tokio::test]
+async fn an_item_is_the_entry_byte_for_byte_in_the_order_asked_for() {
+    let log = six_events().await;
+    let views = Views::open(log.path(), log.shared()).unwrap();
+    views.start().unwrap();
+    assert!(views.wait_for(Position::new(6), std::time::Duration::from_secs(20)).await);
+    let recorded = log.log.read_all(Position::ORIGIN, 10).await.unwrap();
+    let filter = AuditFilter { client: text(&client(1).to_string()), ..AuditFilter::default() };
+    let items = views.audit(filter, AuditPage { order: Order::Descending, ..ALL }).await.unwrap();
+    let expected: Vec<_> = [6, 4, 3, 2, 1].map(|position: usize| recorded[position - 1].entry.clone()).into();
+    assert_eq!(items.into_iter().map(|item| item.entry).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_position_that_the_log_does_not_have_is_an_error() {
+    let log = six_events().await;
+    let shared: Arc<dyn store::EventLog> = log.shared();
+    let error = read(&*shared, &[Position::new(5), Position::new(6), Position::new(7)]).await.unwrap_err();
+    assert_eq!(error.to_string(), "reading the log at position 5: a view knows an event here, the log does not");
+}
+
+#[tokio::test]
+async fn runs_of_every_kind_are_read_in_the_order_given() {
+    let log = six_events().await;
+    for order in [&[1_u64, 2, 3][..], &[3, 2, 1], &[1, 3, 5], &[6, 5, 3, 2], &[2, 3, 2], &[4], &[]] {
+        let wanted: Vec<_> = order.iter().copied().map(Position::new).collect();
+        let items = read(&*log.log, &wanted).await.unwrap();
+        assert_eq!(items.into_iter().map(|item| item.position).collect::<Vec<_>>(), wanted);
+    }
+}
+
+#[tokio::test]
+async fn every_search_by_a_word_uses_its_index_and_sorts_nothing() {
+    let reader = now(&six_events().await);
+    for (column, index) in [("client", "audit_by_client"), ("actor", "audit_by_actor"), ("type", "audit_by_type")] {
+        let sql = format!(
+            "EXPLAIN QUERY PLAN SELECT position FROM audit_events
+             WHERE position >= 1 AND position < 9 AND {column} = 1 AND +environment = 2 ORDER BY position DESC LIMIT 3"
+        );
+        let mut statement = reader.connection().prepare(&sql).unwrap();
+        let plan: Vec<String> = statement.query_map([], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(plan.len(), 1, "{plan:?}");
+        assert!(plan[0].contains(index), "{plan:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Against the plain comparison of every row, with a clock that jumps in both directions.
+    #[test]
+    fn a_range_of_time_is_exact_even_when_the_clock_was_set_back(
+        jumps in prop::collection::vec(-20_i64..20, 1..20),
+        from in prop::option::of(-30_i64..60),
+        to in prop::option::of(-30_i64..60),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let log = TestLog::new();
+        for jump in jumps {
+            log.clock.advance(jiff::SignedDuration::from_secs(jump));
+            runtime.block_on(log.client(client(1), happens(0)));
+        }
+        let reader = now(&log);
+        let filter = AuditFilter { from: from.map(seconds_after_start), to: to.map(seconds_after_start), ..AuditFilter::default() };
+        let recorded = runtime.block_on(log.log.read_all(Position::ORIGIN, 1_000)).unwrap();
+        let lies_within = |at: Timestamp| filter.from.is_none_or(|from| at >= from) && filter.to.is_none_or(|to| at < to);
+        let expected: Vec<_> = recorded
+            .iter()
+            .filter(|event| lies_within(event.envelope().unwrap().at))
+            .map(|event| event.position.get())
+            .collect();
+        prop_assert_eq!(found(&reader, &filter, ALL), expected);
+    }
+}

@@ -1,0 +1,76 @@
+//! Folding the log as far as it reaches, on this thread: rebuilds, comparisons and looks at the past.
+
+use std::ops::ControlFlow;
+
+use store::{EventLog, Place, Position, ReadError, ScannedEvent};
+
+use crate::error::ViewsError;
+use crate::fold::{Fold, FoldError, Unread};
+
+/// Events in a transaction: more of them than when following, so that each row is written less often.
+const PAGE: usize = 32_768;
+
+/// Entries copied out of the log's own pages, one behind the other.
+#[derive(Default)]
+struct Page {
+    bytes: Vec<u8>,
+    ends: Vec<(Position, usize)>,
+}
+
+/// Folds everything after what was read last, up to the first event that `includes` refuses or to the end of the log.
+/// Answers how many events that were. `broken` says which error a file that cannot be written is.
+pub(crate) fn catch_up(
+    log: &dyn EventLog,
+    fold: &mut Fold,
+    includes: &dyn Fn(ScannedEvent<'_>) -> bool,
+    broken: &dyn Fn(rusqlite::Error) -> ViewsError,
+) -> Result<u64, ViewsError> {
+    let begun = fold.read_to();
+    let mut page = Page::default();
+    let mut failure = None;
+    log.scan(begun, &mut |event| {
+        if !includes(event) {
+            return ControlFlow::Break(());
+        }
+        page.push(event);
+        if page.ends.len() < PAGE {
+            return ControlFlow::Continue(());
+        }
+        match page.fold_into(fold) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    let folded = failure.map_or_else(|| page.fold_into(fold), Err);
+    folded.map_err(|error| match error {
+        FoldError::Hole { expected, .. } => {
+            ReadError::Corrupt { place: Place::Position(expected), detail: error.to_string() }.into()
+        }
+        FoldError::Database(error) => broken(error),
+    })?;
+    Ok(fold.read_to().get() - begun.get())
+}
+
+impl Page {
+    fn push(&mut self, event: ScannedEvent<'_>) {
+        self.bytes.extend_from_slice(event.entry);
+        self.ends.push((event.position, self.bytes.len()));
+    }
+
+    /// Folds what was gathered and starts over.
+    fn fold_into(&mut self, fold: &mut Fold) -> Result<(), FoldError> {
+        let mut begin = 0;
+        let mut unread = Vec::with_capacity(self.ends.len());
+        for (position, end) in &self.ends {
+            unread.push(Unread { position: *position, entry: &self.bytes[begin..*end] });
+            begin = *end;
+        }
+        fold.page(&unread)?;
+        self.bytes.clear();
+        self.ends.clear();
+        Ok(())
+    }
+}

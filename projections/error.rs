@@ -1,0 +1,69 @@
+//! What can go wrong around views; what goes wrong inside one is an [`ApplyError`](crate::ApplyError).
+
+use std::path::{Path, PathBuf};
+
+/// Why views could not be opened, rebuilt or compared. The log is not touched by any of it.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewsError {
+    /// The directory of the views cannot be read or written.
+    #[error("using `{}` for views", path.display())]
+    Directory {
+        /// The directory or a file in it.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// SQLite cannot create or write a views file.
+    #[error("writing views to `{}`", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The log could not be read.
+    #[error("folding the log into views")]
+    Log(#[from] store::ReadError),
+    /// There is no views file to compare: start the service or rebuild.
+    #[error("reading views in `{}`: there is none", .0.display())]
+    Missing(PathBuf),
+}
+
+impl ViewsError {
+    pub(crate) fn directory(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Directory { path, source }
+    }
+
+    pub(crate) fn database(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Database { path, source }
+    }
+}
+
+/// Why a view did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// SQLite could not read the file.
+    #[error("reading a view")]
+    Database(#[from] rusqlite::Error),
+    /// A row is not what its projection writes: `verify` names it, a rebuild mends it.
+    #[error("reading `{key}` of view `{view}`")]
+    Row {
+        /// The view.
+        view: &'static str,
+        /// The row's key.
+        key: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The log could not be read.
+    #[error("reading the events of a view")]
+    Log(#[from] store::ReadError),
+    /// An entry of the log is none.
+    #[error("folding a stream")]
+    Fold(#[from] crate::ApplyError),
+    /// The query was given up because the process stops.
+    #[error("reading a view while the process stops")]
+    Stopped,
+}

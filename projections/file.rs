@@ -1,0 +1,285 @@
+//! Views files: `views-<n>.db`, one of which the pointer file `live` names.
+
+mod schema;
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use store::{EventLog, Position, ReadError};
+
+pub(crate) use schema::create as create_tables;
+
+use crate::digest::sha256;
+use crate::error::{QueryError, ViewsError};
+use crate::fold::{Checkpoint, Fold, checkpoints};
+use crate::reader::Reader;
+
+/// The folder of the views in a data directory.
+const FOLDER: &str = "views";
+/// The pointer file.
+const POINTER: &str = "live";
+/// Idle connections kept for reading.
+const MOST_READERS: usize = 8;
+/// The page cache of a fold that nobody reads.
+const OFFLINE_CACHE_KIB: i32 = 64 * 1024;
+/// How long a connection waits for another one; only opening and closing files ever makes one wait.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The folder that holds views files and their pointer.
+#[derive(Clone, Debug)]
+pub(crate) struct ViewsDirectory {
+    path: PathBuf,
+}
+
+/// One views file, and the connections that read it.
+pub(crate) struct ViewsFile {
+    path: PathBuf,
+    readers: Mutex<Vec<Connection>>,
+}
+
+/// Why a file cannot go on being used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    #[error("it is damaged or no views file")]
+    Damaged(#[from] rusqlite::Error),
+    #[error("it was made with another schema")]
+    AnotherSchema,
+    #[error("it was folded from another log, or from events that are no longer in this one")]
+    AnotherLog,
+}
+
+/// What a views file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// The file.
+    pub file: PathBuf,
+    /// How far each view has come.
+    pub checkpoints: Vec<Checkpoint>,
+}
+
+/// Looks at the live views of a data directory without changing anything, while a service may be using it; `None` if
+/// there are none that this binary could go on with.
+#[must_use]
+pub fn inspect(data_directory: &Path) -> Option<Inspected> {
+    let file = ViewsDirectory::of(data_directory).live()?;
+    let connection = open_to_compare(&file).ok()?;
+    let checkpoints = checkpoints(&connection, &crate::all()).ok()?;
+    Some(Inspected { file, checkpoints })
+}
+
+impl ViewsDirectory {
+    /// The folder in a data directory, whether it is there or not.
+    pub(crate) fn of(data_directory: &Path) -> Self {
+        Self { path: data_directory.join(FOLDER) }
+    }
+
+    /// The folder in a data directory, created if it is not there.
+    pub(crate) fn create(data_directory: &Path) -> Result<Self, ViewsError> {
+        let directory = Self::of(data_directory);
+        fs::create_dir_all(&directory.path).map_err(ViewsError::directory(&directory.path))?;
+        Ok(directory)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file that the pointer names, if there is one.
+    pub(crate) fn live(&self) -> Option<PathBuf> {
+        let name = fs::read_to_string(self.path.join(POINTER)).ok()?;
+        number(name.trim_end())?;
+        Some(self.path.join(name.trim_end())).filter(|file| file.is_file())
+    }
+
+    /// The live file if it can go on being used, otherwise a new one in its place. Removes what a crash left over.
+    pub(crate) fn open_or_replace(&self, log: &dyn EventLog) -> Result<ViewsFile, ViewsError> {
+        let Some(path) = self.live() else {
+            tracing::info!(directory = %self.path.display(), "there are no views yet: folding the log");
+            return self.replace();
+        };
+        let file = ViewsFile::new(path);
+        match file.check(log)? {
+            Ok(()) => {
+                self.remove_others(&file);
+                Ok(file)
+            }
+            Err(reason) => {
+                tracing::warn!(file = %file.path.display(), %reason, "the views cannot be used: folding the log again");
+                self.replace()
+            }
+        }
+    }
+
+    /// A new, empty file in the place of the live one, which is removed.
+    pub(crate) fn replace(&self) -> Result<ViewsFile, ViewsError> {
+        let path = self.next_path()?;
+        let create = |path: &Path| schema::create(&open_writer(path)?, &crate::all());
+        create(&path).map_err(ViewsError::database(&path))?;
+        let file = ViewsFile::new(path);
+        self.make_live(&file)?;
+        Ok(file)
+    }
+
+    /// The path of the file after all that are there.
+    pub(crate) fn next_path(&self) -> Result<PathBuf, ViewsError> {
+        let newest = self.files().map_err(ViewsError::directory(&self.path))?.into_iter().map(|(number, _)| number).max();
+        Ok(self.path.join(format!("views-{}.db", newest.unwrap_or(0) + 1)))
+    }
+
+    /// Moves the pointer to a file, durably and in one step, and removes the others.
+    pub(crate) fn make_live(&self, file: &ViewsFile) -> Result<(), ViewsError> {
+        let name = file.path.file_name().unwrap_or_default();
+        self.point_to(name.as_encoded_bytes()).map_err(ViewsError::directory(&self.path.join(POINTER)))?;
+        self.remove_others(file);
+        Ok(())
+    }
+
+    fn point_to(&self, name: &[u8]) -> io::Result<()> {
+        let next = self.path.join("live.next");
+        let mut pointer = File::create(&next)?;
+        pointer.write_all(name)?;
+        pointer.sync_all()?;
+        fs::rename(&next, self.path.join(POINTER))?;
+        File::open(&self.path)?.sync_all()
+    }
+
+    /// A file that cannot be removed costs room and nothing else.
+    fn remove_others(&self, live: &ViewsFile) {
+        for (_, path) in self.files().unwrap_or_default() {
+            if !path.as_os_str().as_encoded_bytes().starts_with(live.path.as_os_str().as_encoded_bytes())
+                && let Err(error) = fs::remove_file(&path)
+            {
+                tracing::warn!(file = %path.display(), %error, "an old views file cannot be removed");
+            }
+        }
+    }
+
+    /// All views files and what SQLite keeps beside them, with their numbers.
+    fn files(&self) -> io::Result<Vec<(u64, PathBuf)>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let main = name.trim_end_matches("-wal").trim_end_matches("-shm").trim_end_matches("-journal");
+            files.extend(number(main).map(|number| (number, self.path.join(name))));
+        }
+        Ok(files)
+    }
+}
+
+/// The number in the name of a views file.
+fn number(name: &str) -> Option<u64> {
+    name.strip_prefix("views-")?.strip_suffix(".db")?.parse().ok()
+}
+
+impl ViewsFile {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, readers: Mutex::new(Vec::new()) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The connection that folds into the file; there is one at a time.
+    pub(crate) fn writer(&self) -> Result<Connection, ViewsError> {
+        open_writer(&self.path).map_err(ViewsError::database(&self.path))
+    }
+
+    /// A connection of one's own that can only read.
+    pub(crate) fn reader(&self) -> Result<Connection, rusqlite::Error> {
+        open(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
+    /// Runs a query over one moment of the file.
+    pub(crate) fn read<T>(&self, query: impl FnOnce(&Reader) -> Result<T, QueryError>) -> Result<T, QueryError> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = idle.map_or_else(|| self.reader(), Ok)?;
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        let reader = Reader::new(connection);
+        let answer = query(&reader);
+        let connection = reader.into_connection();
+        connection.prepare_cached("ROLLBACK")?.execute([])?;
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < MOST_READERS {
+            readers.push(connection);
+        }
+        answer
+    }
+
+    /// Whether folding can go on in this file, for this binary and this log. The outer error is the log's.
+    fn check(&self, log: &dyn EventLog) -> Result<Result<(), Unusable>, ViewsError> {
+        let connection = match open(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE) {
+            Ok(connection) => connection,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        if let Err(reason) = schema::check(&connection) {
+            return Ok(Err(reason));
+        }
+        match schema::tail(&connection) {
+            Ok(None) => Ok(Ok(())),
+            Ok(Some((position, digest))) if entry_digest(log, position)? == Some(digest) => Ok(Ok(())),
+            Ok(Some(_)) => Ok(Err(Unusable::AnotherLog)),
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+}
+
+/// The digest of the entry at a position; `None` if the log is shorter.
+fn entry_digest(log: &dyn EventLog, position: Position) -> Result<Option<[u8; 32]>, ReadError> {
+    let mut digest = None;
+    log.scan(Position::new(position.get().saturating_sub(1)), &mut |event| {
+        digest = (event.position == position).then(|| sha256(event.entry));
+        ControlFlow::Break(())
+    })?;
+    Ok(digest)
+}
+
+/// A fold into a new file that nobody reads yet, and that is worth nothing until it is finished: no write-ahead log,
+/// nothing synchronised.
+pub(crate) fn create_offline(path: &Path) -> Result<Fold, rusqlite::Error> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    connection.pragma_update(None, "journal_mode", "memory")?;
+    connection.pragma_update(None, "synchronous", "off")?;
+    connection.pragma_update(None, "cache_size", -OFFLINE_CACHE_KIB)?;
+    schema::create(&connection, &crate::all())?;
+    Fold::open(connection, crate::all())
+}
+
+/// Makes what was folded offline a file like any other: indexed, and on the disk before any pointer names it.
+pub(crate) fn finish_offline(fold: Fold) -> Result<(), rusqlite::Error> {
+    fold.create_indexes()?;
+    let connection = fold.into_connection();
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.close().map_err(|(_, error)| error)
+}
+
+/// A connection that reads one moment of a file of this binary's schema for as long as it is open.
+pub(crate) fn open_to_compare(path: &Path) -> Result<Connection, Unusable> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.execute_batch("BEGIN")?;
+    schema::check(&connection)?;
+    Ok(connection)
+}
+
+/// WAL, so that readers never wait; not synchronised, because what is lost is folded again.
+pub(crate) fn open_writer(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "normal")?;
+    Ok(connection)
+}
+
+fn open(path: &Path, mode: OpenFlags) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+

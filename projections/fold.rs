@@ -1,0 +1,333 @@
+//! Folding pages of the log into views: every event once, together with the checkpoint.
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use store::Position;
+
+use crate::digest::sha256;
+use crate::envelope::Envelope;
+use crate::projection::{ApplyError, Projection, ViewedEvent};
+use crate::reader::{as_signed, as_unsigned};
+
+/// How far a view has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The view.
+    pub projection: &'static str,
+    /// The last event it has folded.
+    pub position: Position,
+    /// Why it goes no further.
+    pub halt: Option<Halt>,
+}
+
+/// An event that a view cannot apply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halt {
+    /// The event's position; the view stands right before it.
+    pub position: Position,
+    /// What is wrong, with all its causes.
+    pub cause: String,
+}
+
+pub(crate) static T: [std::sync::atomic::AtomicU64; 8] = [const { std::sync::atomic::AtomicU64::new(0) }; 8];
+/// An event of a page, not yet looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unread<'a> {
+    pub(crate) position: Position,
+    pub(crate) entry: &'a [u8],
+}
+
+/// Why a page was not folded. Nothing of it is in the file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FoldError {
+    /// The log has a hole: nothing can be folded beyond it.
+    #[error("position {expected} is missing, {found} follows")]
+    Hole { expected: Position, found: Position },
+    /// The file cannot be written.
+    #[error("writing views")]
+    Database(#[from] rusqlite::Error),
+}
+
+/// The views of one file while they are being folded.
+pub(crate) struct Fold {
+    connection: Connection,
+    views: Vec<View>,
+    read: Position,
+}
+
+/// One view: its projection, where it stands, and where it shall stop.
+struct View {
+    projection: Box<dyn Projection>,
+    checkpoint: Checkpoint,
+    until: Position,
+}
+
+/// What a page did to a view.
+struct Progress {
+    position: Position,
+    halt: Option<Halt>,
+}
+
+impl Fold {
+    /// Goes on where the file's checkpoints are. Halted views are tried again.
+    pub(crate) fn open(connection: Connection, projections: Vec<Box<dyn Projection>>) -> Result<Self, rusqlite::Error> {
+        let saved = checkpoints(&connection, &projections)?;
+        let views: Vec<_> = projections
+            .into_iter()
+            .zip(saved)
+            .map(|(projection, saved)| View {
+                projection,
+                checkpoint: Checkpoint { halt: None, ..saved },
+                until: Position::new(u64::MAX),
+            })
+            .collect();
+        let read = views.iter().map(|view| view.checkpoint.position).min().unwrap_or_default();
+        Ok(Self { connection, views, read })
+    }
+
+    /// Where the next page begins: after this.
+    pub(crate) fn read_to(&self) -> Position {
+        self.read
+    }
+
+    /// Lets each view go no further than the position given for it, and reads on where the first of those that may
+    /// go on stands.
+    pub(crate) fn stop_at(&mut self, until: impl Fn(&str) -> Position) {
+        for view in &mut self.views {
+            view.until = until(view.projection.name());
+        }
+        let going_on = self.views.iter().filter(|view| view.goes_on());
+        self.read = going_on.map(|view| view.checkpoint.position).min().unwrap_or(self.read);
+    }
+
+    /// How far each view has come.
+    pub(crate) fn checkpoints(&self) -> Vec<Checkpoint> {
+        self.views.iter().map(|view| view.checkpoint.clone()).collect()
+    }
+
+    pub(crate) fn projections(&self) -> impl Iterator<Item = &dyn Projection> {
+        self.views.iter().map(|view| &*view.projection)
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) fn into_connection(self) -> Connection {
+        self.connection
+    }
+
+    /// Folds a page that follows the last one into every view that is not halted, and commits views and checkpoints
+    /// together. A view that fails is halted before the event it failed at; the others go on.
+    pub(crate) fn page(&mut self, page: &[Unread<'_>]) -> Result<(), FoldError> {
+        let Some(last) = page.last() else { return Ok(()) };
+        let mut expected = self.read;
+        for event in page {
+            expected = expected.next();
+            if event.position != expected {
+                return Err(FoldError::Hole { expected, found: event.position });
+            }
+        }
+        let folded = self.fold_and_commit(page);
+        match folded {
+            Ok(progress) => {
+                self.read = last.position;
+                for (view, progress) in self.views.iter_mut().zip(progress) {
+                    view.accept(progress);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                for view in &mut self.views {
+                    view.projection.rolled_back();
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    fn fold_and_commit(&mut self, page: &[Unread<'_>]) -> Result<Vec<Progress>, rusqlite::Error> {
+        let t=std::time::Instant::now();
+        let (readable, broken) = parse(page);
+        T[4].fetch_add(t.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut progress = Vec::with_capacity(self.views.len());
+        for view in &mut self.views {
+            progress.push(view.fold(&transaction, &readable, broken.as_ref())?);
+        }
+        for (view, progress) in self.views.iter().zip(&progress) {
+            save_checkpoint(&transaction, view.projection.name(), progress)?;
+        }
+        if let Some(last) = page.last() {
+            transaction
+                .prepare_cached("UPDATE meta SET tail_position = ?1, tail_digest = ?2 WHERE tail_position < ?1")?
+                .execute((as_signed(last.position.get()), sha256(last.entry)))?;
+        }
+        let t=std::time::Instant::now();
+        transaction.commit()?;
+        T[5].fetch_add(t.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
+        Ok(progress)
+    }
+
+    /// Halts every view that goes on where it stands: what follows in the log cannot be read.
+    pub(crate) fn halt_all(&mut self, cause: &str) -> Result<(), rusqlite::Error> {
+        for view in self.views.iter_mut().filter(|view| view.checkpoint.halt.is_none()) {
+            let position = view.checkpoint.position;
+            view.accept(Progress { position, halt: Some(Halt { position: position.next(), cause: cause.to_owned() }) });
+        }
+        let transaction = self.connection.transaction()?;
+        for Checkpoint { projection, position, halt } in self.views.iter().map(|view| &view.checkpoint) {
+            save_checkpoint(&transaction, projection, &Progress { position: *position, halt: halt.clone() })?;
+        }
+        transaction.commit()
+    }
+
+    /// Creates the indexes that are missing.
+    pub(crate) fn create_indexes(&self) -> Result<(), rusqlite::Error> {
+        self.views.iter().try_for_each(|view| self.connection.execute_batch(view.projection.indexes()))
+    }
+}
+
+impl View {
+    fn fold(
+        &mut self,
+        transaction: &Transaction<'_>,
+        readable: &[ViewedEvent<'_>],
+        broken: Option<&Halt>,
+    ) -> Result<Progress, rusqlite::Error> {
+        let (after, until) = (self.checkpoint.position, self.until);
+        if !self.goes_on() {
+            return Ok(Progress { position: after, halt: self.checkpoint.halt.clone() });
+        }
+        let from = readable.partition_point(|event| event.position <= after);
+        let to = readable.partition_point(|event| event.position <= until);
+        let mut progress = self.fold_events(transaction, after, &readable[from..to])?;
+        if let (None, Some(broken)) = (&progress.halt, broken)
+            && broken.position == progress.position.next()
+            && broken.position <= until
+        {
+            progress.halt = Some(broken.clone());
+        }
+        Ok(progress)
+    }
+
+    fn goes_on(&self) -> bool {
+        self.checkpoint.halt.is_none() && self.checkpoint.position < self.until
+    }
+
+    /// All events in one go; if one of them fails, all over again, one at a time, to keep those before it.
+    fn fold_events(
+        &mut self,
+        transaction: &Transaction<'_>,
+        after: Position,
+        events: &[ViewedEvent<'_>],
+    ) -> Result<Progress, rusqlite::Error> {
+        let position = events.last().map_or(after, |last| last.position);
+        if self.attempt(transaction, events)?.is_ok() {
+            return Ok(Progress { position, halt: None });
+        }
+        let mut position = after;
+        for event in events {
+            if let Err(error) = self.attempt(transaction, std::slice::from_ref(event))? {
+                return Ok(Progress { position, halt: Some(Halt { position: event.position, cause: error.cause() }) });
+            }
+            position = event.position;
+        }
+        Ok(Progress { position, halt: None })
+    }
+
+    /// Folds events completely or not at all. The outer error is the file's, the inner one an event's.
+    fn attempt(
+        &mut self,
+        transaction: &Transaction<'_>,
+        events: &[ViewedEvent<'_>],
+    ) -> Result<Result<(), ApplyError>, rusqlite::Error> {
+        transaction.execute_batch("SAVEPOINT attempt")?;
+        let t=std::time::Instant::now();
+        let applied = events
+            .iter()
+            .try_for_each(|event| self.projection.apply(transaction, event));
+        T[if self.projection.name()=="clients" {0} else {2}].fetch_add(t.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
+        let t=std::time::Instant::now();
+        let applied = applied
+            .and_then(|()| self.projection.flush(transaction));
+        T[if self.projection.name()=="clients" {1} else {3}].fetch_add(t.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
+        match applied {
+            Err(ApplyError::Database(error)) if is_about_the_file(&error) => return Err(error),
+            Err(_) => {
+                self.projection.rolled_back();
+                transaction.execute_batch("ROLLBACK TO attempt; RELEASE attempt")?;
+            }
+            Ok(()) => transaction.execute_batch("RELEASE attempt")?,
+        }
+        Ok(applied)
+    }
+
+    fn accept(&mut self, progress: Progress) {
+        if let (None, Some(Halt { position, cause })) = (&self.checkpoint.halt, &progress.halt) {
+            let view = self.projection.name();
+            tracing::error!(view, position = position.get(), cause, "a view cannot apply an event and halts before it");
+        }
+        self.checkpoint.position = progress.position;
+        self.checkpoint.halt = progress.halt;
+    }
+}
+
+/// The events up to the first one whose entry is none, and that one.
+fn parse<'a>(page: &[Unread<'a>]) -> (Vec<ViewedEvent<'a>>, Option<Halt>) {
+    let mut readable = Vec::with_capacity(page.len());
+    for Unread { position, entry } in page {
+        match Envelope::parse(entry) {
+            Ok(envelope) => readable.push(ViewedEvent::new(*position, envelope)),
+            Err(error) => {
+                let cause = ApplyError::Entry(error).cause();
+                return (readable, Some(Halt { position: *position, cause }));
+            }
+        }
+    }
+    (readable, None)
+}
+
+/// Whether an error says that the file cannot be written now, rather than that this event cannot be applied.
+fn is_about_the_file(error: &rusqlite::Error) -> bool {
+    error
+        .sqlite_error_code()
+        .is_some_and(|code| !matches!(code, ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig))
+}
+
+fn save_checkpoint(views: &Connection, projection: &str, progress: &Progress) -> Result<(), rusqlite::Error> {
+    views
+        .prepare_cached("UPDATE checkpoint SET position = ?2, halted_at = ?3, cause = ?4 WHERE projection = ?1")?
+        .execute((
+            projection,
+            as_signed(progress.position.get()),
+            progress.halt.as_ref().map(|halt| as_signed(halt.position.get())),
+            progress.halt.as_ref().map(|halt| &halt.cause),
+        ))?;
+    Ok(())
+}
+
+/// The checkpoints in a file, in the order of the projections.
+pub(crate) fn checkpoints(
+    views: &Connection,
+    projections: &[Box<dyn Projection>],
+) -> Result<Vec<Checkpoint>, rusqlite::Error> {
+    let mut statement = views.prepare("SELECT position, halted_at, cause FROM checkpoint WHERE projection = ?1")?;
+    projections
+        .iter()
+        .map(|projection| {
+            let name = projection.name();
+            statement.query_row([name], |row| {
+                let halted_at: Option<i64> = row.get(1)?;
+                let cause: Option<String> = row.get(2)?;
+                let halt = halted_at.map(|position| Halt {
+                    position: Position::new(as_unsigned(position)),
+                    cause: cause.unwrap_or_default(),
+                });
+                Ok(Checkpoint { projection: name, position: Position::new(as_unsigned(row.get(0)?)), halt })
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

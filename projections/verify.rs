@@ -1,0 +1,206 @@
+//! Comparing live views with a fresh fold, row by row.
+
+use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Rows};
+use serde_json::json;
+use store::EventLog;
+
+use crate::catch_up::catch_up;
+use crate::digest;
+use crate::error::ViewsError;
+use crate::file::{self, ViewsDirectory};
+use crate::fold::{Checkpoint, checkpoints};
+
+/// A row that is not what the log says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The view.
+    pub projection: &'static str,
+    /// The table.
+    pub table: &'static str,
+    /// The row's primary key.
+    pub key: String,
+    /// The columns that differ as they are, as JSON; the whole row if it should not be there, `None` if it is missing.
+    pub live: Option<String>,
+    /// The same as they should be.
+    pub replayed: Option<String>,
+}
+
+/// Folds the log anew up to where the live views are, compares them row by row, and reports each row that differs, is
+/// missing or is too many, view by view in the order of the keys. Answers where the live views are.
+///
+/// Changes nothing that is live, and works while the views are being followed. Blocks.
+///
+/// # Errors
+/// When there are no live views that can be read, the log cannot be read, or there is no room for the fresh fold.
+pub fn verify(
+    data_directory: &Path,
+    log: &dyn EventLog,
+    report: &mut dyn FnMut(Difference),
+) -> Result<Vec<Checkpoint>, ViewsError> {
+    let directory = ViewsDirectory::of(data_directory);
+    let missing = || ViewsError::Missing(directory.path().to_owned());
+    let path = directory.live().ok_or_else(missing)?;
+    let unreadable = |error| ViewsError::database(&path)(error);
+    let live = file::open_to_compare(&path).map_err(|_| missing())?;
+    let reached = checkpoints(&live, &crate::all()).map_err(unreadable)?;
+
+    let scratch = Scratch::new(&directory);
+    let broken = |error| ViewsError::database(&scratch.0)(error);
+    let mut fold = file::create_offline(&scratch.0).map_err(broken)?;
+    let end = reached.iter().map(|view| view.position).max().unwrap_or_default();
+    let stop_at = |name: &str| reached.iter().find(|view| view.projection == name).map_or(end, |view| view.position);
+    fold.stop_at(stop_at);
+    catch_up(log, &mut fold, &|event| event.position <= end, &broken)?;
+
+    let replayed = fold.connection();
+    for projection in fold.projections() {
+        for &table in projection.tables() {
+            let found = |difference: RowDifference| report(difference.named(projection.name(), table));
+            compare(&live, replayed, table, found).map_err(unreadable)?;
+        }
+    }
+    Ok(reached)
+}
+
+/// The file of the fresh fold, which is gone when the comparison is over.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(directory: &ViewsDirectory) -> Self {
+        let scratch = Self(directory.path().join(format!("verify-{}.db", std::process::id())));
+        scratch.remove();
+        scratch
+    }
+
+    fn remove(&self) {
+        // Nothing to remove is the rule; what cannot be removed is told by whoever opens it.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+struct RowDifference {
+    key: String,
+    live: Option<String>,
+    replayed: Option<String>,
+}
+
+impl RowDifference {
+    fn named(self, projection: &'static str, table: &'static str) -> Difference {
+        let Self { key, live, replayed } = self;
+        Difference { projection, table, key, live, replayed }
+    }
+}
+
+/// A table as both files have it: which columns, and which of them are the key.
+struct Shape {
+    columns: Vec<String>,
+    key: Vec<usize>,
+}
+
+/// Walks one table of both files in the order of its key.
+fn compare(
+    live: &Connection,
+    replayed: &Connection,
+    table: &str,
+    mut report: impl FnMut(RowDifference),
+) -> Result<(), rusqlite::Error> {
+    let sql = digest::rows_in_order(replayed, table)?;
+    let mut left = live.prepare(&sql)?;
+    let mut right = replayed.prepare(&sql)?;
+    let columns: Vec<String> = right.column_names().into_iter().map(str::to_owned).collect();
+    let key = digest::key_columns(replayed, table)?;
+    let key = key.iter().filter_map(|name| columns.iter().position(|column| column == name)).collect();
+    let shape = Shape { columns, key };
+
+    let (mut left, mut right) = (left.query([])?, right.query([])?);
+    let (mut ours, mut theirs) = (shape.next(&mut left)?, shape.next(&mut right)?);
+    loop {
+        let order = match (&ours, &theirs) {
+            (None, None) => return Ok(()),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(ours), Some(theirs)) => shape.compare_keys(ours, theirs),
+        };
+        if order == Ordering::Equal && ours != theirs {
+            report(shape.difference(ours.as_deref(), theirs.as_deref()));
+        } else if order == Ordering::Less {
+            report(shape.difference(ours.as_deref(), None));
+        } else if order == Ordering::Greater {
+            report(shape.difference(None, theirs.as_deref()));
+        }
+        if order != Ordering::Greater {
+            ours = shape.next(&mut left)?;
+        }
+        if order != Ordering::Less {
+            theirs = shape.next(&mut right)?;
+        }
+    }
+}
+
+impl Shape {
+    fn next(&self, rows: &mut Rows<'_>) -> Result<Option<Vec<Value>>, rusqlite::Error> {
+        let Some(row) = rows.next()? else { return Ok(None) };
+        (0..self.columns.len()).map(|column| row.get(column)).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// In SQLite's own order: the tables are STRICT, so that a key column holds one type.
+    fn compare_keys(&self, left: &[Value], right: &[Value]) -> Ordering {
+        let compare = |left: &Value, right: &Value| match (left, right) {
+            (Value::Integer(left), Value::Integer(right)) => left.cmp(right),
+            (Value::Text(left), Value::Text(right)) => left.as_bytes().cmp(right.as_bytes()),
+            (Value::Blob(left), Value::Blob(right)) => left.cmp(right),
+            _ => Ordering::Equal,
+        };
+        self.key.iter().map(|&column| compare(&left[column], &right[column])).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    }
+
+    fn difference(&self, live: Option<&[Value]>, replayed: Option<&[Value]>) -> RowDifference {
+        let differs = |column: &usize| match (live, replayed) {
+            (Some(live), Some(replayed)) => live[*column] != replayed[*column],
+            (Some(_), None) | (None, Some(_)) | (None, None) => true,
+        };
+        let differing: Vec<usize> = (0..self.columns.len()).filter(differs).collect();
+        let row = live.or(replayed).unwrap_or_default();
+        let key: Vec<String> = self.key.iter().map(|&column| text(&row[column])).collect();
+        RowDifference {
+            key: key.join(" "),
+            live: live.map(|row| self.json(row, &differing)),
+            replayed: replayed.map(|row| self.json(row, &differing)),
+        }
+    }
+
+    fn json(&self, row: &[Value], columns: &[usize]) -> String {
+        let members = columns.iter().map(|&column| (self.columns[column].clone(), value(&row[column])));
+        serde_json::Value::Object(members.collect()).to_string()
+    }
+}
+
+fn value(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => json!(null),
+        Value::Integer(number) => json!(number),
+        Value::Real(number) => json!(number),
+        Value::Text(text) => json!(text),
+        Value::Blob(bytes) => json!(digest::hex(bytes)),
+    }
+}
+
+fn text(key: &Value) -> String {
+    match value(key) {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! The views of this node: opened, followed, read.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use store::{EventLog, Position};
+use tokio::sync::watch;
+
+use crate::error::{QueryError, ViewsError};
+use crate::file::{ViewsDirectory, ViewsFile};
+use crate::fold::{Checkpoint, Halt, checkpoints};
+use crate::reader::Reader;
+use crate::runner::Runner;
+
+/// The views of this node. They follow the log from [`start`](Self::start) to [`stop`](Self::stop); reading them works
+/// at any time.
+///
+/// One process at a time may follow; the lock of the data directory sees to that.
+pub struct Views {
+    log: Arc<dyn EventLog>,
+    directory: ViewsDirectory,
+    shared: Arc<Shared>,
+    running: Mutex<Option<Running>>,
+}
+
+/// What the runner changes and everybody reads.
+pub(crate) struct Shared {
+    /// The file that is read. Replacing it is one assignment: queries under way finish on the one they began with.
+    pub(crate) file: RwLock<Arc<ViewsFile>>,
+    /// Sent after every commit of the views.
+    pub(crate) checkpoints: watch::Sender<Arc<[Checkpoint]>>,
+}
+
+struct Running {
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+/// How a view stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectionStatus {
+    /// The view.
+    pub name: &'static str,
+    /// The last event it has folded.
+    pub position: Position,
+    /// The last event there is.
+    pub head: Position,
+    /// Whether it goes on.
+    pub state: ProjectionState,
+}
+
+/// Whether a view goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProjectionState {
+    /// It folds what comes.
+    Following,
+    /// It stands before an event that it cannot apply; a restart or a rebuild tries again.
+    Halted(Halt),
+}
+
+impl Views {
+    /// Opens the views in a data directory and creates them where they are missing, damaged, of another schema or of
+    /// another log: nothing about a views file is an error, it is folded again.
+    ///
+    /// # Errors
+    /// When the directory cannot be written, or the log cannot be read.
+    pub fn open(data_directory: &Path, log: Arc<dyn EventLog>) -> Result<Self, ViewsError> {
+        let directory = ViewsDirectory::create(data_directory)?;
+        let file = directory.open_or_replace(&*log)?;
+        let saved = file.reader().and_then(|reader| checkpoints(&reader, &crate::all()));
+        let (checkpoints, _) = watch::channel(saved.map_err(ViewsError::database(file.path()))?.into());
+        let shared = Arc::new(Shared { file: RwLock::new(Arc::new(file)), checkpoints });
+        Ok(Self { log, directory, shared, running: Mutex::new(None) })
+    }
+
+    /// Begins to follow the log, on a thread of its own. A view that was halted is tried again. Does nothing if they
+    /// follow already.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(&self) -> Result<(), ViewsError> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.is_none() {
+            self.shared.checkpoints.send_modify(|views| *views = views.iter().map(Checkpoint::resumed).collect());
+            let (stop, stopped) = watch::channel(false);
+            let runner =
+                Runner::new(Arc::clone(&self.log), self.directory.clone(), Arc::clone(&self.shared), stopped);
+            let thread = runner.spawn().map_err(ViewsError::directory(self.directory.path()))?;
+            *running = Some(Running { stop, thread });
+        }
+        Ok(())
+    }
+
+    /// Finishes the page under way and stops following. Blocks for that long.
+    pub fn stop(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Running { stop, thread }) = running {
+            stop.send_replace(true);
+            if thread.join().is_err() {
+                tracing::error!("the thread that folds the views had panicked");
+            }
+        }
+    }
+
+    /// Runs a query on a blocking thread, over one moment of the views.
+    ///
+    /// # Errors
+    /// What the query answers; see [`QueryError`].
+    pub async fn read<T, Q>(&self, query: Q) -> Result<T, QueryError>
+    where
+        T: Send + 'static,
+        Q: FnOnce(&Reader) -> Result<T, QueryError> + Send + 'static,
+    {
+        let file = self.file();
+        tokio::task::spawn_blocking(move || file.read(query)).await.unwrap_or(Err(QueryError::Stopped))
+    }
+
+    /// Runs a query right here. For one row by its key, which takes microseconds; never for a list.
+    ///
+    /// # Errors
+    /// What the query answers; see [`QueryError`].
+    pub fn read_point<T>(&self, query: impl FnOnce(&Reader) -> Result<T, QueryError>) -> Result<T, QueryError> {
+        self.file().read(query)
+    }
+
+    /// How each view stands.
+    ///
+    /// # Errors
+    /// When the log cannot say where it ends.
+    pub async fn status(&self) -> Result<Vec<ProjectionStatus>, store::ReadError> {
+        let head = self.log.head().await?;
+        Ok(self.checkpoints().iter().map(|checkpoint| checkpoint.status(head)).collect())
+    }
+
+    /// How far each view has come, without asking the log.
+    #[must_use]
+    pub fn checkpoints(&self) -> Arc<[Checkpoint]> {
+        self.shared.checkpoints.borrow().clone()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Arc<[Checkpoint]>> {
+        self.shared.checkpoints.subscribe()
+    }
+
+    pub(crate) fn log(&self) -> &dyn EventLog {
+        &*self.log
+    }
+
+    fn file(&self) -> Arc<ViewsFile> {
+        Arc::clone(&self.shared.file.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Views {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Checkpoint {
+    /// The same place, about to be tried again.
+    fn resumed(&self) -> Self {
+        Self { halt: None, ..*self }
+    }
+
+    /// The status against a log that ends at `head`.
+    #[must_use]
+    pub fn status(&self, head: Position) -> ProjectionStatus {
+        let state = self.halt.clone().map_or(ProjectionState::Following, ProjectionState::Halted);
+        // A commit between the two reads would show a view ahead of its log.
+        ProjectionStatus { name: self.projection, position: self.position, head: head.max(self.position), state }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! Loading aggregates: through `cqrs-es` from the log, and from a cache that is believed only as far as the log's head
+//! confirms it.
+
+use std::sync::Arc;
+
+use cqrs_es::{
+    Aggregate, AggregateError, EventStore,
+    persist::PersistedEventStore,
+};
+use moka::sync::Cache;
+use store::{EventLog, LogRepository, Position, Revision, StreamName};
+
+use crate::error::Fault;
+
+/// Aggregates of one kind that are kept in memory.
+const CACHED: u64 = 20_000;
+
+/// An aggregate as its stream stood at `revision`.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded<A> {
+    pub(crate) aggregate: A,
+    pub(crate) revision: Revision,
+    /// The log's head when the stream was last seen to be at `revision`.
+    seen_at: Position,
+}
+
+/// Loads aggregates of one kind.
+pub(crate) struct Loader<A: Aggregate> {
+    log: Arc<dyn EventLog>,
+    events: PersistedEventStore<LogRepository, A>,
+    cache: Cache<String, Arc<Loaded<A>>>,
+}
+
+impl<A> Loader<A>
+where
+    A: Aggregate + Clone + 'static,
+    A::Error: Send + Sync,
+{
+    pub(crate) fn new(log: &Arc<dyn EventLog>) -> Self {
+        let repository = LogRepository(Arc::clone(log));
+        Self {
+            log: Arc::clone(log),
+            events: PersistedEventStore::new_event_store(repository).with_upcasters(domain::upcast::upcasters()),
+            cache: Cache::new(CACHED),
+        }
+    }
+
+    /// The stream of the aggregate `id`.
+    pub(crate) fn stream(id: &str) -> Result<StreamName, Fault> {
+        StreamName::new(A::TYPE, id).map_err(|error| Fault::permanent("naming a stream", error))
+    }
+
+    /// The aggregate as its stream stands now: nothing acknowledged before this call is missing from it.
+    pub(crate) async fn current(&self, id: &str) -> Result<Arc<Loaded<A>>, Fault> {
+        let head = self.log.head().await?;
+        if let Some(loaded) = self.cache.get(id) {
+            if loaded.seen_at >= head {
+                return Ok(loaded);
+            }
+            if self.log.stream_revision(&Self::stream(id)?).await? == loaded.revision {
+                let loaded = Arc::new(Loaded { seen_at: head, ..Loaded::clone(&loaded) });
+                self.cache.insert(id.to_owned(), Arc::clone(&loaded));
+                return Ok(loaded);
+            }
+        }
+        let context = self.events.load_aggregate(id).await.map_err(|error| load_fault(&error))?;
+        let revision = Revision::new(context.current_sequence as u64);
+        let loaded = Arc::new(Loaded { aggregate: context.aggregate, revision, seen_at: head });
+        // An id that nobody has used is not worth a place: anyone can ask for any number of them.
+        if revision != Revision::NONE {
+            self.cache.insert(id.to_owned(), Arc::clone(&loaded));
+        }
+        Ok(loaded)
+    }
+
+    /// Remembers what a commit of ours made of the aggregate.
+    pub(crate) fn remember(&self, id: &str, aggregate: A, revision: Revision, position: Position) {
+        self.cache.insert(id.to_owned(), Arc::new(Loaded { aggregate, revision, seen_at: position }));
+    }
+
+    /// Forgets it: another commit was faster.
+    pub(crate) fn forget(&self, id: &str) {
+        self.cache.invalidate(id);
+    }
+}
+
+/// The error as text: `cqrs-es` carries a boxed one that cannot be shared.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct LoadFailed(String);
+
+fn load_fault<E: std::error::Error>(error: &AggregateError<E>) -> Fault {
+    let passing = matches!(error, AggregateError::DatabaseConnectionError(_));
+    let text = LoadFailed(error.to_string());
+    if passing { Fault::passing("loading an aggregate", text) } else { Fault::permanent("loading an aggregate", text) }
+}
+

@@ -1,0 +1,179 @@
+//! The first start: environments, a small catalog, and an admin who can sign in; all of it in one commit.
+
+mod catalog;
+
+use std::io;
+
+use crypto::{Personal, SecretString};
+use domain::{
+    ClientType, ClientTypeCommand, ClientTypeEvent, Environment, EnvironmentCommand, EnvironmentName, Event,
+    MemberCommand, MemberId, Permission, Role, ScopeCommand, ScopeDefinition, SecretId,
+    client_type::ClientTypeCreated,
+    environment::Policy,
+    member::{CreateMember, IssueToken, IssuedToken, MAX_TOKEN_LIFETIME_SECONDS},
+    oauth::ScopeToken,
+    scope::ScopeCreated,
+};
+use jiff::SignedDuration;
+use store::{ExpectedRevision, Position};
+
+use crate::{
+    App, Inner,
+    aggregates::Loader,
+    context::Context,
+    error::{CommandError, Fault},
+    execute::{AppendOrFault, Proposal, ProposedStream},
+    ids::uuid_v7,
+};
+
+/// How long the first admin's token lives: 90 days, in seconds.
+const FIRST_TOKEN_SECONDS: u32 = 90 * 24 * 60 * 60;
+
+/// Where a token is put before the commit that makes it valid: a crash in between leaves a token that opens nothing,
+/// never a log that nobody can enter.
+pub trait TokenSink: Send {
+    /// Makes the token durable.
+    ///
+    /// # Errors
+    /// Then nothing is committed.
+    fn keep(&mut self, token: &SecretString) -> io::Result<()>;
+}
+
+/// The first admin.
+#[derive(Debug)]
+pub struct Bootstrapped {
+    /// Its id.
+    pub member_id: MemberId,
+    /// Its token, which the sink has as well.
+    pub token: SecretString,
+}
+
+impl App {
+    /// Fills an empty log; `None` if it has events already.
+    ///
+    /// # Errors
+    /// A token that could not be kept, or a fault; then the log is as empty as before.
+    pub async fn bootstrap(&self, context: Context, mut sink: Box<dyn TokenSink>) -> Result<Option<Bootstrapped>, CommandError> {
+        self.run(move |inner| async move {
+            if inner.log.head().await? != Position::ORIGIN {
+                return Ok(None);
+            }
+            inner.bootstrap(&context, sink.as_mut()).await.map(Some)
+        })
+        .await
+    }
+
+    /// A new token with all its permissions for an administrator who has lost theirs. For the command line of the host
+    /// alone: whoever can open the files can do this.
+    ///
+    /// # Errors
+    /// A token that could not be kept, an unknown member, or a fault.
+    pub async fn recover(
+        &self,
+        context: Context,
+        member_id: MemberId,
+        mut sink: Box<dyn TokenSink>,
+    ) -> Result<Bootstrapped, CommandError> {
+        self.run(move |inner| async move {
+            let loaded = inner.members.current(&member_id.to_string()).await?;
+            let membership = loaded.aggregate.membership().ok_or(CommandError::NotFound("member"))?;
+            let (minted, sealed) = inner.mint_token(member_id)?;
+            sink.keep(&minted.secret).map_err(|error| Fault::passing("keeping the token", error))?;
+            let command = MemberCommand::IssueToken(IssueToken {
+                id: SecretId(minted.id.as_str().to_owned()),
+                label: "recovered at the command line".to_owned(),
+                hint: minted.hint,
+                permissions: membership.permissions(),
+                expires_in_seconds: FIRST_TOKEN_SECONDS.min(MAX_TOKEN_LIFETIME_SECONDS),
+                commitment: sealed.commitment,
+            });
+            inner.execute_member(&context, member_id, &command, vec![sealed.row], Vec::new()).await?;
+            Ok(Bootstrapped { member_id, token: minted.secret })
+        })
+        .await
+    }
+}
+
+impl Inner {
+    async fn bootstrap(&self, context: &Context, sink: &mut dyn TokenSink) -> Result<Bootstrapped, CommandError> {
+        let mut streams = self.catalog()?;
+        let member_id = MemberId(uuid_v7(self.log.now(), self.entropy.as_ref())?);
+        let (minted, sealed) = self.mint_token(member_id)?;
+        let lifetime = SignedDuration::from_secs(i64::from(FIRST_TOKEN_SECONDS));
+        let now = self.log.now();
+        let token = IssuedToken {
+            id: SecretId(minted.id.as_str().to_owned()),
+            label: "first administrator".to_owned(),
+            hint: minted.hint,
+            permissions: Permission::ALL.iter().copied().collect(),
+            expires_at: now.saturating_add(lifetime).unwrap_or(now),
+            commitment: sealed.commitment,
+        };
+        let create = CreateMember { roles: [Role::Administrator].into(), token: Some(token) };
+        let name = Personal::new("First administrator".to_owned());
+        let email = Personal::new("admin@localhost.invalid".to_owned());
+        let enrolled = self.enrolment(member_id, create, &name, &email).await?;
+        streams.push(enrolled.stream);
+        sink.keep(&minted.secret).map_err(|error| Fault::passing("keeping the first token", error))?;
+        let proposal =
+            Proposal { streams, claims: enrolled.claims, credentials: vec![sealed.row], ..Proposal::default() };
+        match self.append(context, proposal).await {
+            Ok(_) => Ok(Bootstrapped { member_id, token: minted.secret }),
+            Err(AppendOrFault::Append(error)) => Err(CommandError::Fault(error.into())),
+            Err(AppendOrFault::Fault(fault)) => Err(fault.into()),
+        }
+    }
+
+    /// Environments, scopes and types, decided by their own rules.
+    fn catalog(&self) -> Result<Vec<ProposedStream>, CommandError> {
+        let now = self.log.now();
+        let mut streams = Vec::new();
+        let wrong = |error: &dyn std::error::Error| Fault::permanent("making the catalog", BadCatalog(error.to_string()));
+        for name in catalog::ENVIRONMENTS {
+            let name = EnvironmentName::parse(name).map_err(|(_, detail)| Fault::permanent("making the catalog", BadCatalog(detail)))?;
+            let command = EnvironmentCommand::CreateEnvironment { name: name.clone(), policy: Policy::default() };
+            let events = Environment::Absent.decide(command, now).map_err(|error| wrong(&error))?;
+            let stream = Loader::<Environment>::stream(name.as_str())?;
+            streams.push(new_stream(stream, Some(name.to_string()), events.into_iter().map(Event::Environment)));
+        }
+        for (name, description) in catalog::SCOPES {
+            let name = ScopeToken::parse(name).map_err(|(_, detail)| Fault::permanent("making the catalog", BadCatalog(detail)))?;
+            let stream = Loader::<ScopeDefinition>::stream(name.as_str())?;
+            let command = ScopeCommand::CreateScope(ScopeCreated { name, description: (*description).to_owned() });
+            let events = ScopeDefinition::Absent.decide(command, now).map_err(|error| wrong(&error))?;
+            streams.push(new_stream(stream, None, events.into_iter().map(Event::Scope)));
+        }
+        for entry in catalog::TYPES {
+            let stream = Loader::<ClientType>::stream(entry.name)?;
+            let command = ClientTypeCommand::CreateClientType(ClientTypeCreated {
+                name: entry.name.to_owned(),
+                description: entry.description.to_owned(),
+                scopes: entry.scopes.iter().copied().collect(),
+                singleton: false,
+            });
+            let mut client_type = ClientType::Absent;
+            let mut events: Vec<ClientTypeEvent> = client_type.decide(command, now).map_err(|error| wrong(&error))?;
+            if entry.deprecated {
+                events.iter().for_each(|event| client_type.apply(event, now));
+                events.extend(client_type.decide(ClientTypeCommand::DeprecateClientType, now).map_err(|error| wrong(&error))?);
+            }
+            streams.push(new_stream(stream, None, events.into_iter().map(Event::ClientType)));
+        }
+        Ok(streams)
+    }
+}
+
+fn new_stream(stream: store::StreamName, environment: Option<String>, events: impl Iterator<Item = Event>) -> ProposedStream {
+    ProposedStream {
+        stream,
+        expected: ExpectedRevision::NoStream,
+        environment,
+        responsible: None,
+        events: events.collect(),
+        private: Vec::new(),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct BadCatalog(String);

@@ -1,0 +1,469 @@
+//! The use cases of clients.
+
+mod create;
+mod request;
+mod secrets;
+
+use std::sync::Arc;
+
+use crypto::SecretString;
+use domain::{
+    Client, ClientCommand, ClientEvent, ClientId, ClientType, Environment, EnvironmentName, Event, Permission,
+    PersonId, client::Registration, client_type::TypeRules, environment::Policy,
+};
+use serde_json::json;
+use store::{AppendError, ExpectedRevision, Position, Revision, StreamName};
+
+pub use request::{ChangeClientRequest, Contact, CreateClientRequest, IfMatch, IssueSecretRequest, RedirectUriEdit};
+
+use crate::{
+    App, Inner,
+    aggregates::{Loaded, Loader},
+    context::Context,
+    error::{ChangedSince, CommandError, Fault},
+    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, Replay, claim_changes},
+    ids::uuid_v7,
+};
+
+/// Events that an answer to a failed `If-Match` names at most.
+const MOST_CHANGES_SHOWN: usize = 20;
+
+/// A client after a command.
+#[derive(Clone, Debug)]
+pub struct ChangedClient {
+    /// Which one.
+    pub client_id: ClientId,
+    /// What it is now.
+    pub registration: Registration,
+    /// The revision it is at.
+    pub revision: Revision,
+    /// The position to wait for before reading what this command did.
+    pub position: Position,
+    /// Whether this is the answer to a repeated request: nothing happened now.
+    pub replayed: bool,
+}
+
+/// A client that was just created, with what is shown once.
+#[derive(Debug)]
+pub struct CreatedClient {
+    /// The client.
+    pub client: ChangedClient,
+    /// Its secret; `None` for a public client and for a replay.
+    pub client_secret: Option<SecretString>,
+    /// Its signing secret; `None` for a replay.
+    pub signing_secret: Option<SecretString>,
+}
+
+/// A secret that was just issued, with what is shown once.
+#[derive(Debug)]
+pub struct IssuedClientSecret {
+    /// The client.
+    pub client: ChangedClient,
+    /// The id of the new secret; the one that was issued then, for a replay.
+    pub secret_id: domain::SecretId,
+    /// The new secret; `None` for a replay.
+    pub secret: Option<SecretString>,
+}
+
+/// What a command on an existing client is made of, beside the command.
+struct Target {
+    environment: EnvironmentName,
+    client_id: ClientId,
+    if_match: Option<IfMatch>,
+}
+
+/// What goes into the vault with a command's events.
+#[derive(Default)]
+struct ForVault {
+    credentials: Vec<store::Credential>,
+    private: Vec<store::Disclosure>,
+}
+
+impl App {
+    /// Changes name, contacts, redirect URIs or scopes. Needs `clients:write`.
+    ///
+    /// # Errors
+    /// [`CommandError`]; [`CommandError::PreconditionFailed`] says what changed in the meantime.
+    pub async fn change_client(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+        if_match: Option<IfMatch>,
+        request: ChangeClientRequest,
+    ) -> Result<ChangedClient, CommandError> {
+        self.run(move |inner| async move {
+            let target = Target { environment, client_id, if_match };
+            inner.guarded(&context, "ChangeClient", &target, inner.change(&context, &target, request)).await
+        })
+        .await
+    }
+
+    /// Gives it no more tokens until it is enabled. Needs `clients:write`, never `If-Match`.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn deactivate_client(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+    ) -> Result<ChangedClient, CommandError> {
+        self.plain(context, environment, client_id, ClientCommand::Deactivate).await
+    }
+
+    /// Gives it tokens again. Needs `clients:write`.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn enable_client(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+    ) -> Result<ChangedClient, CommandError> {
+        self.plain(context, environment, client_id, ClientCommand::Enable).await
+    }
+
+    /// Ends it for good; its name is free again, its history stays. Needs `clients:write`.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn delete_client(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+    ) -> Result<ChangedClient, CommandError> {
+        self.plain(context, environment, client_id, ClientCommand::Delete).await
+    }
+
+    async fn plain(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+        command: ClientCommand,
+    ) -> Result<ChangedClient, CommandError> {
+        self.run(move |inner| async move {
+            let target = Target { environment, client_id, if_match: None };
+            let name = command.name();
+            inner.guarded(&context, name, &target, inner.plain(&context, &target, command)).await
+        })
+        .await
+    }
+}
+
+impl Inner {
+    /// Runs a use case on an existing client, answers a repeated request, and records a refusal.
+    async fn guarded(
+        self: &Arc<Self>,
+        context: &Context,
+        command: &'static str,
+        target: &Target,
+        work: impl Future<Output = Result<ChangedClient, CommandError>>,
+    ) -> Result<ChangedClient, CommandError> {
+        let stream = Loader::<Client>::stream(&target.client_id.to_string())?;
+        let error = match self.replayed(context).await {
+            Ok(Some(replay)) => return self.replayed_client(&replay).await,
+            Ok(None) => match work.await {
+                Ok(changed) => return Ok(changed),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        // The same request may have been recorded between the look-up and the decision, which then saw its effect.
+        if error.refusal()
+            && !matches!(error, CommandError::IdempotencyMismatch)
+            && let Ok(Some(replay)) = self.replayed(context).await
+        {
+            return self.replayed_client(&replay).await;
+        }
+        Err(self.refused(context, command, Some(&stream), error).await)
+    }
+
+    async fn plain(&self, context: &Context, target: &Target, command: ClientCommand) -> Result<ChangedClient, CommandError> {
+        context.demand(Permission::ClientsWrite)?;
+        self.check_context(context, &target.environment).await?;
+        self.execute(context, target, |_| command.clone(), ForVault::default()).await
+    }
+
+    async fn change(
+        &self,
+        context: &Context,
+        target: &Target,
+        request: ChangeClientRequest,
+    ) -> Result<ChangedClient, CommandError> {
+        context.demand(Permission::ClientsWrite)?;
+        if target.if_match.is_none() {
+            return Err(CommandError::PreconditionRequired);
+        }
+        self.check_context(context, &target.environment).await?;
+        let loaded = self.existing(target).await?;
+        let (_, registration) = loaded;
+        let mut vault = ForVault::default();
+        let contacts = match &request.contacts {
+            Some(contacts) if self.same_contacts(target.client_id, contacts).await? => None,
+            Some(contacts) => Some(self.seal_contacts(contacts, &mut vault).await?),
+            None => None,
+        };
+        let type_rules = match &request.scope {
+            Some(_) => self.type_rules(&registration.client_type).await?.map(|(rules, _)| rules),
+            None => None,
+        };
+        let command = domain::client::ChangeClient {
+            client_name: request.client_name,
+            contacts,
+            redirect_uris: request.redirect_uris.clone(),
+            scope: request.scope,
+            type_rules,
+        };
+        let edit = request.redirect_uri_edit;
+        self.execute(
+            context,
+            target,
+            |registration| {
+                let mut command = command.clone();
+                if let Some(edit) = &edit {
+                    command.redirect_uris = Some(edit.applied(&registration.redirect_uris));
+                }
+                ClientCommand::ChangeClient(Box::new(command))
+            },
+            vault,
+        )
+        .await
+    }
+
+    /// Decides and appends, and decides again when another command was faster.
+    async fn execute(
+        &self,
+        context: &Context,
+        target: &Target,
+        command: impl Fn(&Registration) -> ClientCommand,
+        vault: ForVault,
+    ) -> Result<ChangedClient, CommandError> {
+        let id = target.client_id.to_string();
+        let stream = Loader::<Client>::stream(&id)?;
+        for _ in 0..MOST_ATTEMPTS {
+            let (loaded, registration) = self.existing(target).await?;
+            self.check_if_match(target, &loaded, &stream).await?;
+            let now = self.log.now();
+            let events = loaded.aggregate.decide(command(&registration), now)?;
+            if events.is_empty() {
+                let position = self.log.head().await?;
+                return Ok(ChangedClient {
+                    client_id: target.client_id,
+                    registration,
+                    revision: loaded.revision,
+                    position,
+                    replayed: false,
+                });
+            }
+            let proposal = Proposal {
+                claims: claim_changes(loaded.aggregate.claims(&events), &stream),
+                credentials: vault.credentials.clone(),
+                destroyed_credentials: ended_credentials(&loaded.aggregate, &events),
+                streams: vec![ProposedStream {
+                    stream: stream.clone(),
+                    expected: ExpectedRevision::Exact(loaded.revision),
+                    environment: Some(target.environment.to_string()),
+                    responsible: Some(registration.responsible.to_string()),
+                    events: events.iter().cloned().map(Event::Client).collect(),
+                    private: vault.private.clone(),
+                }],
+            };
+            match self.append(context, proposal).await {
+                Ok(receipt) => {
+                    let mut aggregate = loaded.aggregate.clone();
+                    for event in &events {
+                        aggregate.apply(event, receipt.at);
+                    }
+                    let revision = Revision::new(loaded.revision.get() + events.len() as u64);
+                    return self.remembered(target.client_id, aggregate, revision, receipt.position);
+                }
+                Err(AppendOrFault::Append(error)) => match self.after_conflict(context, &id, error).await? {
+                    Some(replay) => return self.replayed_client(&replay).await,
+                    None => {}
+                },
+                Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
+            }
+        }
+        Err(CommandError::Contended)
+    }
+
+    /// What a failed append means: decide again (`None`), answer as before, or an error.
+    async fn after_conflict(&self, context: &Context, id: &str, error: AppendError) -> Result<Option<Replay>, CommandError> {
+        match error {
+            AppendError::WrongExpectedRevision { .. } => {
+                self.clients.forget(id);
+                Ok(None)
+            }
+            AppendError::DuplicateCommand(recorded) => self.replay_of(context, recorded).await.map(Some),
+            AppendError::ClaimTaken { key, .. } if key.namespace.starts_with("singleton:") => {
+                Err(CommandError::Taken { pointer: "/client_type" })
+            }
+            AppendError::ClaimTaken { .. } => Err(CommandError::Taken { pointer: "/client_name" }),
+            // The name was released by the command that was faster: the next load sees it.
+            AppendError::ClaimNotHeld { .. } => {
+                self.clients.forget(id);
+                Ok(None)
+            }
+            error @ (AppendError::Invalid(_) | AppendError::Unavailable { .. }) => Err(CommandError::Fault(error.into())),
+        }
+    }
+
+    fn remembered(
+        &self,
+        client_id: ClientId,
+        aggregate: Client,
+        revision: Revision,
+        position: Position,
+    ) -> Result<ChangedClient, CommandError> {
+        self.clients.remember(&client_id.to_string(), aggregate.clone(), revision, position);
+        let registration = aggregate.registration().cloned().ok_or(CommandError::NotFound("client"))?;
+        Ok(ChangedClient { client_id, registration, revision, position, replayed: false })
+    }
+
+    /// The client, if it is there, in this environment, and not deleted.
+    async fn existing(&self, target: &Target) -> Result<(Arc<Loaded<Client>>, Registration), CommandError> {
+        let loaded = self.clients.current(&target.client_id.to_string()).await?;
+        let registration = loaded.aggregate.registration().cloned();
+        match registration {
+            Some(registration) if registration.environment == target.environment => {
+                if registration.status == domain::client::Status::Deleted {
+                    return Err(CommandError::Gone("client"));
+                }
+                Ok((loaded, registration))
+            }
+            // Environments are islands: the id of another one's client means nothing here.
+            Some(_) | None => Err(CommandError::NotFound("client")),
+        }
+    }
+
+    async fn check_if_match(&self, target: &Target, loaded: &Loaded<Client>, stream: &StreamName) -> Result<(), CommandError> {
+        let Some(IfMatch::Revision(given)) = target.if_match else { return Ok(()) };
+        if given == loaded.revision {
+            return Ok(());
+        }
+        let since = if given < loaded.revision { given } else { Revision::NONE };
+        let events = self.log.read_stream(stream, since, MOST_CHANGES_SHOWN).await?;
+        let changed = events.iter().map(changed_since).collect::<Result<_, Fault>>()?;
+        Err(CommandError::PreconditionFailed { current: loaded.revision, changed })
+    }
+
+    /// Reason and ticket, by the rules of the environment; and that there is such an environment.
+    async fn check_context(&self, context: &Context, environment: &EnvironmentName) -> Result<(), CommandError> {
+        let (policy, _) = self.policy(environment).await?;
+        let wrong = context.violations(policy.reason_required);
+        if wrong.is_empty() { Ok(()) } else { Err(CommandError::Invalid(wrong)) }
+    }
+
+    async fn policy(&self, environment: &EnvironmentName) -> Result<(Policy, ProposedStream), CommandError> {
+        let loaded = self.environments.current(environment.as_str()).await?;
+        let policy = loaded.aggregate.policy().cloned().ok_or(CommandError::NotFound("environment"))?;
+        let stream = Loader::<Environment>::stream(environment.as_str())?;
+        Ok((policy, ProposedStream::unmoved(stream, loaded.revision)))
+    }
+
+    async fn type_rules(&self, client_type: &str) -> Result<Option<(TypeRules, ProposedStream)>, CommandError> {
+        if !domain::client_type::is_type_name(client_type) {
+            return Ok(None);
+        }
+        let loaded = self.client_types.current(client_type).await?;
+        let stream = Loader::<ClientType>::stream(client_type)?;
+        Ok(loaded.aggregate.rules().map(|rules| (rules.clone(), ProposedStream::unmoved(stream, loaded.revision))))
+    }
+
+    /// Finds or makes the pseudonym of each contact, and seals who it is.
+    async fn seal_contacts(&self, contacts: &[Contact], vault: &mut ForVault) -> Result<Vec<PersonId>, CommandError> {
+        let wrong: Vec<_> = contacts
+            .iter()
+            .enumerate()
+            .flat_map(|(place, contact)| {
+                let pointer = format!("/contacts/{place}");
+                domain::client::check_contact(contact.name.expose(), contact.email.expose(), &pointer)
+            })
+            .collect();
+        if !wrong.is_empty() {
+            return Err(CommandError::Invalid(wrong));
+        }
+        let mut persons = Vec::with_capacity(contacts.len());
+        for contact in contacts {
+            let candidate = uuid_v7(self.log.now(), self.entropy.as_ref())?;
+            let person = self.vault.person_by_email(contact.email.expose(), candidate).await?;
+            let value = json!({ "person": person, "name": contact.name.expose(), "email": contact.email.expose() });
+            vault.private.push(self.vault.seal_for_person(person, "contact", value).await?);
+            persons.push(PersonId(person));
+        }
+        Ok(persons)
+    }
+
+    /// Whether a client's contacts are these already, to the letter.
+    async fn same_contacts(&self, client_id: ClientId, contacts: &[Contact]) -> Result<bool, CommandError> {
+        let now = self.contacts_of(client_id).await?;
+        let given = contacts.iter().map(|contact| (contact.name.expose().as_str(), contact.email.expose().as_str()));
+        let held: Vec<_> = now.iter().map(|part| (text(part, "name"), text(part, "email"))).collect();
+        Ok(given.eq(held.iter().copied()))
+    }
+
+    async fn replayed_client(&self, replay: &Replay) -> Result<ChangedClient, CommandError> {
+        let id = replay.stream.id();
+        let client_id = id.parse().map_err(|error| Fault::permanent("reading a recorded command", error))?;
+        let loaded = self.clients.current(id).await?;
+        let registration = loaded.aggregate.registration().cloned().ok_or(CommandError::NotFound("client"))?;
+        Ok(ChangedClient {
+            client_id,
+            registration,
+            revision: loaded.revision,
+            position: replay.recorded.position,
+            replayed: true,
+        })
+    }
+}
+
+fn text<'a>(part: &'a serde_json::Value, field: &str) -> &'a str {
+    part.get(field).and_then(serde_json::Value::as_str).unwrap_or_default()
+}
+
+/// Verifiers that nothing will ever be checked against again.
+fn ended_credentials(before: &Client, events: &[ClientEvent]) -> Vec<String> {
+    let mut ended = Vec::new();
+    for event in events {
+        match event {
+            ClientEvent::SecretRotated(rotated) => ended.extend(rotated.revoked.iter().map(ToString::to_string)),
+            ClientEvent::SecretRevoked(revoked) => ended.push(revoked.secret_id.to_string()),
+            ClientEvent::SigningSecretRotated(rotated) => ended.push(rotated.replaced.to_string()),
+            ClientEvent::Deleted(_) => {
+                if let Some(client) = before.registration() {
+                    let live = client.secrets.iter().filter(|secret| secret.revoked_at.is_none());
+                    ended.extend(live.map(|secret| secret.id.to_string()));
+                    ended.push(client.signing_secret.id.to_string());
+                }
+            }
+            ClientEvent::Created(_)
+            | ClientEvent::NameChanged(_)
+            | ClientEvent::ContactsChanged(_)
+            | ClientEvent::RedirectUrisChanged(_)
+            | ClientEvent::ScopeChanged(_)
+            | ClientEvent::SecretIssued(_)
+            | ClientEvent::SigningSecretRevealed(_)
+            | ClientEvent::Deactivated(_)
+            | ClientEvent::Enabled(_) => {}
+        }
+    }
+    ended
+}
+
+fn changed_since(event: &store::RecordedEvent) -> Result<ChangedSince, Fault> {
+    let unreadable = |error| Fault::permanent("reading an event", error);
+    let envelope = event.envelope().map_err(unreadable)?;
+    let data = serde_json::from_str(envelope.data.get()).map_err(|error| Fault::permanent("reading an event", error))?;
+    Ok(ChangedSince {
+        revision: event.revision,
+        event_type: envelope.event_type.into_owned(),
+        at: envelope.at,
+        actor: envelope.actor.id.into_owned(),
+        data,
+    })
+}
+

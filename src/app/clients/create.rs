@@ -1,0 +1,231 @@
+//! Registering a client.
+
+use std::sync::Arc;
+
+use crypto::{SecretString, SigningSecret};
+use domain::{
+    Client, ClientCommand, ClientId, EnvironmentName, Event, Permission,
+    client::{CreateClient, NewSecret, NewSigningSecret},
+};
+use store::ExpectedRevision;
+
+use super::{CreateClientRequest, CreatedClient, ForVault};
+use crate::{
+    App, Inner,
+    aggregates::Loader,
+    context::Context,
+    error::CommandError,
+    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
+    ids::uuid_v7,
+};
+
+impl App {
+    /// Registers a client. Needs `clients:write`.
+    ///
+    /// # Errors
+    /// [`CommandError`]; [`CommandError::Invalid`] names every field at fault at once.
+    pub async fn create_client(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        request: CreateClientRequest,
+    ) -> Result<CreatedClient, CommandError> {
+        self.run(move |inner| async move {
+            let error = match inner.replayed(&context).await {
+                Ok(Some(replay)) => return inner.replayed_creation(&replay).await,
+                Ok(None) => match inner.create(&context, &environment, &request).await {
+                    Ok(created) => return Ok(created),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            // The same request may have been recorded meanwhile, which then holds the name.
+            if matches!(error, CommandError::Taken { .. })
+                && let Ok(Some(replay)) = inner.replayed(&context).await
+            {
+                return inner.replayed_creation(&replay).await;
+            }
+            Err(inner.refused(&context, "CreateClient", None, error).await)
+        })
+        .await
+    }
+}
+
+impl Inner {
+    async fn create(
+        self: &Arc<Self>,
+        context: &Context,
+        environment: &EnvironmentName,
+        request: &CreateClientRequest,
+    ) -> Result<CreatedClient, CommandError> {
+        context.demand(Permission::ClientsWrite)?;
+        let responsible = context.member().ok_or(CommandError::Denied(Permission::ClientsWrite))?;
+        let client_id = ClientId(uuid_v7(self.log.now(), self.entropy.as_ref())?);
+        let mut vault = ForVault::default();
+        let mut rehearsed = false;
+        let mut minted = self.mint_client_secrets(environment, client_id, request)?;
+        for _ in 0..MOST_ATTEMPTS {
+            let (policy, policy_stream) = self.policy(environment).await?;
+            let type_rules = self.type_rules(request.metadata.client_type.trim()).await?;
+            let command = |contacts, minted: &MintedSecrets| CreateClient {
+                environment: environment.clone(),
+                metadata: request.metadata.clone(),
+                contacts,
+                responsible,
+                terms_accepted: request.terms_accepted.clone(),
+                secret: Some(minted.secret.clone()),
+                signing_secret: minted.signing_secret.clone(),
+                policy: policy.clone(),
+                type_rules: type_rules.as_ref().map(|(rules, _)| rules.clone()),
+            };
+            if !rehearsed {
+                // Everything that can be refused is refused before a person is looked up and before Argon2 is asked:
+                // bad requests must not be dear.
+                self.rehearse(context, request, policy.reason_required, command, &minted)?;
+                vault.credentials.extend(self.seal_client_secrets(request, &mut minted).await?);
+                rehearsed = true;
+            }
+            let mut contacts_vault = ForVault::default();
+            let contacts = self.seal_contacts(&request.contacts, &mut contacts_vault).await?;
+            let create = ClientCommand::CreateClient(Box::new(command(contacts, &minted)));
+            let events = Client::Absent.decide(create, self.log.now())?;
+
+            let stream = Loader::<Client>::stream(&client_id.to_string())?;
+            let mut streams = vec![ProposedStream {
+                stream: stream.clone(),
+                expected: ExpectedRevision::NoStream,
+                environment: Some(environment.to_string()),
+                responsible: Some(responsible.to_string()),
+                events: events.iter().cloned().map(Event::Client).collect(),
+                private: contacts_vault.private,
+            }];
+            streams.push(policy_stream);
+            streams.extend(type_rules.map(|(_, stream)| stream));
+            let proposal = Proposal {
+                streams,
+                claims: claim_changes(Client::Absent.claims(&events), &stream),
+                credentials: vault.credentials.clone(),
+                destroyed_credentials: Vec::new(),
+            };
+            match self.append(context, proposal).await {
+                Ok(receipt) => {
+                    let mut client = Client::Absent;
+                    for event in &events {
+                        client.apply(event, receipt.at);
+                    }
+                    let revision = store::Revision::new(events.len() as u64);
+                    let client = self.remembered(client_id, client, revision, receipt.position)?;
+                    let has_secret = client.registration.token_endpoint_auth_method.has_secret();
+                    return Ok(CreatedClient {
+                        client,
+                        client_secret: has_secret.then_some(minted.secret_text),
+                        signing_secret: Some(minted.signing_secret_text),
+                    });
+                }
+                Err(AppendOrFault::Append(error)) => {
+                    if let Some(replay) = self.after_conflict(context, &client_id.to_string(), error).await? {
+                        return self.replayed_creation(&replay).await;
+                    }
+                    // Only policy or type can have moved: the client's own stream is new.
+                    self.environments.forget(environment.as_str());
+                    self.client_types.forget(request.metadata.client_type.trim());
+                }
+                Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
+            }
+        }
+        Err(CommandError::Contended)
+    }
+
+    /// Decides with stand-ins for what is dear to make, and collects every violation into one answer.
+    fn rehearse(
+        &self,
+        context: &Context,
+        request: &CreateClientRequest,
+        reason_required: bool,
+        command: impl Fn(Vec<domain::PersonId>, &MintedSecrets) -> CreateClient,
+        minted: &MintedSecrets,
+    ) -> Result<(), CommandError> {
+        let mut wrong = Vec::new();
+        for (place, contact) in request.contacts.iter().enumerate() {
+            let pointer = format!("/contacts/{place}");
+            wrong.extend(domain::client::check_contact(contact.name.expose(), contact.email.expose(), &pointer));
+        }
+        let stand_ins = self.stand_ins(request)?;
+        let create = ClientCommand::CreateClient(Box::new(command(stand_ins, minted)));
+        match Client::Absent.decide(create, self.log.now()).map_err(CommandError::from) {
+            Ok(_) => {}
+            Err(CommandError::Invalid(violations)) => wrong.extend(violations),
+            Err(error) => return Err(error),
+        }
+        wrong.extend(context.violations(reason_required));
+        if wrong.is_empty() { Ok(()) } else { Err(CommandError::Invalid(wrong)) }
+    }
+
+    /// One pseudonym for each different address: enough to find an address that stands twice.
+    fn stand_ins(&self, request: &CreateClientRequest) -> Result<Vec<domain::PersonId>, CommandError> {
+        let mut seen: Vec<(String, domain::PersonId)> = Vec::new();
+        let mut stand_ins = Vec::new();
+        for contact in &request.contacts {
+            let email = contact.email.expose().trim().to_lowercase();
+            let known = seen.iter().find(|(other, _)| *other == email).map(|(_, person)| *person);
+            let person = match known {
+                Some(person) => person,
+                None => domain::PersonId(uuid_v7(self.log.now(), self.entropy.as_ref())?),
+            };
+            seen.push((email, person));
+            stand_ins.push(person);
+        }
+        Ok(stand_ins)
+    }
+
+    fn mint_client_secrets(
+        &self,
+        environment: &EnvironmentName,
+        client_id: ClientId,
+        request: &CreateClientRequest,
+    ) -> Result<MintedSecrets, CommandError> {
+        let minted = self.mint_client_secret(environment, client_id)?;
+        let secret = NewSecret {
+            id: domain::SecretId(minted.id.as_str().to_owned()),
+            label: request.label.clone(),
+            hint: minted.hint,
+            not_before: None,
+            expires_in_seconds: request.expires_in_seconds,
+            commitment: String::new(),
+        };
+        let signing = SigningSecret::mint(self.entropy.as_ref())?;
+        let signing_secret = NewSigningSecret { id: self.signing_secret_id()?, commitment: String::new() };
+        Ok(MintedSecrets { secret, secret_text: minted.secret, signing_secret, signing_secret_text: signing.reveal() })
+    }
+
+    async fn seal_client_secrets(
+        &self,
+        request: &CreateClientRequest,
+        minted: &mut MintedSecrets,
+    ) -> Result<Vec<store::Credential>, CommandError> {
+        let mut rows = Vec::with_capacity(2);
+        let public = request.metadata.token_endpoint_auth_method.as_deref() == Some("none");
+        if !public {
+            let sealed = self.seal_client_secret(&minted.secret.id, &minted.secret_text).await?;
+            minted.secret.commitment = sealed.commitment;
+            rows.push(sealed.row);
+        }
+        let sealed = self.seal_signing_secret(&minted.signing_secret.id, &minted.signing_secret_text)?;
+        minted.signing_secret.commitment = sealed.commitment;
+        rows.push(sealed.row);
+        Ok(rows)
+    }
+
+    async fn replayed_creation(&self, replay: &crate::execute::Replay) -> Result<CreatedClient, CommandError> {
+        let client = self.replayed_client(replay).await?;
+        Ok(CreatedClient { client, client_secret: None, signing_secret: None })
+    }
+}
+
+/// Both secrets of a new client, and what the event will say of them.
+struct MintedSecrets {
+    secret: NewSecret,
+    secret_text: SecretString,
+    signing_secret: NewSigningSecret,
+    signing_secret_text: SecretString,
+}

@@ -1,0 +1,196 @@
+//! Issuing, rotating, revoking and revealing a client's secrets.
+
+use std::sync::Arc;
+
+use crypto::{Binding, ExposeSecret, Minted, SecretKind, SecretString, SigningSecret};
+use domain::{
+    ClientCommand, ClientId, EnvironmentName, Permission, SecretId,
+    client::{IssueSecret, NewSecret, NewSigningSecret, RevokeSecret, RotateSecret},
+};
+
+use super::{ChangedClient, ForVault, IssueSecretRequest, IssuedClientSecret, Target};
+use crate::{
+    App, Inner,
+    context::Context,
+    error::{CommandError, Fault},
+    vault::SealedCredential,
+};
+
+/// What the vault calls the Argon2id verifier of a client secret.
+const VERIFIER: &str = "client_secret_verifier";
+/// What the vault calls a signing secret.
+const SIGNING: &str = "signing_secret";
+
+impl App {
+    /// Issues a secret beside the others, or in place of them. Needs `clients:write`, never `If-Match`.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn issue_secret(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+        request: IssueSecretRequest,
+    ) -> Result<IssuedClientSecret, CommandError> {
+        self.run(move |inner| async move {
+            let target = Target { environment, client_id, if_match: None };
+            let name = if request.overlap_seconds.is_some() { "RotateSecret" } else { "IssueSecret" };
+            let mut shown = None;
+            let work = inner.issue(&context, &target, &request, &mut shown);
+            let client = inner.guarded(&context, name, &target, work).await?;
+            let newest = client.registration.secrets.last().map(|secret| secret.id.clone());
+            let (secret_id, secret) = match shown {
+                Some((id, text)) if !client.replayed => (id, Some(text)),
+                _ => (newest.ok_or(CommandError::NotFound("secret"))?, None),
+            };
+            Ok(IssuedClientSecret { client, secret_id, secret })
+        })
+        .await
+    }
+
+    /// Stops one secret. Needs `clients:write`, never `If-Match`.
+    ///
+    /// # Errors
+    /// [`CommandError`]; the last secret that works is revoked only if `allow_lockout` says so.
+    pub async fn revoke_secret(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+        secret_id: SecretId,
+        allow_lockout: bool,
+    ) -> Result<ChangedClient, CommandError> {
+        let command = ClientCommand::RevokeSecret(RevokeSecret { secret_id, allow_lockout });
+        self.plain(context, environment, client_id, command).await
+    }
+
+    /// Replaces the signing secret. Needs `clients:write`, never `If-Match`. The text is `None` for a replay.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn rotate_signing_secret(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+    ) -> Result<(ChangedClient, Option<SecretString>), CommandError> {
+        self.run(move |inner| async move {
+            let target = Target { environment, client_id, if_match: None };
+            let mut shown = None;
+            let work = inner.rotate_signing(&context, &target, &mut shown);
+            let client = inner.guarded(&context, "RotateSigningSecret", &target, work).await?;
+            let shown = shown.filter(|_| !client.replayed);
+            Ok((client, shown))
+        })
+        .await
+    }
+
+    /// Shows the signing secret, after recording who sees it. Needs `secrets:reveal`.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn reveal_signing_secret(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+    ) -> Result<(ChangedClient, SecretString), CommandError> {
+        self.run(move |inner| async move {
+            let target = Target { environment, client_id, if_match: None };
+            let work = inner.reveal_signing(&context, &target);
+            let client = inner.guarded(&context, "RevealSigningSecret", &target, work).await?;
+            let secret = &client.registration.signing_secret;
+            let text = inner.vault.open_credential(inner.log.as_ref(), &secret.id.0, &secret.commitment).await?;
+            let text = SecretString::from(text.expose().clone());
+            Ok((client, text))
+        })
+        .await
+    }
+}
+
+impl Inner {
+    async fn issue(
+        self: &Arc<Self>,
+        context: &Context,
+        target: &Target,
+        request: &IssueSecretRequest,
+        shown: &mut Option<(SecretId, SecretString)>,
+    ) -> Result<ChangedClient, CommandError> {
+        context.demand(Permission::ClientsWrite)?;
+        self.check_context(context, &target.environment).await?;
+        let (policy, _) = self.policy(&target.environment).await?;
+        let minted = self.mint_client_secret(&target.environment, target.client_id)?;
+        let mut secret = NewSecret {
+            id: SecretId(minted.id.as_str().to_owned()),
+            label: request.label.clone(),
+            hint: minted.hint,
+            not_before: request.not_before,
+            expires_in_seconds: request.expires_in_seconds,
+            commitment: String::new(),
+        };
+        let command = |secret: &NewSecret| match request.overlap_seconds {
+            None => ClientCommand::IssueSecret(IssueSecret { secret: secret.clone(), policy: policy.clone() }),
+            Some(overlap_seconds) => {
+                ClientCommand::RotateSecret(RotateSecret { secret: secret.clone(), overlap_seconds, policy: policy.clone() })
+            }
+        };
+        // Refused before Argon2 is asked: bad requests must not be dear.
+        let (loaded, _) = self.existing(target).await?;
+        loaded.aggregate.decide(command(&secret), self.log.now())?;
+        let sealed = self.seal_client_secret(&secret.id, &minted.secret).await?;
+        secret.commitment = sealed.commitment;
+        let vault = ForVault { credentials: vec![sealed.row], private: Vec::new() };
+        let changed = self.execute(context, target, |_| command(&secret), vault).await?;
+        *shown = Some((secret.id, minted.secret));
+        Ok(changed)
+    }
+
+    async fn rotate_signing(
+        self: &Arc<Self>,
+        context: &Context,
+        target: &Target,
+        shown: &mut Option<SecretString>,
+    ) -> Result<ChangedClient, CommandError> {
+        context.demand(Permission::ClientsWrite)?;
+        self.check_context(context, &target.environment).await?;
+        let text = SigningSecret::mint(self.entropy.as_ref())?.reveal();
+        let id = self.signing_secret_id()?;
+        let sealed = self.seal_signing_secret(&id, &text)?;
+        let secret = NewSigningSecret { id, commitment: sealed.commitment };
+        let vault = ForVault { credentials: vec![sealed.row], private: Vec::new() };
+        let command = |_: &_| ClientCommand::RotateSigningSecret(secret.clone());
+        let changed = self.execute(context, target, command, vault).await?;
+        *shown = Some(text);
+        Ok(changed)
+    }
+
+    async fn reveal_signing(&self, context: &Context, target: &Target) -> Result<ChangedClient, CommandError> {
+        context.demand(Permission::SecretsReveal)?;
+        self.check_context(context, &target.environment).await?;
+        self.execute(context, target, |_| ClientCommand::RevealSigningSecret, ForVault::default()).await
+    }
+
+    pub(super) fn mint_client_secret(&self, environment: &EnvironmentName, client_id: ClientId) -> Result<Minted, Fault> {
+        let owner = client_id.to_string();
+        let binding = Binding { environment: environment.as_str(), owner: &owner };
+        Ok(crypto::mint(SecretKind::ClientSecret, &binding, &self.vault.ring.tags, self.entropy.as_ref())?)
+    }
+
+    /// A name for a signing secret, which carries none of its own.
+    pub(super) fn signing_secret_id(&self) -> Result<SecretId, Fault> {
+        let random: [u8; 12] = self.entropy.array()?;
+        Ok(SecretId(random.iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+
+    /// Argon2id, then the vault.
+    pub(super) async fn seal_client_secret(&self, id: &SecretId, text: &SecretString) -> Result<SealedCredential, CommandError> {
+        let salt = self.entropy.array()?;
+        let verifier = self.argon2.hash(text.clone(), salt).await?;
+        Ok(self.vault.seal_credential(&id.0, VERIFIER, &verifier)?)
+    }
+
+    pub(super) fn seal_signing_secret(&self, id: &SecretId, text: &SecretString) -> Result<SealedCredential, Fault> {
+        self.vault.seal_credential(&id.0, SIGNING, text.expose_secret())
+    }
+}

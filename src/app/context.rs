@@ -1,0 +1,129 @@
+//! Who asks, from where and why: nothing is written without it.
+
+use std::collections::BTreeSet;
+
+use crypto::Personal;
+use domain::{MemberId, Permission, Rule, SecretId, Violation};
+use store::ActorKind;
+use uuid::Uuid;
+
+/// The longest free-text reason, in characters.
+pub const MAX_REASON_CHARS: usize = 1_000;
+const MAX_TICKET_CHARS: usize = 100;
+
+/// Who an authenticated request acts as.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// The member.
+    pub member: MemberId,
+    /// The personal token it came with.
+    pub token: SecretId,
+    /// What both the member's roles and the token allow.
+    pub permissions: BTreeSet<Permission>,
+}
+
+/// Who acts.
+#[derive(Clone, Debug)]
+pub enum Actor {
+    /// A member, through a personal token.
+    Member(Principal),
+    /// A person at the command line of the host, who may do everything the files allow anyway.
+    Host {
+        /// The user id of the process.
+        uid: u32,
+    },
+}
+
+/// Where a request came from: personal, so it is sealed under the actor's key.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The address of the peer.
+    pub address: Personal<String>,
+    /// `User-Agent`, if one was sent.
+    pub user_agent: Option<Personal<String>>,
+}
+
+/// An `Idempotency-Key` and the request it stands for.
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    /// The key, chosen by the client, unique to it.
+    pub key: String,
+    /// Method, path and body: the same key with another request is refused. Kept only as a keyed digest.
+    pub request: Personal<Vec<u8>>,
+}
+
+/// Everything about a command that is not the command.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Who acts.
+    pub actor: Actor,
+    /// The id that the answer and the service's own logs carry too.
+    pub request_id: String,
+    /// The same for everything that one outside request set going.
+    pub correlation_id: Uuid,
+    /// Where it came from.
+    pub source: Option<Source>,
+    /// Why, in free text: personal, so it is sealed under a key of its own.
+    pub reason: Option<Personal<String>>,
+    /// Why, as a public reference to a case elsewhere.
+    pub ticket: Option<String>,
+    /// How a repeated request is recognised.
+    pub idempotency: Option<Idempotency>,
+}
+
+impl Context {
+    /// Whether the actor may do what needs `permission`.
+    pub(crate) fn allows(&self, permission: Permission) -> bool {
+        match &self.actor {
+            Actor::Member(principal) => principal.permissions.contains(&permission),
+            Actor::Host { .. } => true,
+        }
+    }
+
+    /// The member who answers for what this request creates.
+    pub(crate) fn member(&self) -> Option<MemberId> {
+        match &self.actor {
+            Actor::Member(principal) => Some(principal.member),
+            Actor::Host { .. } => None,
+        }
+    }
+
+    /// The actor as the log records it.
+    pub(crate) fn recorded_actor(&self) -> store::Actor {
+        match &self.actor {
+            Actor::Member(principal) => store::Actor {
+                id: principal.member.to_string(),
+                kind: ActorKind::Member,
+                via: Some(format!("token:{}", principal.token)),
+            },
+            Actor::Host { uid } => store::Actor { id: format!("uid:{uid}"), kind: ActorKind::Host, via: None },
+        }
+    }
+
+    /// What is wrong with reason and ticket; `reason_required` is the environment's policy.
+    pub(crate) fn violations(&self, reason_required: bool) -> Vec<Violation> {
+        let mut wrong = Vec::new();
+        match self.reason.as_ref().map(|reason| reason.expose().trim()) {
+            None | Some("") if reason_required => {
+                wrong.push(Violation::new("/reason", Rule::ReasonRequired, "this environment asks for a reason"));
+            }
+            Some(reason) if reason.chars().count() > MAX_REASON_CHARS => {
+                wrong.push(Violation::new("/reason", Rule::TooLong, format!("at most {MAX_REASON_CHARS} characters")));
+            }
+            Some(reason) if reason.contains('\0') => {
+                wrong.push(Violation::new("/reason", Rule::ControlCharacter, "must not contain U+0000"));
+            }
+            None | Some(_) => {}
+        }
+        if let Some(ticket) = &self.ticket {
+            if ticket.is_empty() || ticket.chars().count() > MAX_TICKET_CHARS {
+                wrong.push(Violation::new("/ticket", Rule::OutOfRange, format!("1 to {MAX_TICKET_CHARS} characters")));
+            }
+            if ticket.contains('@') || !ticket.chars().all(|c| c.is_ascii_graphic()) {
+                let detail = "a public reference such as INC-42: printable ASCII, no blanks, no `@`";
+                wrong.push(Violation::new("/ticket", Rule::Malformed, detail));
+            }
+        }
+        wrong
+    }
+}

@@ -1,0 +1,131 @@
+//! Opening private parts: only for who may, and never without a trace.
+
+use std::collections::HashMap;
+
+use domain::{
+    ClientId, Permission,
+    registry::{PrivatePartsOpened, RegistryEvent},
+};
+use serde_json::Value;
+use store::{Outcome, Revision};
+
+use crate::{
+    App, Inner,
+    aggregates::Loader,
+    context::Context,
+    error::{CommandError, Fault},
+};
+
+/// Events of one stream read at a time.
+const PAGE: usize = 500;
+/// What the vault calls a contact.
+const CONTACT: &str = "contact";
+
+/// A private part, opened, or what became of it.
+#[derive(Clone, Debug)]
+pub enum PrivatePart {
+    /// It can be read.
+    Open(OpenedPart),
+    /// Its key was deleted: the person was erased, or the reason redacted.
+    Erased,
+}
+
+/// A private part in the clear. Its `Debug` shows its name alone.
+#[derive(Clone)]
+pub struct OpenedPart {
+    /// What it is: `contact`, `reason`, `source`.
+    pub name: String,
+    /// The personal value.
+    pub value: Value,
+}
+
+impl std::fmt::Debug for OpenedPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OpenedPart({})", self.name)
+    }
+}
+
+impl App {
+    /// Opens the private parts with these digests. Needs `audit:read_private`; recorded before anything is opened.
+    ///
+    /// # Errors
+    /// [`CommandError::Denied`], or a fault; a part that does not fit its digest is a fault, never an answer.
+    pub async fn open_private_parts(
+        &self,
+        context: Context,
+        what: &'static str,
+        subject: Option<String>,
+        events: u32,
+        digests: Vec<String>,
+    ) -> Result<HashMap<String, PrivatePart>, CommandError> {
+        self.run(move |inner| async move {
+            if let Err(error) = context.demand(Permission::AuditReadPrivate) {
+                return Err(inner.refused(&context, "OpenPrivateParts", None, error).await);
+            }
+            let opened = PrivatePartsOpened { what: what.to_owned(), subject, events };
+            inner.record(&context, Outcome::Done, RegistryEvent::PrivatePartsOpened(opened)).await?;
+            Ok(inner.open_parts(&digests).await?)
+        })
+        .await
+    }
+
+    /// Opens who a client's contacts are, in their order. Needs `audit:read_private`; recorded before.
+    ///
+    /// # Errors
+    /// As [`App::open_private_parts`].
+    pub async fn open_contacts(&self, context: Context, client_id: ClientId) -> Result<Vec<Value>, CommandError> {
+        self.run(move |inner| async move {
+            let stream = Loader::<domain::Client>::stream(&client_id.to_string())?;
+            if let Err(error) = context.demand(Permission::AuditReadPrivate) {
+                return Err(inner.refused(&context, "OpenPrivateParts", Some(&stream), error).await);
+            }
+            let opened = PrivatePartsOpened { what: "client.contacts".into(), subject: Some(stream.to_string()), events: 1 };
+            inner.record(&context, Outcome::Done, RegistryEvent::PrivatePartsOpened(opened)).await?;
+            inner.contacts_of(client_id).await
+        })
+        .await
+    }
+}
+
+impl Inner {
+    async fn open_parts(&self, digests: &[String]) -> Result<HashMap<String, PrivatePart>, Fault> {
+        let rows = self.log.disclosures(digests).await?;
+        let mut parts: HashMap<_, _> = digests.iter().map(|digest| (digest.clone(), PrivatePart::Erased)).collect();
+        for row in rows {
+            if let Some(disclosure) = self.vault.open_disclosure(&row).await? {
+                let name = disclosure.name().to_owned();
+                let part = OpenedPart { name, value: disclosure.expose_value().clone() };
+                parts.insert(row.digest, PrivatePart::Open(part));
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Who a client's contacts are: the private parts of the newest event that names contacts.
+    pub(crate) async fn contacts_of(&self, client_id: ClientId) -> Result<Vec<Value>, CommandError> {
+        let stream = Loader::<domain::Client>::stream(&client_id.to_string())?;
+        let mut newest = Vec::new();
+        let mut after = Revision::NONE;
+        loop {
+            let page = self.log.read_stream(&stream, after, PAGE).await?;
+            for event in &page {
+                let envelope = event.envelope().map_err(|error| Fault::permanent("reading an event", error))?;
+                if matches!(envelope.event_type.as_ref(), "client.created" | "client.contacts_changed") {
+                    newest = envelope.private.iter().map(|digest| digest.clone().into_owned()).collect();
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = last.revision,
+                Some(_) | None => break,
+            }
+        }
+        let parts = self.open_parts(&newest).await?;
+        let ordered = newest.iter().filter_map(|digest| parts.get(digest));
+        Ok(ordered
+            .filter_map(|part| match part {
+                PrivatePart::Open(open) if open.name == CONTACT => Some(open.value.clone()),
+                PrivatePart::Open(_) | PrivatePart::Erased => None,
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,247 @@
+//! The write side in process, on a real log: what HTTP cannot reach or show.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex},
+};
+
+use crypto::{ExposeSecret, MasterKey, Personal, SecretString, SeededEntropy};
+use domain::{ClientId, EnvironmentName, Permission, client::ClientDraft};
+use jiff::{SignedDuration, Timestamp};
+use store::{DataDirectory, EventLog, KeyStore, ManualClock, Position, Revision, SqliteKeys, SqliteLog, StreamName};
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use super::*;
+
+/// One instance in a directory of its own.
+struct Node {
+    app: App,
+    log: Arc<SqliteLog>,
+    keys: Arc<SqliteKeys>,
+    clock: Arc<ManualClock>,
+    token: SecretString,
+    folder: TempDir,
+}
+
+/// Keeps what it is given, as a file would.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<String>>>);
+
+impl TokenSink for Kept {
+    fn keep(&mut self, token: &SecretString) -> std::io::Result<()> {
+        self.0.lock().expect("a lock").push(token.expose_secret().to_owned());
+        Ok(())
+    }
+}
+
+struct Full;
+
+impl TokenSink for Full {
+    fn keep(&mut self, _token: &SecretString) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::StorageFull.into())
+    }
+}
+
+fn master_key() -> MasterKey {
+    MasterKey::random(&SeededEntropy::new(7)).expect("a key")
+}
+
+async fn open(folder: &TempDir, clock: &Arc<ManualClock>) -> (App, Arc<SqliteLog>, Arc<SqliteKeys>) {
+    let directory = DataDirectory::open(&folder.path().join("data")).expect("a directory");
+    let log = Arc::new(SqliteLog::open(&directory, Arc::clone(clock) as Arc<dyn store::Clock>).expect("a log"));
+    let keys = Arc::new(SqliteKeys::open(&directory).expect("keys"));
+    let app = App::open(Parts {
+        log: Arc::clone(&log) as Arc<dyn EventLog>,
+        keys: Arc::clone(&keys) as Arc<dyn KeyStore>,
+        master_key: master_key(),
+        entropy: Arc::new(crypto::SystemEntropy),
+        commands: Handle::current(),
+        argon2_workers: NonZeroUsize::MIN,
+    })
+    .await
+    .expect("an app");
+    (app, log, keys)
+}
+
+impl Node {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a directory");
+        let now: Timestamp = "2026-11-20T12:00:00Z".parse().expect("a time");
+        let clock = Arc::new(ManualClock::new(now));
+        let (app, log, keys) = open(&folder, &clock).await;
+        let first = app.bootstrap(host(), Box::new(Kept::default())).await.expect("a bootstrap").expect("an empty log");
+        Self { app, log, keys, clock, token: first.token, folder }
+    }
+
+    async fn admin(&self) -> Context {
+        let principal = self.app.authenticate(self.token.expose_secret()).await.expect("the first admin");
+        Context { actor: Actor::Member(principal), ..host() }
+    }
+
+    async fn create(&self, client_name: &str) -> CreatedClient {
+        self.app.create_client(self.admin().await, sandbox(), request(client_name)).await.expect("a client")
+    }
+}
+
+fn host() -> Context {
+    Context {
+        actor: Actor::Host { uid: 0 },
+        request_id: "test".into(),
+        correlation_id: Uuid::nil(),
+        source: None,
+        reason: None,
+        ticket: None,
+        idempotency: None,
+    }
+}
+
+fn sandbox() -> EnvironmentName {
+    EnvironmentName::parse("sandbox").expect("a name")
+}
+
+fn request(client_name: &str) -> CreateClientRequest {
+    CreateClientRequest {
+        metadata: ClientDraft {
+            client_name: client_name.into(),
+            client_type: "standard".into(),
+            redirect_uris: vec!["https://app.example.com/cb".into()],
+            scope: "matters:read".into(),
+            ..ClientDraft::default()
+        },
+        contacts: vec![Contact { name: Personal::new("Ops".into()), email: Personal::new("ops@example.com".into()) }],
+        terms_accepted: Some("2026-01".into()),
+        ..CreateClientRequest::default()
+    }
+}
+
+fn stream(client_id: ClientId) -> StreamName {
+    StreamName::new("client", &client_id.to_string()).expect("a name")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_the_first_start_fills_the_log_once_and_a_lost_token_file_fills_nothing() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+    let (app, log, _) = open(&folder, &clock).await;
+    let failed = app.bootstrap(host(), Box::new(Full)).await.expect_err("no room for the token");
+    assert_eq!(failed.slug(), "unavailable");
+    assert_eq!(log.head().await.expect("a head"), Position::ORIGIN, "nothing was committed");
+    let kept = Kept::default();
+    let first = app.bootstrap(host(), Box::new(kept.clone())).await.expect("a bootstrap").expect("an empty log");
+    assert_eq!(*kept.0.lock().expect("a lock"), [first.token.expose_secret().to_owned()]);
+    assert!(app.bootstrap(host(), Box::new(Full)).await.expect("a look").is_none(), "filled before");
+    let principal = app.authenticate(first.token.expose_secret()).await.expect("the first admin");
+    assert_eq!(principal.permissions.len(), Permission::ALL.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d6_a_verifier_swapped_in_the_vault_is_caught_at_its_next_use() {
+    let node = Node::start().await;
+    let one = node.create("One").await.client;
+    let two = node.create("Two").await.client;
+    let context = node.admin().await;
+    node.app.reveal_signing_secret(context.clone(), sandbox(), one.client_id).await.expect("the right value");
+    // Somebody with the database in hand puts the one's sealed value where the other's was.
+    let (from, to) = (&two.registration.signing_secret.id.0, &one.registration.signing_secret.id.0);
+    let sealed = node.log.credential(from).await.expect("a read").expect("a value");
+    node.log.close().await;
+    drop((node.app, node.log, node.keys));
+    let raw = rusqlite::Connection::open(node.folder.path().join("data/log.db")).expect("the file");
+    raw.execute_batch("DROP TRIGGER IF EXISTS credentials_update").expect("who owns the file can");
+    let triggers: Vec<String> = raw
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'credentials'")
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .expect("the triggers");
+    for trigger in triggers {
+        raw.execute_batch(&format!("DROP TRIGGER \"{trigger}\"")).expect("a trigger");
+    }
+    assert_eq!(raw.execute("UPDATE credentials SET sealed = ?1 WHERE id = ?2", rusqlite::params![sealed, to]).expect("a swap"), 1);
+    drop(raw);
+    let (app, ..) = open(&node.folder, &node.clock).await;
+    let caught = app.reveal_signing_secret(context, sandbox(), one.client_id).await.expect_err("a swapped value");
+    assert_eq!(caught.slug(), "internal");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a3_deleting_a_persons_key_erases_what_was_said_and_nothing_else() {
+    let node = Node::start().await;
+    let created = node.create("Matter sync").await.client;
+    let context = node.admin().await;
+    let opened = node.app.open_contacts(context.clone(), created.client_id).await.expect("contacts");
+    assert_eq!(opened[0]["email"], "ops@example.com");
+    let before = node.log.read_stream(&stream(created.client_id), Revision::NONE, 10).await.expect("the stream");
+    node.keys.delete_person(created.registration.contacts[0].0).await.expect("an erasure");
+    // Another process, or this one after a restart: keys that were in memory are gone too.
+    node.log.close().await;
+    drop((node.app, node.log, node.keys));
+    let (app, log, _) = open(&node.folder, &node.clock).await;
+    assert!(app.open_contacts(context.clone(), created.client_id).await.expect("a look").is_empty());
+    let after = log.read_stream(&stream(created.client_id), Revision::NONE, 10).await.expect("the stream");
+    assert_eq!(before, after, "the entry stays what it was");
+    let again = app.create_client(context, sandbox(), request("After")).await.expect("the same person again");
+    assert_ne!(again.client.registration.contacts, created.registration.contacts, "under a new pseudonym");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a3_the_same_person_has_one_pseudonym() {
+    let node = Node::start().await;
+    let one = node.create("One").await.client;
+    let mut other = request("Two");
+    other.contacts[0].email = Personal::new(" OPS@example.com".trim().to_uppercase());
+    let two = node.app.create_client(node.admin().await, sandbox(), other).await.expect("a client").client;
+    assert_eq!(one.registration.contacts, two.registration.contacts);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a2_an_expired_token_stays_expired_when_the_clock_goes_back() {
+    let node = Node::start().await;
+    node.clock.advance(SignedDuration::from_hours(24 * 90 + 1));
+    let expired = node.app.authenticate(node.token.expose_secret()).await.expect_err("90 days are over");
+    assert!(matches!(expired, AuthenticationError::NotLive));
+    // Something is recorded at that time; from then on a clock that is set back brings nothing to life again.
+    let kept = Kept::default();
+    let member: domain::MemberId = {
+        let events = node.log.read_all(Position::ORIGIN, 1_000).await.expect("the log");
+        let member = events.iter().find(|event| event.stream.category() == "member").expect("the first admin");
+        member.stream.id().parse().expect("an id")
+    };
+    node.app.recover(host(), member, Box::new(kept.clone())).await.expect("a new token");
+    node.clock.advance(SignedDuration::from_hours(-48));
+    let again = node.app.authenticate(node.token.expose_secret()).await.expect_err("still over");
+    assert!(matches!(again, AuthenticationError::NotLive));
+    let fresh = kept.0.lock().expect("a lock")[0].clone();
+    node.app.authenticate(&fresh).await.expect("the new token");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o5_verifiers_that_nothing_checks_any_more_are_gone_from_the_vault() {
+    let node = Node::start().await;
+    let created = node.create("Matter sync").await.client;
+    let first = created.registration.secrets[0].id.0.clone();
+    assert!(node.log.credential(&first).await.expect("a read").is_some());
+    let at_once = IssueSecretRequest { overlap_seconds: Some(0), ..IssueSecretRequest::default() };
+    let issued =
+        node.app.issue_secret(node.admin().await, sandbox(), created.client_id, at_once).await.expect("a rotation");
+    assert!(node.log.credential(&first).await.expect("a read").is_none(), "revoked");
+    node.app.delete_client(node.admin().await, sandbox(), created.client_id).await.expect("a deletion");
+    for id in [&issued.secret_id.0, &created.registration.signing_secret.id.0] {
+        assert!(node.log.credential(id).await.expect("a read").is_none(), "deleted");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o6_a_lost_race_is_decided_again() {
+    let node = Node::start().await;
+    let client_id = node.create("Matter sync").await.client.client_id;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let (app, context) = (node.app.clone(), node.admin().await);
+        tasks.spawn(async move { app.rotate_signing_secret(context, sandbox(), client_id).await.map(|(client, _)| client.revision) });
+    }
+    let mut revisions: Vec<u64> =
+        tasks.join_all().await.into_iter().map(|rotated| rotated.expect("every rotation happens").get()).collect();
+    revisions.sort_unstable();
+    assert_eq!(revisions, [2, 3, 4, 5, 6, 7]);
+}

@@ -1,0 +1,178 @@
+//! The vault: the keys of this service, and what is sealed under them.
+//!
+//! Credentials are sealed under the service's vault key. Private parts are sealed under a key per person, or, for a
+//! free-text reason, under a key of its own event; deleting a key erases what it sealed and leaves every proof valid,
+//! because the entry holds only a salted digest.
+
+mod event_keys;
+mod ring;
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use crypto::{DataKey, DataKeyRef, Disclosure, Entropy, MasterKey, Personal};
+use moka::sync::Cache;
+use serde_json::Value;
+use store::{DisclosureKey, EventLog, KeyStore, PersonKey};
+use uuid::Uuid;
+
+pub use ring::KeyRingError;
+use ring::{KeyRing, PERSON_KEY};
+
+use crate::{error::Fault, vault::event_keys::EventKeys};
+
+/// Person keys that are kept unwrapped in memory.
+const CACHED_PERSONS: u64 = 10_000;
+
+/// Seals and opens.
+pub(crate) struct Vault {
+    keys: Arc<dyn KeyStore>,
+    master_key: MasterKey,
+    entropy: Arc<dyn Entropy>,
+    pub(crate) ring: KeyRing,
+    persons: Cache<Uuid, Arc<DataKey>>,
+    event_keys: EventKeys,
+}
+
+/// A secret's verifier, or a secret that must be used again, ready for a commit.
+pub(crate) struct SealedCredential {
+    pub(crate) row: store::Credential,
+    /// What the event says of it: a value swapped in the vault no longer fits.
+    pub(crate) commitment: String,
+}
+
+/// Why a credential of the vault cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CredentialError {
+    #[error("the vault has no credential `{0}`")]
+    Missing(String),
+    #[error("credential `{0}` does not open, or is not the one its event committed to")]
+    Swapped(String),
+}
+
+impl Vault {
+    pub(crate) async fn open(
+        keys: Arc<dyn KeyStore>,
+        master_key: MasterKey,
+        log: &dyn EventLog,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, KeyRingError> {
+        let ring = KeyRing::open(keys.as_ref(), &master_key, log, entropy.as_ref()).await?;
+        let event_keys = EventKeys::open(keys.as_ref(), log).await?;
+        Ok(Self { keys, master_key, entropy, ring, persons: Cache::new(CACHED_PERSONS), event_keys })
+    }
+
+    /// Seals `value` as the credential `id`.
+    pub(crate) fn seal_credential(&self, id: &str, name: &str, value: &str) -> Result<SealedCredential, Fault> {
+        let disclosure = self.disclosure(name, Value::from(value))?;
+        let sealed = self.ring.vault.seal(credential_place(id).as_bytes(), disclosure.encoded().as_bytes(), self.entropy.as_ref())?;
+        Ok(SealedCredential {
+            row: store::Credential { id: id.to_owned(), sealed },
+            commitment: disclosure.digest().to_owned(),
+        })
+    }
+
+    /// Opens the credential `id`, and proves it to be the one that its event committed to.
+    pub(crate) async fn open_credential(
+        &self,
+        log: &dyn EventLog,
+        id: &str,
+        commitment: &str,
+    ) -> Result<Personal<String>, Fault> {
+        let damaged = |error| Fault::permanent("opening a credential", error);
+        let sealed = log.credential(id).await?.ok_or_else(|| damaged(CredentialError::Missing(id.to_owned())))?;
+        let swapped = || damaged(CredentialError::Swapped(id.to_owned()));
+        let encoded = self.ring.vault.open(credential_place(id).as_bytes(), &sealed).map_err(|_| swapped())?;
+        let disclosure = str::from_utf8(&encoded).ok().and_then(|text| Disclosure::parse(text).ok()).ok_or_else(swapped)?;
+        if disclosure.digest() != commitment {
+            return Err(swapped());
+        }
+        disclosure.expose_value().as_str().map(|text| Personal::new(text.to_owned())).ok_or_else(swapped)
+    }
+
+    /// The pseudonym of the person with this e-mail: the one it has, or a new one with a key of its own.
+    pub(crate) async fn person_by_email(&self, email: &str, candidate: Uuid) -> Result<Uuid, Fault> {
+        let token = self.ring.digests.digest("person/email", &[email.trim().to_lowercase().as_bytes()]);
+        if let Some(person) = self.keys.person_by_token(&token).await? {
+            return Ok(person);
+        }
+        self.insert_person(candidate, Some(token.to_vec())).await
+    }
+
+    /// Makes a key for a new person.
+    pub(crate) async fn insert_person(&self, person: Uuid, token: Option<Vec<u8>>) -> Result<Uuid, Fault> {
+        let key = DataKey::random(self.entropy.as_ref())?;
+        let id = person.to_string();
+        let wrapped = self.master_key.wrap(DataKeyRef { purpose: PERSON_KEY, id: &id }, &key, self.entropy.as_ref())?;
+        Ok(self.keys.insert_person(PersonKey { person, token, wrapped }).await?)
+    }
+
+    /// Seals a private part that tells about `person`. Answers its digest for the event and its row for the commit.
+    pub(crate) async fn seal_for_person(&self, person: Uuid, name: &str, value: Value) -> Result<store::Disclosure, Fault> {
+        let Some(key) = self.person_key(person).await? else {
+            // Erased in the meantime: what is said about a person now is said under a new key.
+            self.insert_person(person, None).await?;
+            return Box::pin(self.seal_for_person(person, name, value)).await;
+        };
+        self.seal(&key, DisclosureKey::Person(person), name, value)
+    }
+
+    /// Seals a private part under a key of its own, so that it can be redacted alone.
+    pub(crate) async fn seal_for_event(&self, name: &str, value: Value) -> Result<store::Disclosure, Fault> {
+        let (slot, key) = self.event_keys.take(self.keys.as_ref(), &self.master_key, self.entropy.as_ref()).await?;
+        self.seal(&key, DisclosureKey::Event(slot), name, value)
+    }
+
+    /// Opens a private part; `None` if its key was deleted, which is what erasure is.
+    pub(crate) async fn open_disclosure(&self, row: &store::Disclosure) -> Result<Option<Disclosure>, Fault> {
+        let key = match row.key {
+            DisclosureKey::Person(person) => self.person_key(person).await?,
+            DisclosureKey::Event(slot) => event_keys::stored(self.keys.as_ref(), &self.master_key, slot).await?.map(Arc::new),
+        };
+        let Some(key) = key else { return Ok(None) };
+        let swapped = || Fault::permanent("opening a private part", CredentialError::Swapped(row.digest.clone()));
+        let encoded = key.open(disclosure_place(&row.digest).as_bytes(), &row.sealed).map_err(|_| swapped())?;
+        let disclosure = str::from_utf8(&encoded).ok().and_then(|text| Disclosure::parse(text).ok()).ok_or_else(swapped)?;
+        if disclosure.digest() == row.digest { Ok(Some(disclosure)) } else { Err(swapped()) }
+    }
+
+    /// The keyed digest of a request, by which its replay is told from another request under the same key.
+    pub(crate) fn request_digest(&self, request: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(self.ring.digests.digest("request", &[request]))
+    }
+
+    fn seal(&self, key: &DataKey, place: DisclosureKey, name: &str, value: Value) -> Result<store::Disclosure, Fault> {
+        let disclosure = self.disclosure(name, value)?;
+        let digest = disclosure.digest().to_owned();
+        let sealed = key.seal(disclosure_place(&digest).as_bytes(), disclosure.encoded().as_bytes(), self.entropy.as_ref())?;
+        Ok(store::Disclosure { digest, key: place, sealed })
+    }
+
+    fn disclosure(&self, name: &str, value: Value) -> Result<Disclosure, Fault> {
+        let salt = self.entropy.array()?;
+        Disclosure::new(name, value, salt).map_err(|error| Fault::permanent("making a disclosure", error))
+    }
+
+    async fn person_key(&self, person: Uuid) -> Result<Option<Arc<DataKey>>, Fault> {
+        if let Some(key) = self.persons.get(&person) {
+            return Ok(Some(key));
+        }
+        let Some(wrapped) = self.keys.person_key(person).await? else { return Ok(None) };
+        let id = person.to_string();
+        let key = self
+            .master_key
+            .unwrap(DataKeyRef { purpose: PERSON_KEY, id: &id }, &wrapped)
+            .map_err(|error| Fault::permanent("unwrapping a person's key", error))?;
+        let key = Arc::new(key);
+        self.persons.insert(person, Arc::clone(&key));
+        Ok(Some(key))
+    }
+}
+
+fn credential_place(id: &str) -> String {
+    format!("credential/{id}")
+}
+
+fn disclosure_place(digest: &str) -> String {
+    format!("disclosure/{digest}")
+}

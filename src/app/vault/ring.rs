@@ -1,0 +1,100 @@
+//! The data keys of the service: random, wrapped by the master key, the same on every node.
+
+use std::io;
+
+use crypto::{CursorKey, DataKey, DataKeyRef, Entropy, KeyedDigest, MasterKey, TagKeys, UnwrapError};
+use store::{EventLog, KeyStore, KeyStoreError, Position, ReadError, WrappedKey};
+
+pub(super) const PERSON_KEY: &str = "person";
+const VAULT: &str = "vault";
+const DIGEST: &str = "digest";
+const TAG: &str = "tag";
+/// Every purpose and the id of its first key. The id of a tag key is a number: it stands in each secret.
+const FIRST_KEYS: [(&str, &str); 3] = [(VAULT, "vault-1"), (DIGEST, "digest-1"), (TAG, "tag-1")];
+
+/// The unwrapped data keys.
+pub(crate) struct KeyRing {
+    /// Seals credentials.
+    pub(crate) vault: DataKey,
+    /// E-mail tokens, request digests, token verifiers.
+    pub(crate) digests: KeyedDigest,
+    /// The tags of secrets.
+    pub(crate) tags: TagKeys,
+    /// The MACs of cursors.
+    pub(crate) cursors: CursorKey,
+}
+
+/// Why the vault could not be opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyRingError {
+    /// The master key is another one, or a key is damaged.
+    #[error("unwrapping data key `{id}`")]
+    Unwrap {
+        /// Which key.
+        id: String,
+        /// What is wrong.
+        #[source]
+        source: UnwrapError,
+    },
+    /// The log has events, and the key store has no key of this purpose.
+    #[error("the log has events, but the key store has no `{0}` key: restore keys.db from the back-up of this log")]
+    Missing(&'static str),
+    /// The key store is older than the log.
+    #[error("the log refers to event key {used}, the key store ends at {stored}: it is an older copy")]
+    KeysBehindLog {
+        /// The newest slot that the log refers to.
+        used: u64,
+        /// The newest slot that the key store has.
+        stored: u64,
+    },
+    /// The key store cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyStoreError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// No random bytes.
+    #[error(transparent)]
+    Entropy(#[from] crypto::EntropyError),
+    /// The system gave no threads.
+    #[error("starting the threads that hash secrets")]
+    Threads(#[source] io::Error),
+}
+
+impl KeyRing {
+    pub(super) async fn open(
+        keys: &dyn KeyStore,
+        master_key: &MasterKey,
+        log: &dyn EventLog,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, KeyRingError> {
+        let mut stored = keys.data_keys().await?;
+        if log.head().await? == Position::ORIGIN {
+            // A crash may have left some of them: what is there is kept, what is missing is made.
+            for (purpose, id) in FIRST_KEYS {
+                if !stored.iter().any(|key| key.purpose == purpose) {
+                    let wrapped = master_key.wrap(DataKeyRef { purpose, id }, &DataKey::random(entropy)?, entropy)?;
+                    let key = WrappedKey { id: id.to_owned(), purpose: purpose.to_owned(), wrapped };
+                    keys.insert_data_key(key.clone()).await?;
+                    stored.push(key);
+                }
+            }
+        }
+        let newest = |purpose: &'static str| {
+            let key = stored.iter().rfind(|key| key.purpose == purpose).ok_or(KeyRingError::Missing(purpose))?;
+            unwrap(master_key, key)
+        };
+        let digest = newest(DIGEST)?;
+        Ok(Self {
+            vault: newest(VAULT)?,
+            digests: KeyedDigest::new(&digest),
+            cursors: CursorKey::new(&digest),
+            tags: TagKeys::new(1, &newest(TAG)?),
+        })
+    }
+}
+
+fn unwrap(master_key: &MasterKey, key: &WrappedKey) -> Result<DataKey, KeyRingError> {
+    let place = DataKeyRef { purpose: &key.purpose, id: &key.id };
+    master_key.unwrap(place, &key.wrapped).map_err(|source| KeyRingError::Unwrap { id: key.id.clone(), source })
+}

@@ -1,0 +1,143 @@
+//! What may be asked of a client. A command carries the facts its decision needs beyond the client's own stream;
+//! whoever builds it commits the revisions those facts were read at.
+
+use jiff::Timestamp;
+
+use super::metadata::ClientDraft;
+use crate::{EnvironmentName, MemberId, PersonId, SecretId, client_type::TypeRules, environment::Policy};
+
+/// A request to change one client.
+#[derive(Clone, Debug)]
+pub enum ClientCommand {
+    /// Register it.
+    CreateClient(Box<CreateClient>),
+    /// Change name, contacts, redirect URIs or scopes.
+    ChangeClient(Box<ChangeClient>),
+    /// A further secret beside those it has.
+    IssueSecret(IssueSecret),
+    /// A new secret in place of those it has.
+    RotateSecret(RotateSecret),
+    /// Stop one secret.
+    RevokeSecret(RevokeSecret),
+    /// A new signing secret in place of the old one.
+    RotateSigningSecret(NewSigningSecret),
+    /// Show the signing secret to someone.
+    RevealSigningSecret,
+    /// No tokens until enabled.
+    Deactivate,
+    /// Tokens again.
+    Enable,
+    /// Gone for good.
+    Delete,
+}
+
+impl ClientCommand {
+    /// The command's name as audit and metrics show it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateClient(_) => "CreateClient",
+            Self::ChangeClient(_) => "ChangeClient",
+            Self::IssueSecret(_) => "IssueSecret",
+            Self::RotateSecret(_) => "RotateSecret",
+            Self::RevokeSecret(_) => "RevokeSecret",
+            Self::RotateSigningSecret(_) => "RotateSigningSecret",
+            Self::RevealSigningSecret => "RevealSigningSecret",
+            Self::Deactivate => "Deactivate",
+            Self::Enable => "Enable",
+            Self::Delete => "Delete",
+        }
+    }
+}
+
+/// A secret that was minted for this command; its verifier goes into the vault in the same commit.
+#[derive(Clone, Debug)]
+pub struct NewSecret {
+    /// Its id.
+    pub id: SecretId,
+    /// What its maker calls it.
+    pub label: Option<String>,
+    /// The beginning of its text.
+    pub hint: String,
+    /// It does not authenticate before.
+    pub not_before: Option<Timestamp>,
+    /// How long it lives; `None` takes the environment's default.
+    pub expires_in_seconds: Option<u32>,
+    /// Digest of the verifier's disclosure.
+    pub commitment: String,
+}
+
+/// A signing secret that was minted for this command.
+#[derive(Clone, Debug)]
+pub struct NewSigningSecret {
+    /// Its id.
+    pub id: SecretId,
+    /// Digest of the value's disclosure.
+    pub commitment: String,
+}
+
+/// Register a client.
+#[derive(Clone, Debug)]
+pub struct CreateClient {
+    /// The island it shall live on.
+    pub environment: EnvironmentName,
+    /// What its maker asked for, as it came in: the decision reads it, so that one answer names all that is wrong.
+    pub metadata: ClientDraft,
+    /// Pseudonyms of its contacts, in the order given.
+    pub contacts: Vec<PersonId>,
+    /// The admin who makes it.
+    pub responsible: MemberId,
+    /// The version of the developer terms that was accepted, if one was.
+    pub terms_accepted: Option<String>,
+    /// Its first secret; left out by whoever knows that the client is public.
+    pub secret: Option<NewSecret>,
+    /// The secret that signs its payloads.
+    pub signing_secret: NewSigningSecret,
+    /// The rules of its environment.
+    pub policy: Policy,
+    /// The rules of its type, if the catalog has it.
+    pub type_rules: Option<TypeRules>,
+}
+
+/// Change what is given, leave what is not.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeClient {
+    /// The new friendly name.
+    pub client_name: Option<String>,
+    /// The new contacts.
+    pub contacts: Option<Vec<PersonId>>,
+    /// The new redirect URIs, as text.
+    pub redirect_uris: Option<Vec<String>>,
+    /// The new scopes, in the wire form.
+    pub scope: Option<String>,
+    /// The rules of its type; needed to add scopes.
+    pub type_rules: Option<TypeRules>,
+}
+
+/// A further secret.
+#[derive(Clone, Debug)]
+pub struct IssueSecret {
+    /// The new one.
+    pub secret: NewSecret,
+    /// The rules of its environment.
+    pub policy: Policy,
+}
+
+/// A new secret in place of the others.
+#[derive(Clone, Debug)]
+pub struct RotateSecret {
+    /// The new one.
+    pub secret: NewSecret,
+    /// How long the others go on working; 0 is not at all.
+    pub overlap_seconds: u32,
+    /// The rules of its environment.
+    pub policy: Policy,
+}
+
+/// Stop one secret.
+#[derive(Clone, Debug)]
+pub struct RevokeSecret {
+    /// Which one.
+    pub secret_id: SecretId,
+    /// Whether it may be the last one that works.
+    pub allow_lockout: bool,
+}

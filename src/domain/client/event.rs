@@ -1,0 +1,211 @@
+//! What happened to a client.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Status;
+use crate::{
+    Change, EnvironmentName, MemberId, PersonId, SecretId,
+    event::events,
+    oauth::{GrantType, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
+};
+
+events! {
+    /// The events of a `client-<id>` stream.
+    ClientEvent {
+        /// It exists.
+        Created(ClientCreated) = "client.created", 1;
+        /// Its friendly name changed.
+        NameChanged(ClientNameChanged) = "client.name_changed", 1;
+        /// Other people answer for it; who they are is a private part.
+        ContactsChanged(ContactsChanged) = "client.contacts_changed", 1;
+        /// Redirect URIs were added, removed or reordered.
+        RedirectUrisChanged(RedirectUrisChanged) = "client.redirect_uris_changed", 1;
+        /// It may ask for other scopes.
+        ScopeChanged(ScopeChanged) = "client.scope_changed", 1;
+        /// A further secret; those it had are not touched.
+        SecretIssued(SecretIssued) = "client.secret_issued", 1;
+        /// A new secret in place of those it had, at once or after an overlap.
+        SecretRotated(SecretRotated) = "client.secret_rotated", 1;
+        /// One secret stopped working.
+        SecretRevoked(SecretRevoked) = "client.secret_revoked", 1;
+        /// A new signing secret in place of the old one.
+        SigningSecretRotated(SigningSecretRotated) = "client.signing_secret_rotated", 1;
+        /// Someone saw the signing secret.
+        SigningSecretRevealed(SigningSecretRevealed) = "client.signing_secret_revealed", 1;
+        /// It gets no token until it is enabled.
+        Deactivated(StatusChanged) = "client.deactivated", 1;
+        /// It gets tokens again.
+        Enabled(StatusChanged) = "client.enabled", 1;
+        /// It is gone for good; its name is free again.
+        Deleted(StatusChanged) = "client.deleted", 1;
+    }
+}
+
+/// Everything a client begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCreated {
+    /// The island it lives on.
+    pub environment: EnvironmentName,
+    /// The friendly name.
+    pub client_name: String,
+    /// The name of its type.
+    pub client_type: String,
+    /// Whether the type allows one client an environment.
+    pub singleton: bool,
+    /// Where codes may be sent.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// What it may ask for.
+    pub scope: ScopeSet,
+    /// Pseudonyms of its contacts; the people are private parts.
+    pub contacts: Vec<PersonId>,
+    /// How it may ask for tokens.
+    pub grant_types: Vec<GrantType>,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: TokenEndpointAuthMethod,
+    /// The admin who answers for it.
+    pub responsible: MemberId,
+    /// The version of the developer terms that was accepted with this event.
+    pub terms_accepted: String,
+    /// Its first secret; a public client has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<IssuedSecret>,
+    /// The secret that signs its payloads.
+    pub signing_secret: IssuedSigningSecret,
+}
+
+/// A secret as the log knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuedSecret {
+    /// Its id.
+    pub id: SecretId,
+    /// What its maker called it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The beginning of its text.
+    pub hint: String,
+    /// It does not authenticate before.
+    #[serde(default, with = "crate::time::micros::option", skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// It does not authenticate from here on.
+    #[serde(default, with = "crate::time::micros::option", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Digest of the verifier's disclosure in the vault.
+    pub commitment: String,
+}
+
+/// A signing secret as the log knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuedSigningSecret {
+    /// Its id.
+    pub id: SecretId,
+    /// Digest of the value's disclosure in the vault.
+    pub commitment: String,
+}
+
+/// Old and new name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientNameChanged {
+    /// The friendly name.
+    pub client_name: Change<String>,
+}
+
+/// Old and new contacts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContactsChanged {
+    /// Pseudonyms.
+    pub contacts: Change<Vec<PersonId>>,
+}
+
+/// Old and new redirect URIs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedirectUrisChanged {
+    /// The whole lists.
+    pub redirect_uris: Change<Vec<RedirectUri>>,
+}
+
+/// Old and new scopes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScopeChanged {
+    /// The whole sets.
+    pub scope: Change<ScopeSet>,
+}
+
+/// A further secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretIssued {
+    /// The new one.
+    pub secret: IssuedSecret,
+}
+
+/// A new secret and what it does to the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretRotated {
+    /// The new one.
+    pub secret: IssuedSecret,
+    /// How long the others go on working, in seconds; 0 is not at all.
+    pub overlap_seconds: u32,
+    /// Those that stopped at once.
+    pub revoked: Vec<SecretId>,
+    /// Those that stop when the overlap ends.
+    pub expiring: Vec<ExpiryMoved>,
+}
+
+/// A secret that now expires earlier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpiryMoved {
+    /// Which one.
+    pub id: SecretId,
+    /// When it would have expired.
+    #[serde(with = "crate::time::micros::option")]
+    pub old: Option<Timestamp>,
+    /// When it does.
+    #[serde(with = "crate::time::micros")]
+    pub new: Timestamp,
+}
+
+/// One secret revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretRevoked {
+    /// Which one.
+    pub secret_id: SecretId,
+    /// Whether no usable secret was left after it.
+    pub lockout: bool,
+}
+
+/// A new signing secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningSecretRotated {
+    /// The new one.
+    pub signing_secret: IssuedSigningSecret,
+    /// The one it replaced.
+    pub replaced: SecretId,
+}
+
+/// Someone saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningSecretRevealed {
+    /// Which one.
+    pub signing_secret: SecretId,
+}
+
+/// Old and new status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusChanged {
+    /// Whether it gets tokens.
+    pub status: Change<Status>,
+}

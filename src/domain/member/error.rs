@@ -1,0 +1,29 @@
+//! The rules that refuse a command on a member.
+
+use crate::{SecretId, Violation};
+
+/// Why a command on a member was refused; each variant is one rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MemberError {
+    /// Fields of the request break their rules.
+    #[error("the request has {} invalid field(s)", .0.len())]
+    Invalid(Vec<Violation>),
+    /// The stream has events already.
+    #[error("the member exists already")]
+    AlreadyExists,
+    /// The stream has no events.
+    #[error("no such member")]
+    NotFound,
+    /// The member has no such token.
+    #[error("the member has no token `{0}`")]
+    NoSuchToken(SecretId),
+    /// The token is revoked or expired already.
+    #[error("the token `{0}` no longer works")]
+    TokenNotLive(SecretId),
+    /// More live tokens than can be told apart.
+    #[error("the member has {most} live tokens already: revoke one first")]
+    TooManyTokens {
+        /// The most there can be.
+        most: usize,
+    },
+}

@@ -1,0 +1,207 @@
+//! Redirect URIs (RFC 6749 section 3.1.2, RFC 8252 section 7.3, RFC 9700 section 2.1).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use crate::Rule;
+
+const LONGEST: usize = 2_000;
+const NOT_HTTPS: &str = "must be https, or http on localhost, 127.0.0.1 or [::1]";
+
+/// A redirect URI, kept byte for byte as it was registered, because it is compared byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RedirectUri(String);
+
+impl RedirectUri {
+    /// Accepts an absolute `https` URI, or `http` on `localhost` or a loopback address, without fragment and
+    /// without user information (PRODUCT.md L6).
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn parse(text: &str) -> Result<Self, (Rule, String)> {
+        if text.is_empty() {
+            return Err((Rule::Required, "must not be empty".into()));
+        }
+        if text.len() > LONGEST {
+            return Err((Rule::TooLong, format!("must have at most {LONGEST} bytes")));
+        }
+        // A URI is ASCII without blanks (RFC 3986 section 2). The URL parser would quietly mend what is not, and
+        // then what was registered would never equal what a client sends.
+        if !text.bytes().all(|byte| byte.is_ascii_graphic())
+            || text.contains(['\\', '"', '<', '>', '^', '`', '{', '|', '}'])
+        {
+            return Err((
+                Rule::Malformed,
+                "must be a URI of RFC 3986: ASCII, no blanks, the rest percent-encoded".into(),
+            ));
+        }
+        let url = Url::parse(text).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => {
+                (Rule::NotAbsolute, "must be absolute, like https://app.example.com/callback".to_owned())
+            }
+            error => (Rule::Malformed, format!("is no URI: {error}")),
+        })?;
+        if !percent_encoded(text) {
+            return Err((
+                Rule::Malformed,
+                "must have two hexadecimal digits after each `%` (RFC 3986 section 2.1)".into(),
+            ));
+        }
+        if text.contains('#') {
+            return Err((Rule::HasFragment, "must not have a fragment (RFC 6749 section 3.1.2)".into()));
+        }
+        let https = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err((Rule::NotHttps, NOT_HTTPS.into())),
+        };
+        let Some(authority) = authority(text, url.scheme()) else {
+            return Err((
+                Rule::NotAbsolute,
+                "must name its host, like https://app.example.com/callback".into(),
+            ));
+        };
+        if authority.contains('@') {
+            return Err((Rule::HasUserinfo, "must not carry a user name or password".into()));
+        }
+        if !plain_host(authority) {
+            return Err((
+                Rule::Malformed,
+                "must spell its host out: letters, digits, hyphens and dots, no wildcard".into(),
+            ));
+        }
+        if https || is_loopback(&url) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err((Rule::NotHttps, NOT_HTTPS.into()))
+        }
+    }
+
+    /// The text as it was registered.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RedirectUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What stands between `://` and the path, as written: the URL parser mends `https:a.example`, `https:///a.example`
+/// and `https://@a.example`, and what was registered must mean what it says.
+fn authority<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
+    let rest = text[scheme.len()..].strip_prefix("://")?;
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    Some(&rest[..end]).filter(|authority| !authority.is_empty())
+}
+
+/// Neither `*`, which would be taken for a pattern, nor `%`, which would be a second spelling of a host.
+fn plain_host(authority: &str) -> bool {
+    authority.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
+}
+
+fn percent_encoded(text: &str) -> bool {
+    text.split('%')
+        .skip(1)
+        .all(|after| after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{RedirectUri, Rule};
+
+    fn refused(text: &str) -> Rule {
+        RedirectUri::parse(text).expect_err(text).0
+    }
+
+    #[test]
+    fn l6_https_and_loopback_are_accepted_as_written() {
+        for text in [
+            "https://app.example.com/callback",
+            "https://app.example.com",
+            "https://APP.example.com/Callback?x=1&y=%20",
+            "https://app.example.com?x=@y:z*",
+            "HTTPS://app.example.com/cb",
+            "http://localhost:8080/cb",
+            "http://127.0.0.1/cb",
+            "http://127.8.9.1:1/cb",
+            "http://[::1]:5000/",
+        ] {
+            assert_eq!(RedirectUri::parse(text).expect(text).as_str(), text);
+        }
+    }
+
+    #[test]
+    fn l6_everything_else_is_refused_by_its_rule() {
+        assert_eq!(refused(""), Rule::Required);
+        assert_eq!(refused("/callback"), Rule::NotAbsolute);
+        assert_eq!(refused("app.example.com/cb"), Rule::NotAbsolute);
+        assert_eq!(refused("https:app.example.com/cb"), Rule::NotAbsolute);
+        assert_eq!(refused("http://app.example.com/cb"), Rule::NotHttps);
+        assert_eq!(refused("http://localhost.example.com/cb"), Rule::NotHttps);
+        assert_eq!(refused("http://127.0.0.1.example.com/cb"), Rule::NotHttps);
+        assert_eq!(refused("javascript:alert(1)"), Rule::NotHttps);
+        assert_eq!(refused("data:text/html,x"), Rule::NotHttps);
+        assert_eq!(refused("com.example.app:/cb"), Rule::NotHttps);
+        assert_eq!(refused("https://app.example.com/cb#"), Rule::HasFragment);
+        assert_eq!(refused("https://me@app.example.com/cb"), Rule::HasUserinfo);
+        assert_eq!(refused("https://app.example.com\\@evil.example/cb"), Rule::Malformed);
+        assert_eq!(refused("https://app.example.com/a b"), Rule::Malformed);
+        assert_eq!(refused("https://app.example.com/\u{0}"), Rule::Malformed);
+        assert_eq!(refused("https:///cb"), Rule::NotAbsolute, "the parser would make `cb` the host");
+        assert_eq!(refused("https://?x=1"), Rule::Malformed);
+        assert_eq!(
+            refused("https://@app.example.com/cb"),
+            Rule::HasUserinfo,
+            "the parser would drop the `@`"
+        );
+        assert_eq!(refused("https://:@app.example.com/cb"), Rule::HasUserinfo);
+        assert_eq!(refused("https://*.example.com/cb"), Rule::Malformed, "no patterns");
+        assert_eq!(refused("https://%61pp.example.com/cb"), Rule::Malformed);
+        assert_eq!(refused("https://app.example.com/%zz"), Rule::Malformed);
+        assert_eq!(refused("https://app.example.com/%a"), Rule::Malformed);
+        assert_eq!(refused("https://app.example.com/cb?x=#f"), Rule::HasFragment);
+        assert_eq!(refused("https://app.example.com:99999/cb"), Rule::Malformed);
+        assert_eq!(refused("http://localhost./cb"), Rule::NotHttps);
+        assert_eq!(refused(&format!("https://a.example/{}", "x".repeat(2_000))), Rule::TooLong);
+    }
+
+    proptest! {
+        #[test]
+        fn l6_what_is_accepted_is_kept_byte_for_byte(text in "\\PC{0,80}") {
+            if let Ok(uri) = RedirectUri::parse(&text) {
+                prop_assert_eq!(uri.as_str(), &text);
+            }
+        }
+
+        #[test]
+        fn l6_what_is_accepted_leads_where_it_says(text in "(https?|HTTPS)(:|:/|://|:///)[a-z0-9.@:%*\\[\\]-]{0,12}[/?#]?[a-z%@:/?#]{0,8}") {
+            if RedirectUri::parse(&text).is_ok() {
+                let url = url::Url::parse(&text).expect("a URI");
+                let host = url.host_str().expect("a host");
+                let written = text.split_once("://").expect("an authority").1;
+                // Addresses have several spellings; a name has one.
+                if matches!(url.host(), Some(url::Host::Domain(_))) {
+                    prop_assert!(written.starts_with(host), "{} leads to {}", text, host);
+                }
+                prop_assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none());
+            }
+        }
+    }
+}

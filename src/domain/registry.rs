@@ -1,0 +1,93 @@
+//! Events that belong to no aggregate: what the service records about itself and about requests it refused.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event::events;
+
+events! {
+    /// Recorded for the audit alone; no state is folded from them.
+    RegistryEvent {
+        /// The wall clock went back between two commits.
+        ClockStepped(ClockStepped) = "clock.stepped", 1;
+        /// A command of an admin was refused (PRODUCT.md A2); its outcome is `refused`.
+        CommandRefused(CommandRefused) = "command.refused", 1;
+        /// Private parts of events or clients were opened for someone (PRODUCT.md A2).
+        PrivatePartsOpened(PrivatePartsOpened) = "audit.private_parts_opened", 1;
+    }
+}
+
+/// From the later to the earlier time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockStepped {
+    /// The last recorded time.
+    #[serde(with = "crate::time::micros")]
+    pub from: Timestamp,
+    /// What the clock says now.
+    #[serde(with = "crate::time::micros")]
+    pub to: Timestamp,
+}
+
+/// What was asked, of what, and which problem answered it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommandRefused {
+    /// The command's name, `CreateClient`.
+    pub command: String,
+    /// The stream it was meant for, if it got that far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The slug of the problem that answered it.
+    pub problem: String,
+    /// Pointers and rules of the first [`MOST_REFUSED_FIELDS`] fields at fault; never their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<RefusedField>,
+}
+
+/// The most fields at fault that an event names: a hostile request can have more than an entry of the log can hold.
+pub const MOST_REFUSED_FIELDS: usize = 100;
+
+/// One field at fault, without its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedField {
+    /// RFC 6901 pointer into the request body.
+    pub pointer: String,
+    /// The rule it broke.
+    pub rule: String,
+}
+
+impl From<&crate::Violation> for RefusedField {
+    fn from(violation: &crate::Violation) -> Self {
+        let rule = serde_json::to_value(violation.rule).ok();
+        let rule = rule.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        Self { pointer: violation.pointer.clone(), rule }
+    }
+}
+
+/// Whose private parts were opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrivatePartsOpened {
+    /// What was read: `audit.events`, `client`, ...
+    pub what: String,
+    /// The stream it belongs to, if one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// How many events were opened.
+    pub events: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RefusedField;
+    use crate::{Rule, Violation};
+
+    #[test]
+    fn a3_a_refused_field_is_named_without_its_value() {
+        let violation = Violation::new("/redirect_uris/1", Rule::NotHttps, "must be https, not `http://me@a.example`");
+        let field = RefusedField { pointer: "/redirect_uris/1".into(), rule: "not_https".into() };
+        assert_eq!(RefusedField::from(&violation), field);
+    }
+}

@@ -1,0 +1,270 @@
+//! One sample of every shape that is stored: what the golden files hold.
+
+use domain::{
+    Change, ClientEvent, ClientTypeEvent, EnvironmentEvent, EnvironmentName, Event, MemberEvent, MemberId,
+    Permission, PersonId, Role, ScopeEvent, SecretId,
+    client::{
+        ClientCreated, ClientNameChanged, ContactsChanged, ExpiryMoved, IssuedSecret, IssuedSigningSecret,
+        RedirectUrisChanged, ScopeChanged, SecretIssued, SecretRevoked, SecretRotated, SigningSecretRevealed,
+        SigningSecretRotated, Status, StatusChanged,
+    },
+    client_type::{ClientTypeCreated, ClientTypeDeprecated},
+    environment::{EnvironmentCreated, Policy},
+    member::{IssuedToken, MemberCreated, RolesChanged, TokenIssued, TokenRevoked},
+    oauth::{GrantType, RedirectUri, ScopeSet, ScopeToken, TokenEndpointAuthMethod},
+    registry::{ClockStepped, CommandRefused, PrivatePartsOpened, RefusedField, RegistryEvent},
+    scope::ScopeCreated,
+};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// An event, and what sets it apart from the other sample of its type, if there is another.
+pub struct Sample {
+    pub case: Option<&'static str>,
+    pub event: Event,
+}
+
+/// Every type in its current schema; twice where a part may be left out.
+pub fn samples() -> Vec<Sample> {
+    let full = |event: Event| Sample { case: None, event };
+    let least = |event: Event| Sample { case: Some("least"), event };
+    vec![
+        full(ClientEvent::Created(client_created()).into()),
+        least(ClientEvent::Created(least_client_created()).into()),
+        full(ClientEvent::NameChanged(name_changed()).into()),
+        full(ClientEvent::ContactsChanged(contacts_changed()).into()),
+        full(ClientEvent::RedirectUrisChanged(redirect_uris_changed()).into()),
+        full(ClientEvent::ScopeChanged(scope_changed()).into()),
+        full(ClientEvent::SecretIssued(SecretIssued { secret: issued_secret() }).into()),
+        least(ClientEvent::SecretIssued(SecretIssued { secret: least_issued_secret() }).into()),
+        full(ClientEvent::SecretRotated(secret_rotated()).into()),
+        least(ClientEvent::SecretRotated(least_secret_rotated()).into()),
+        full(ClientEvent::SecretRevoked(SecretRevoked { secret_id: secret("9hT2kQ"), lockout: true }).into()),
+        full(ClientEvent::SigningSecretRotated(signing_secret_rotated()).into()),
+        full(ClientEvent::SigningSecretRevealed(signing_secret_revealed()).into()),
+        full(ClientEvent::Deactivated(status(Status::Active, Status::Inactive)).into()),
+        full(ClientEvent::Enabled(status(Status::Inactive, Status::Active)).into()),
+        full(ClientEvent::Deleted(status(Status::Inactive, Status::Deleted)).into()),
+        full(MemberEvent::Created(member_created()).into()),
+        least(MemberEvent::Created(MemberCreated { token: None, ..member_created() }).into()),
+        full(MemberEvent::RolesChanged(roles_changed()).into()),
+        full(MemberEvent::TokenIssued(TokenIssued { token: issued_token() }).into()),
+        full(MemberEvent::TokenRevoked(TokenRevoked { token_id: secret("5vXw1b") }).into()),
+        full(EnvironmentEvent::Created(environment_created()).into()),
+        full(ClientTypeEvent::Created(client_type_created()).into()),
+        full(ClientTypeEvent::Deprecated(ClientTypeDeprecated {}).into()),
+        full(ScopeEvent::Created(scope_created()).into()),
+        full(RegistryEvent::ClockStepped(clock_stepped()).into()),
+        full(RegistryEvent::CommandRefused(command_refused()).into()),
+        least(RegistryEvent::CommandRefused(least_command_refused()).into()),
+        full(RegistryEvent::PrivatePartsOpened(private_parts_opened()).into()),
+        least(
+            RegistryEvent::PrivatePartsOpened(PrivatePartsOpened { subject: None, ..private_parts_opened() })
+                .into(),
+        ),
+    ]
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().expect(text)
+}
+
+fn uuid(last: u128) -> Uuid {
+    Uuid::from_u128(0x0193_b4a2_7c00_7000_8000_0000_0000_0000 + last)
+}
+
+fn secret(text: &str) -> SecretId {
+    SecretId(text.to_owned())
+}
+
+fn environment() -> EnvironmentName {
+    EnvironmentName::parse("sandbox").expect("a name")
+}
+
+fn uris(texts: &[&str]) -> Vec<RedirectUri> {
+    texts.iter().map(|text| RedirectUri::parse(text).expect(text)).collect()
+}
+
+fn scopes(tokens: &[&str]) -> ScopeSet {
+    tokens.iter().copied().collect()
+}
+
+fn commitment(letter: char) -> String {
+    letter.to_string().repeat(43)
+}
+
+fn client_created() -> ClientCreated {
+    ClientCreated {
+        environment: environment(),
+        client_name: "Mätter \"sync\" \\ 同期 \u{1F4BB}".into(),
+        client_type: "standard".into(),
+        singleton: true,
+        redirect_uris: uris(&["https://app.example.com/callback?x=%2F", "http://[::1]:8080/cb"]),
+        scope: scopes(&["matters:read", "matters:write"]),
+        contacts: vec![PersonId(uuid(1)), PersonId(uuid(2))],
+        grant_types: GrantType::ALL.to_vec(),
+        token_endpoint_auth_method: TokenEndpointAuthMethod::ClientSecretBasic,
+        responsible: MemberId(uuid(7)),
+        terms_accepted: "2026-01".into(),
+        secret: Some(issued_secret()),
+        signing_secret: signing("sig0a1b2c", 'S'),
+    }
+}
+
+fn least_client_created() -> ClientCreated {
+    ClientCreated {
+        singleton: false,
+        redirect_uris: vec![],
+        grant_types: vec![GrantType::AuthorizationCode],
+        token_endpoint_auth_method: TokenEndpointAuthMethod::None,
+        secret: None,
+        ..client_created()
+    }
+}
+
+fn issued_secret() -> IssuedSecret {
+    IssuedSecret {
+        id: secret("9hT2kQ"),
+        label: Some("build server".into()),
+        hint: "mcs_9hT2".into(),
+        not_before: Some(time("2026-01-02T00:00:00Z")),
+        expires_at: Some(time("2027-01-01T00:00:00.123456Z")),
+        commitment: commitment('A'),
+    }
+}
+
+fn least_issued_secret() -> IssuedSecret {
+    IssuedSecret { label: None, not_before: None, expires_at: None, ..issued_secret() }
+}
+
+fn signing(id: &str, letter: char) -> IssuedSigningSecret {
+    IssuedSigningSecret { id: secret(id), commitment: commitment(letter) }
+}
+
+fn name_changed() -> ClientNameChanged {
+    ClientNameChanged { client_name: Change::new("Matter sync".into(), "Matter export".into()) }
+}
+
+fn contacts_changed() -> ContactsChanged {
+    ContactsChanged {
+        contacts: Change::new(vec![PersonId(uuid(1))], vec![PersonId(uuid(2)), PersonId(uuid(1))]),
+    }
+}
+
+fn redirect_uris_changed() -> RedirectUrisChanged {
+    let one = uris(&["https://app.example.com/callback"]);
+    let two = uris(&["https://app.example.com/callback", "https://app.example.com/callback/"]);
+    RedirectUrisChanged { redirect_uris: Change::new(one, two) }
+}
+
+fn scope_changed() -> ScopeChanged {
+    ScopeChanged { scope: Change::new(scopes(&["matters:read", "matters:write"]), scopes(&["matters:read"])) }
+}
+
+fn secret_rotated() -> SecretRotated {
+    let end = time("2026-02-01T00:00:00.5Z");
+    SecretRotated {
+        secret: issued_secret(),
+        overlap_seconds: 86_400,
+        revoked: vec![],
+        expiring: vec![
+            ExpiryMoved { id: secret("3aB7zz"), old: Some(time("2026-12-31T23:59:59.999999Z")), new: end },
+            ExpiryMoved { id: secret("4cD8yy"), old: None, new: end },
+        ],
+    }
+}
+
+fn least_secret_rotated() -> SecretRotated {
+    SecretRotated {
+        secret: least_issued_secret(),
+        overlap_seconds: 0,
+        revoked: vec![secret("3aB7zz"), secret("4cD8yy")],
+        expiring: vec![],
+    }
+}
+
+fn signing_secret_rotated() -> SigningSecretRotated {
+    SigningSecretRotated { signing_secret: signing("sig3d4e5f", 'T'), replaced: secret("sig0a1b2c") }
+}
+
+fn signing_secret_revealed() -> SigningSecretRevealed {
+    SigningSecretRevealed { signing_secret: secret("sig0a1b2c") }
+}
+
+fn status(old: Status, new: Status) -> StatusChanged {
+    StatusChanged { status: Change::new(old, new) }
+}
+
+fn member_created() -> MemberCreated {
+    MemberCreated { roles: Role::ALL.iter().copied().collect(), token: Some(issued_token()) }
+}
+
+fn roles_changed() -> RolesChanged {
+    RolesChanged { roles: Change::new([Role::Auditor].into(), [Role::Administrator, Role::Auditor].into()) }
+}
+
+fn issued_token() -> IssuedToken {
+    IssuedToken {
+        id: secret("5vXw1b"),
+        label: "laptop".into(),
+        hint: "mpt_5vXw".into(),
+        permissions: Permission::ALL.iter().copied().collect(),
+        expires_at: time("2026-04-01T00:00:00.000001Z"),
+        commitment: commitment('B'),
+    }
+}
+
+fn environment_created() -> EnvironmentCreated {
+    let policy = Policy {
+        reason_required: true,
+        secret_lifetime_seconds: 31_536_000,
+        max_secret_lifetime_seconds: u32::MAX,
+        max_overlap_seconds: 7_884_000,
+        terms: vec!["2025-06".into(), "2026-01".into()],
+    };
+    EnvironmentCreated { name: environment(), policy }
+}
+
+fn client_type_created() -> ClientTypeCreated {
+    ClientTypeCreated {
+        name: "record-search".into(),
+        description: "Searches civil records".into(),
+        scopes: scopes(&["records:search"]),
+        singleton: true,
+    }
+}
+
+fn scope_created() -> ScopeCreated {
+    ScopeCreated {
+        name: ScopeToken::parse("matters:read").expect("a token"),
+        description: "See your matters".into(),
+    }
+}
+
+fn clock_stepped() -> ClockStepped {
+    ClockStepped { from: time("2026-01-01T00:00:10.000001Z"), to: time("2026-01-01T00:00:00Z") }
+}
+
+fn command_refused() -> CommandRefused {
+    CommandRefused {
+        command: "CreateClient".into(),
+        subject: Some("client-0193b4a2-7c00-7000-8000-000000000001".into()),
+        problem: "invalid".into(),
+        errors: vec![
+            RefusedField { pointer: "/client_name".into(), rule: "required".into() },
+            RefusedField { pointer: "/redirect_uris/1".into(), rule: "not_https".into() },
+        ],
+    }
+}
+
+fn least_command_refused() -> CommandRefused {
+    CommandRefused { command: "Delete".into(), subject: None, problem: "forbidden".into(), errors: vec![] }
+}
+
+fn private_parts_opened() -> PrivatePartsOpened {
+    PrivatePartsOpened {
+        what: "client".into(),
+        subject: Some("client-0193b4a2-7c00-7000-8000-000000000001".into()),
+        events: 3,
+    }
+}

@@ -1,0 +1,78 @@
+//! One suite that every backend passes. What it demands is what [`EventLog`] promises.
+//!
+//! A backend writes a [`Fixture`] and calls [`conformance_suite!`](crate::conformance_suite) with it in a test module;
+//! each check becomes a test on a log of its own, and ends with a verification of the whole log.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed check is a failed test")]
+
+pub mod appending;
+pub mod claims;
+pub mod clock;
+pub mod histories;
+pub mod reading;
+pub mod sample;
+pub mod vault;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::clock::ManualClock;
+use crate::event_log::EventLog;
+use crate::position::Position;
+
+/// A log that can be opened anew.
+#[async_trait]
+pub trait Fixture: Send {
+    /// Closes the log that was opened last, and opens it again; opens a fresh one at first.
+    async fn open(&mut self) -> Arc<dyn EventLog>;
+
+    /// The clock that all logs of this fixture are opened with.
+    fn clock(&self) -> Arc<ManualClock>;
+}
+
+/// Fails unless the log reaches to `head` and nothing in it is amiss.
+///
+/// # Panics
+/// With every defect.
+pub fn check_log(log: &dyn EventLog, head: u64) {
+    let mut defects = Vec::new();
+    let verified = log.verify(&mut |defect| defects.push(defect.to_string())).unwrap();
+    assert!(defects.is_empty(), "{defects:#?}");
+    assert_eq!(verified.head, Position::new(head));
+}
+
+/// Makes a test of every check of the suite; the argument is an expression that makes a fresh [`Fixture`].
+#[macro_export]
+macro_rules! conformance_suite {
+    ($fixture:expr) => {
+        $crate::conformance_suite! { @tests $fixture;
+            appending::positions_and_revisions_are_dense
+            appending::expected_revisions_are_demanded
+            appending::a_commit_is_all_or_nothing
+            appending::a_command_happens_once
+            appending::a_thousand_concurrent_appends_are_dense
+            appending::a_dropped_future_does_not_cancel_the_commit
+            appending::what_is_invalid_is_refused_and_loses_nothing
+            appending::an_entry_is_golden
+            reading::entries_survive_reopening_byte_for_byte
+            reading::a_reader_never_sees_a_gap
+            reading::pages_and_scans_agree
+            reading::a_subscription_starts_anywhere_and_waits
+            claims::a_claim_is_taken_moved_and_released
+            claims::one_of_many_takers_wins
+            vault::credentials_are_kept_and_destroyed
+            vault::disclosures_are_kept
+            clock::a_clock_set_back_is_recorded
+            clock::time_never_goes_back_for_expiry
+            histories::random_histories_agree_with_a_model
+        }
+    };
+    (@tests $fixture:expr; $($module:ident::$check:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $check() {
+                $crate::conformance::$module::$check(&mut $fixture).await;
+            }
+        )*
+    };
+}

@@ -1,0 +1,96 @@
+//! The log as everybody sees it, whatever database it is kept in.
+
+use std::ops::ControlFlow;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::commit::{ClaimKey, Commit, Disclosure, Receipt, RecordedCommand};
+use crate::error::{AppendError, ReadError};
+use crate::event::RecordedEvent;
+use crate::position::{Position, Revision};
+use crate::stream::StreamName;
+use crate::subscription::Subscription;
+use crate::verify::{Defect, Verified};
+
+/// An event as a scan sees it, borrowed from the database's own page.
+#[derive(Clone, Copy, Debug)]
+pub struct ScannedEvent<'a> {
+    /// Its place in the whole log.
+    pub position: Position,
+    /// Its place in its stream; the stream's name is in the entry.
+    pub revision: Revision,
+    /// The canonical bytes.
+    pub entry: &'a [u8],
+}
+
+/// One append-only log of events with dense positions, and the vault's rows that are written together with them.
+///
+/// **Durability**: what `append` acknowledged survives the loss of power, and was not visible to any reader before it
+/// would. **Ordering**: positions are dense and in commit order, so a reader that has seen n has seen all up to n;
+/// revisions are dense in each stream. **Atomicity**: a commit is in the log with all its parts, or not at all.
+/// **Conflict**: of two commits that expect the same revision, or take the same claim, exactly one is recorded; the
+/// other has written nothing. **Retry**: the command id makes a commit happen once; after an unknown outcome
+/// `find_command` says what happened.
+#[async_trait]
+pub trait EventLog: Send + Sync {
+    /// Records a commit, and answers when it is durable.
+    ///
+    /// From its first poll on the commit is on its way: dropping the future does not cancel it. A command id that is
+    /// recorded already is answered with [`AppendError::DuplicateCommand`] before any other check.
+    async fn append(&self, commit: Commit) -> Result<Receipt, AppendError>;
+
+    /// Up to `limit` events of a stream after a revision, in order, without a hole; empty for a stream that is not
+    /// there.
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        after: Revision,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, ReadError>;
+
+    /// Up to `limit` events after a position, in order, without a hole.
+    async fn read_all(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, ReadError>;
+
+    /// Walks all events after `after` in order, without a hole, up to the head as it was at some moment of the walk,
+    /// and answers the last position visited. Blocks the thread; copies nothing; `Break` ends it early.
+    fn scan(
+        &self,
+        after: Position,
+        visit: &mut dyn FnMut(ScannedEvent<'_>) -> ControlFlow<()>,
+    ) -> Result<Position, ReadError>;
+
+    /// The position of the last event; [`Position::ORIGIN`] for an empty log. Never lags behind an acknowledged commit.
+    async fn head(&self) -> Result<Position, ReadError>;
+
+    /// The revision of a stream's last event; [`Revision::NONE`] for a stream that is not there.
+    async fn stream_revision(&self, stream: &StreamName) -> Result<Revision, ReadError>;
+
+    /// The stream that holds a key.
+    async fn claim_holder(&self, key: &ClaimKey) -> Result<Option<StreamName>, ReadError>;
+
+    /// Where the commit with this command id stands; `None` means that it never happened (but still might, if its
+    /// append was not answered yet).
+    async fn find_command(&self, command_id: Uuid) -> Result<Option<RecordedCommand>, ReadError>;
+
+    /// The sealed value of a credential; `None` if there never was one, or once destroyed.
+    async fn credential(&self, id: &str) -> Result<Option<Vec<u8>>, ReadError>;
+
+    /// The disclosures with these digests, in their order; those that are not there are left out.
+    async fn disclosures(&self, digests: &[String]) -> Result<Vec<Disclosure>, ReadError>;
+
+    /// The highest slot of an event key that any disclosure refers to; 0 before the first.
+    async fn last_event_key_slot(&self) -> Result<u64, ReadError>;
+
+    /// An ordered feed of everything after a position.
+    fn subscribe(&self, after: Position) -> Subscription;
+
+    /// The later of the wall clock and every time ever recorded: what expiry is judged by, so that a clock set back
+    /// brings nothing to life again.
+    fn now(&self) -> Timestamp;
+
+    /// Walks the whole log and tells of everything that is not as the log writes it (see [`Defect`]), then says how
+    /// far the log reaches. Blocks the thread.
+    fn verify(&self, report: &mut dyn FnMut(Defect)) -> Result<Verified, ReadError>;
+}

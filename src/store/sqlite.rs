@@ -1,0 +1,250 @@
+//! The embedded log: one SQLite file, one writer, group commit.
+
+mod checkpoint;
+mod claims;
+mod directory;
+#[cfg(test)]
+mod fault;
+mod keys;
+mod queue;
+mod reader;
+mod schema;
+mod session;
+mod tail;
+mod vault;
+mod verify;
+mod writer;
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
+
+pub use directory::DataDirectory;
+pub use keys::SqliteKeys;
+
+use self::checkpoint::Checkpointer;
+use self::queue::{Queue, Request};
+use self::reader::Reader;
+use self::tail::Tail;
+use self::writer::Writer;
+use crate::clock::Clock;
+use crate::commit::{ClaimKey, Commit, Disclosure, Receipt, RecordedCommand};
+use crate::error::{AppendError, LogClosed, OpenError, ReadError};
+use crate::event::RecordedEvent;
+use crate::event_log::{EventLog, ScannedEvent};
+use crate::position::{Position, Revision};
+use crate::prepared::PreparedCommit;
+use crate::stream::StreamName;
+use crate::subscription::Subscription;
+use crate::verify::{Defect, Verified};
+
+/// The log in `log.db`.
+///
+/// Reads run on the caller's thread and take microseconds; appends are written by one thread of the log's own. Opened
+/// from a read-only directory it refuses appends, and finds what another process appends at the next read.
+pub struct SqliteLog {
+    reader: Arc<Reader>,
+    shared: Arc<Shared>,
+    writer: Option<WriterHandle>,
+    /// Keeps the lock for as long as the files are open.
+    _directory: DataDirectory,
+}
+
+struct WriterHandle {
+    queue: Arc<Queue>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the writer tells everybody.
+struct Shared {
+    clock: Arc<dyn Clock>,
+    head: watch::Sender<Position>,
+    /// Microseconds of the latest time ever recorded.
+    latest_at: AtomicI64,
+    /// A transaction failed, and where the log ends is not known until a new session has looked.
+    in_doubt: AtomicBool,
+    #[cfg(test)]
+    faults: fault::Faults,
+}
+
+/// The log was opened to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the log was opened to read")]
+struct OpenedToRead;
+
+/// A transaction failed, and what became of it is not known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the last transaction of the log failed, and its outcome is not known yet")]
+struct InDoubt;
+
+impl SqliteLog {
+    /// Opens the log of a directory, and starts its writer unless the directory was opened to read.
+    ///
+    /// # Errors
+    /// When a file cannot be opened, or the newest entry cannot be read.
+    pub fn open(directory: &DataDirectory, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let log = directory.log();
+        let reader = Arc::new(Reader::open(log.clone())?);
+        let shared = Arc::new(Shared::new(clock, reader.with(Tail::read)?));
+        let io_error = |source| OpenError::Io { path: log.clone(), source };
+        let writer = if directory.is_read_only() {
+            None
+        } else {
+            let queue = Arc::new(Queue::default());
+            let writer = Writer {
+                log: log.clone(),
+                queue: Arc::clone(&queue),
+                shared: Arc::clone(&shared),
+                checkpointer: Checkpointer::start(log.clone()).map_err(io_error)?,
+            };
+            let thread = thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run());
+            Some(WriterHandle { queue, thread: Mutex::new(Some(thread.map_err(io_error)?)) })
+        };
+        Ok(Self { reader, shared, writer, _directory: directory.clone() })
+    }
+
+    /// Finishes what is queued, copies the write-ahead log into the file, and stops the writer. Later appends are
+    /// refused; reads go on. The directory's lock is released when the log, too, is dropped.
+    pub async fn close(&self) {
+        let Some(thread) = self.writer.as_ref().and_then(WriterHandle::stop) else { return };
+        // Joining may take as long as a checkpoint.
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    }
+}
+
+impl Drop for SqliteLog {
+    fn drop(&mut self) {
+        if let Some(thread) = self.writer.as_ref().and_then(WriterHandle::stop) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl WriterHandle {
+    fn stop(&self) -> Option<JoinHandle<()>> {
+        self.queue.close();
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Shared {
+    fn new(clock: Arc<dyn Clock>, tail: Tail) -> Self {
+        let latest_at = tail.latest_at.map_or(i64::MIN, Timestamp::as_microsecond);
+        Self {
+            clock,
+            head: watch::Sender::new(tail.head),
+            latest_at: AtomicI64::new(latest_at),
+            in_doubt: AtomicBool::new(false),
+            #[cfg(test)]
+            faults: fault::Faults::default(),
+        }
+    }
+
+    /// Where the log durably ends. Called before any answer leaves, so that no head lags behind an answer.
+    fn publish(&self, tail: Tail) {
+        if let Some(latest_at) = tail.latest_at {
+            self.latest_at.fetch_max(latest_at.as_microsecond(), Ordering::AcqRel);
+        }
+        self.head.send_if_modified(|head| std::mem::replace(head, tail.head) != tail.head);
+        self.in_doubt.store(false, Ordering::Release);
+    }
+
+    /// Nobody knows where the log ends until a new session has looked.
+    fn doubt(&self) {
+        self.in_doubt.store(true, Ordering::Release);
+    }
+}
+
+#[async_trait]
+impl EventLog for SqliteLog {
+    async fn append(&self, commit: Commit) -> Result<Receipt, AppendError> {
+        let unavailable = |source| AppendError::Unavailable { outcome_unknown: false, source };
+        let writer = self.writer.as_ref().ok_or_else(|| unavailable(Arc::new(OpenedToRead)))?;
+        let commit = Box::new(PreparedCommit::new(commit)?);
+        let (answer, answered) = oneshot::channel();
+        writer.queue.push(Request { commit, answer }).map_err(|refused| unavailable(Arc::new(refused)))?;
+        // An answer that never comes means that the writer died with the commit in its hands.
+        match answered.await {
+            Ok(answer) => answer.outcome,
+            Err(_) => Err(AppendError::Unavailable { outcome_unknown: true, source: Arc::new(LogClosed) }),
+        }
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        after: Revision,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        self.reader.read_stream(stream, after, limit)
+    }
+
+    async fn read_all(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        self.reader.read_all(after, limit)
+    }
+
+    fn scan(
+        &self,
+        after: Position,
+        visit: &mut dyn FnMut(ScannedEvent<'_>) -> ControlFlow<()>,
+    ) -> Result<Position, ReadError> {
+        self.reader.scan(after, visit)
+    }
+
+    async fn head(&self) -> Result<Position, ReadError> {
+        if self.writer.is_none() {
+            return self.reader.head();
+        }
+        if self.shared.in_doubt.load(Ordering::Acquire) {
+            return Err(ReadError::Unavailable(Arc::new(InDoubt)));
+        }
+        Ok(*self.shared.head.borrow())
+    }
+
+    async fn stream_revision(&self, stream: &StreamName) -> Result<Revision, ReadError> {
+        self.reader.stream_revision(stream)
+    }
+
+    async fn claim_holder(&self, key: &ClaimKey) -> Result<Option<StreamName>, ReadError> {
+        self.reader.with(|connection| claims::holder(connection, key))
+    }
+
+    async fn find_command(&self, command_id: Uuid) -> Result<Option<RecordedCommand>, ReadError> {
+        self.reader.find_command(command_id)
+    }
+
+    async fn credential(&self, id: &str) -> Result<Option<Vec<u8>>, ReadError> {
+        self.reader.with(|connection| vault::credential(connection, id))
+    }
+
+    async fn disclosures(&self, digests: &[String]) -> Result<Vec<Disclosure>, ReadError> {
+        self.reader.with(|connection| vault::disclosures(connection, digests))
+    }
+
+    async fn last_event_key_slot(&self) -> Result<u64, ReadError> {
+        self.reader.with(vault::last_event_key_slot)
+    }
+
+    fn subscribe(&self, after: Position) -> Subscription {
+        Subscription::new(Arc::clone(&self.reader) as _, self.shared.head.subscribe(), after)
+    }
+
+    fn now(&self) -> Timestamp {
+        let latest_at = self.shared.latest_at.load(Ordering::Acquire);
+        let now = self.shared.clock.now();
+        Timestamp::from_microsecond(latest_at).map_or(now, |latest_at| now.max(latest_at))
+    }
+
+    fn verify(&self, report: &mut dyn FnMut(Defect)) -> Result<Verified, ReadError> {
+        self.reader.with(|connection| verify::verify(connection, report))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! The directory that holds everything durable.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::schema::{self, KEYS, LOG};
+use crate::error::OpenError;
+
+/// The directory of `log.db` and `keys.db`, held by this process alone, or opened to read.
+///
+/// The lock is on `muniment.lock`, which also says who holds it. It is released when the last of the directory's
+/// clones, its log and its key store is dropped, or with the process.
+#[derive(Clone, Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+    lock: Option<Arc<File>>,
+}
+
+impl DataDirectory {
+    /// Opens the directory for this process alone; creates it (mode 0700) and its files if there are none, and brings
+    /// the files to the newest schema.
+    ///
+    /// # Errors
+    /// See [`OpenError`]. A directory in which only one of the two files has content is refused.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        create(path).map_err(|source| io_error(path, source))?;
+        let directory = Self { path: path.to_owned(), lock: Some(Arc::new(lock(path)?)) };
+        directory.check_files()?;
+        // The keys come first: a crash in between leaves keys that nothing was sealed with.
+        KEYS.migrate(&directory.keys())?;
+        LOG.migrate(&directory.log())?;
+        directory.marry()?;
+        Ok(directory)
+    }
+
+    /// Opens the directory to read, while a service may be using it. Nothing in it is created or changed.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
+        let directory = Self { path: path.to_owned(), lock: None };
+        if !schema::exists(&directory.log()) && !schema::exists(&directory.keys()) {
+            return Err(OpenError::Missing(path.to_owned()));
+        }
+        directory.check_files()?;
+        LOG.open_to_read(&directory.log())?;
+        KEYS.open_to_read(&directory.keys())?;
+        Ok(directory)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it was opened to read.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.lock.is_none()
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.path.join("log.db")
+    }
+
+    pub(super) fn keys(&self) -> PathBuf {
+        self.path.join("keys.db")
+    }
+
+    fn check_files(&self) -> Result<(), OpenError> {
+        match (schema::exists(&self.log()), schema::exists(&self.keys())) {
+            (true, false) => Err(OpenError::KeysMissing(self.path.clone())),
+            (false, true) if self.keys_are_in_use()? => Err(OpenError::LogMissing(self.path.clone())),
+            (true | false, _) => Ok(()),
+        }
+    }
+
+    fn keys_are_in_use(&self) -> Result<bool, OpenError> {
+        let path = self.keys();
+        let married = "SELECT count(*) FROM key_file WHERE log_id IS NOT NULL";
+        let connection = KEYS.open_to_read(&path)?;
+        connection
+            .query_row(married, [], |row| row.get(0))
+            .map_err(|source| schema::open_error(&path, source))
+    }
+
+    /// Binds the keys to the log at their first meeting; later only looks whether it is still the same log.
+    fn marry(&self) -> Result<(), OpenError> {
+        let (log, keys) = (self.log(), self.keys());
+        let log_id: Vec<u8> = LOG
+            .open_to_read(&log)?
+            .query_row("SELECT id FROM log", [], |row| row.get(0))
+            .map_err(|source| schema::open_error(&log, source))?;
+        let married = |connection: &Connection| -> rusqlite::Result<bool> {
+            connection.execute("UPDATE key_file SET log_id = ?1 WHERE log_id IS NULL", [&log_id])?;
+            connection.query_row("SELECT log_id = ?1 FROM key_file", [&log_id], |row| row.get(0))
+        };
+        match married(&KEYS.open_to_write(&keys)?) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(OpenError::KeysOfAnotherLog(self.path.clone())),
+            Err(source) => Err(schema::open_error(&keys, source)),
+        }
+    }
+}
+
+fn create(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    // The name of the directory must outlive a loss of power as well as what is in it.
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, OpenError> {
+    let path = directory.join("muniment.lock");
+    let open =
+        || OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let mut file = open().map_err(|source| io_error(&path, source))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(OpenError::InUse { path: directory.to_owned(), pid: read_pid(&mut file) });
+        }
+        Err(TryLockError::Error(source)) => return Err(io_error(&path, source)),
+    }
+    write_pid(&mut file).map_err(|source| io_error(&path, source))?;
+    Ok(file)
+}
+
+fn read_pid(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn write_pid(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", process::id())
+}
+
+fn io_error(path: &Path, source: io::Error) -> OpenError {
+    let path = path.to_owned();
+    if matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
+        OpenError::ReadOnly { path, source }
+    } else {
+        OpenError::Io { path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests;

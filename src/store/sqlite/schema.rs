@@ -1,0 +1,153 @@
+//! Opening the two database files: is it ours, is it of our time, and how is it to be used.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use crate::error::OpenError;
+
+/// How long one connection waits for another; only another process could make it wait this long.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A kind of database file: how it is told from others, and the steps to its newest schema.
+pub(super) struct Schema {
+    application_id: i32,
+    steps: &'static [&'static str],
+}
+
+pub(super) const LOG: Schema = Schema {
+    application_id: i32::from_be_bytes(*b"Mlog"),
+    steps: &[
+        include_str!("../../../migrations/sqlite/0001_create_log.sql"),
+        include_str!("../../../migrations/sqlite/0002_create_commands.sql"),
+        include_str!("../../../migrations/sqlite/0003_create_claims.sql"),
+        include_str!("../../../migrations/sqlite/0004_create_vault.sql"),
+    ],
+};
+
+pub(super) const KEYS: Schema = Schema {
+    application_id: i32::from_be_bytes(*b"Mkey"),
+    steps: &[include_str!("../../../migrations/sqlite_keys/0001_create_keys.sql")],
+};
+
+enum Found {
+    Nothing,
+    Ours { steps: usize },
+}
+
+impl Schema {
+    /// Creates the file if there is none, and takes the steps that it has not taken.
+    pub(super) fn migrate(&self, path: &Path) -> Result<(), OpenError> {
+        let mut connection = connect(path, OpenFlags::default())?;
+        let taken = match self.inspect(path, &connection)? {
+            Found::Ours { steps } if steps == self.steps.len() => return Ok(()),
+            Found::Ours { steps } => steps,
+            Found::Nothing => 0,
+        };
+        self.take_steps(&mut connection, taken).map_err(|source| open_error(path, source))
+    }
+
+    fn take_steps(&self, connection: &mut Connection, taken: usize) -> rusqlite::Result<()> {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for step in &self.steps[taken..] {
+            transaction.execute_batch(step)?;
+        }
+        transaction.pragma_update(None, "application_id", self.application_id)?;
+        transaction.pragma_update(None, "user_version", self.steps.len())?;
+        transaction.commit()
+    }
+
+    /// A connection that may write. The write-ahead log is copied into the file only when asked for.
+    pub(super) fn open_to_write(&self, path: &Path) -> Result<Connection, OpenError> {
+        let connection = connect(path, OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE)?;
+        self.expect_newest(path, &connection)?;
+        connection
+            .execute_batch(
+                "PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;",
+            )
+            .map_err(|source| open_error(path, source))?;
+        Ok(connection)
+    }
+
+    /// A connection that cannot write.
+    pub(super) fn open_to_read(&self, path: &Path) -> Result<Connection, OpenError> {
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        self.expect_newest(path, &connection)?;
+        Ok(connection)
+    }
+
+    fn expect_newest(&self, path: &Path, connection: &Connection) -> Result<(), OpenError> {
+        match self.inspect(path, connection)? {
+            Found::Ours { steps } if steps == self.steps.len() => Ok(()),
+            Found::Ours { steps } => Err(OpenError::OlderSchema {
+                path: path.to_owned(),
+                found: as_u32(steps),
+                known: as_u32(self.steps.len()),
+            }),
+            Found::Nothing => Err(OpenError::NotOurs(path.to_owned())),
+        }
+    }
+
+    fn inspect(&self, path: &Path, connection: &Connection) -> Result<Found, OpenError> {
+        let (application_id, steps, objects): (i32, i64, i64) = connection
+            .query_row(
+                "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+                 FROM pragma_application_id, pragma_user_version",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .map_err(|source| open_error(path, source))?;
+        if (application_id, steps, objects) == (0, 0, 0) {
+            return Ok(Found::Nothing);
+        }
+        match usize::try_from(steps) {
+            Ok(steps) if application_id == self.application_id && steps <= self.steps.len() => {
+                Ok(Found::Ours { steps })
+            }
+            Ok(steps) if application_id == self.application_id => Err(OpenError::NewerSchema {
+                path: path.to_owned(),
+                found: as_u32(steps),
+                known: as_u32(self.steps.len()),
+            }),
+            Ok(_) | Err(_) => Err(OpenError::NotOurs(path.to_owned())),
+        }
+    }
+}
+
+fn as_u32(steps: usize) -> u32 {
+    u32::try_from(steps).unwrap_or(u32::MAX)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        // Removed values are overwritten: the vault's rows live in these files.
+        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;")?;
+        Ok(connection)
+    };
+    open().map_err(|source| open_error(path, source))
+}
+
+/// Whether there is a database at `path`; an empty file is the beginning of one.
+pub(super) fn exists(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.len() > 0)
+}
+
+/// What SQLite's refusal to open a file means.
+pub(super) fn open_error(path: &Path, source: rusqlite::Error) -> OpenError {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            OpenError::NotADatabase { path, source }
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::ReadOnly {
+            path,
+            source: std::io::Error::new(std::io::ErrorKind::PermissionDenied, source),
+        },
+        _ => OpenError::Database { path, source },
+    }
+}

@@ -1,0 +1,96 @@
+//! Sealed values: credentials and disclosures.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use uuid::Uuid;
+
+use super::reader::{as_i64, read_error};
+use crate::commit::{Disclosure, DisclosureKey};
+use crate::error::{InvalidCommit, ReadError};
+use crate::prepared::PreparedCommit;
+
+pub(super) fn credential(connection: &Connection, id: &str) -> Result<Option<Vec<u8>>, ReadError> {
+    connection
+        .prepare_cached("SELECT sealed FROM credentials WHERE id = ?1")
+        .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
+        .map_err(read_error)
+}
+
+pub(super) fn disclosures(connection: &Connection, digests: &[String]) -> Result<Vec<Disclosure>, ReadError> {
+    let find = || -> rusqlite::Result<Vec<Disclosure>> {
+        let mut statement = connection
+            .prepare_cached("SELECT digest, person, event_key, sealed FROM disclosures WHERE digest = ?1")?;
+        let mut found = Vec::with_capacity(digests.len());
+        for digest in digests {
+            found.extend(statement.query_row([digest], disclosure).optional()?);
+        }
+        Ok(found)
+    };
+    find().map_err(read_error)
+}
+
+pub(super) fn last_event_key_slot(connection: &Connection) -> Result<u64, ReadError> {
+    connection
+        .prepare_cached("SELECT max(event_key) FROM disclosures WHERE event_key IS NOT NULL")
+        .and_then(|mut statement| statement.query_row([], |row| row.get::<_, Option<u64>>(0)))
+        .map(Option::unwrap_or_default)
+        .map_err(read_error)
+}
+
+fn disclosure(row: &Row<'_>) -> rusqlite::Result<Disclosure> {
+    let person: Option<[u8; 16]> = row.get(1)?;
+    let key = match person {
+        Some(person) => DisclosureKey::Person(Uuid::from_bytes(person)),
+        None => DisclosureKey::Event(row.get(2)?),
+    };
+    Ok(Disclosure { digest: row.get(0)?, key, sealed: row.get(3)? })
+}
+
+/// The first row of the commit that would replace one of the vault.
+pub(super) fn check(
+    connection: &Connection,
+    commit: &PreparedCommit,
+) -> rusqlite::Result<Option<InvalidCommit>> {
+    for credential in &commit.credentials {
+        let mut exists = connection.prepare_cached("SELECT 1 FROM credentials WHERE id = ?1")?;
+        if exists.exists([&credential.id])? {
+            return Ok(Some(InvalidCommit::CredentialExists(credential.id.clone())));
+        }
+    }
+    for disclosure in &commit.disclosures {
+        let mut exists = connection.prepare_cached("SELECT 1 FROM disclosures WHERE digest = ?1")?;
+        if exists.exists([&disclosure.digest])? {
+            return Ok(Some(InvalidCommit::DisclosureExists(disclosure.digest.clone())));
+        }
+        if let DisclosureKey::Event(slot) = disclosure.key {
+            let mut exists = connection.prepare_cached("SELECT 1 FROM disclosures WHERE event_key = ?1")?;
+            if exists.exists([as_i64(slot)])? {
+                return Ok(Some(InvalidCommit::EventKeyUsed(slot)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Writes rows that were checked.
+pub(super) fn write(connection: &Connection, commit: &PreparedCommit) -> rusqlite::Result<()> {
+    for id in &commit.destroyed_credentials {
+        connection.prepare_cached("DELETE FROM credentials WHERE id = ?1")?.execute([id])?;
+    }
+    for credential in &commit.credentials {
+        connection
+            .prepare_cached("INSERT INTO credentials (id, sealed) VALUES (?1, ?2)")?
+            .execute(params![credential.id, credential.sealed])?;
+    }
+    for disclosure in &commit.disclosures {
+        let (person, slot) = match disclosure.key {
+            DisclosureKey::Person(person) => (Some(person.into_bytes()), None),
+            DisclosureKey::Event(slot) => (None, Some(as_i64(slot))),
+        };
+        connection
+            .prepare_cached(
+                "INSERT INTO disclosures (digest, person, event_key, sealed) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![disclosure.digest, person, slot, disclosure.sealed])?;
+    }
+    Ok(())
+}

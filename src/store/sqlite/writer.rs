@@ -1,0 +1,140 @@
+//! The one thread that writes: group commit.
+//!
+//! All commits that wait at one moment share a transaction, each with its own checks; while one transaction becomes
+//! durable the next ones gather. Nobody waits for company: a commit alone is written at once.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Shared;
+use super::checkpoint::{Checkpointer, checkpoint};
+use super::queue::{Queue, Request};
+use super::schema::LOG;
+use super::session::{Moment, Session, Staged};
+use crate::error::{AppendError, Cause};
+
+/// A page of the database, to estimate how many the write-ahead log grew by.
+const PAGE: usize = 4_096;
+
+/// A transaction touches so many pages beside those of its entries.
+const PAGES_OF_A_TRANSACTION: usize = 3;
+
+/// How serving ended.
+enum End {
+    Closed,
+    /// The database failed or the writer has a fault: what it knew of the database is void.
+    Broken,
+}
+
+pub(super) struct Writer {
+    pub(super) log: PathBuf,
+    pub(super) queue: Arc<Queue>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) checkpointer: Checkpointer,
+}
+
+impl Writer {
+    /// Serves until the queue is closed and empty, beginning anew on a new connection after each failure: only the
+    /// file itself, after recovery, says what became of a failed transaction.
+    pub(super) fn run(mut self) {
+        let _close_at_the_end = CloseOnDrop(Arc::clone(&self.queue));
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| self.serve())) {
+                Ok(Ok(End::Closed)) => return,
+                Ok(Ok(End::Broken)) => {}
+                Ok(Err(cause)) => {
+                    tracing::error!(error = %cause, "opening the log to write");
+                    if !self.refuse_waiting(&cause) {
+                        return;
+                    }
+                }
+                Err(_) => tracing::error!("the writer of the log panicked and begins anew"),
+            }
+        }
+    }
+
+    fn serve(&mut self) -> Result<End, Cause> {
+        let connection = LOG.open_to_write(&self.log).map_err(|error| Arc::new(error) as Cause)?;
+        let mut session = Session::start(&connection).map_err(|error| Arc::new(error) as Cause)?;
+        self.shared.publish(session.tail());
+        let mut batch = Vec::new();
+        while self.queue.take(&mut batch) {
+            if !self.commit(&mut session, &mut batch) {
+                return Ok(End::Broken);
+            }
+        }
+        checkpoint(&connection, "TRUNCATE");
+        Ok(End::Closed)
+    }
+
+    /// Writes and answers a batch; `false` if the database failed.
+    fn commit(&mut self, session: &mut Session<'_>, batch: &mut Vec<Request>) -> bool {
+        #[cfg(test)]
+        self.shared.faults.strike(session.connection());
+        let moment = Moment::new(self.shared.clock.now());
+        let staged = match stage_all(session, batch, &moment) {
+            Ok(staged) => staged,
+            Err(cause) => {
+                self.shared.doubt();
+                refuse_all(batch, &cause);
+                return false;
+            }
+        };
+        // Even without an accepted commit the transaction ends here; it then holds nothing and costs no fsync.
+        if let Err(error) = session.commit() {
+            self.shared.doubt();
+            let source: Cause = Arc::new(error);
+            tracing::error!(error = %source, commits = batch.len(), "committing to the log");
+            for (request, staged) in batch.drain(..).zip(staged) {
+                let outcome_unknown = staged.is_ok();
+                let answer = AppendError::Unavailable { outcome_unknown, source: Arc::clone(&source) };
+                request.answer(Err(answer));
+            }
+            return false;
+        }
+        self.shared.publish(session.tail());
+        let commits = batch.len();
+        for (request, staged) in batch.drain(..).zip(staged) {
+            request.answer(staged);
+        }
+        let pages = PAGES_OF_A_TRANSACTION + commits + session.take_entry_bytes() / PAGE;
+        self.checkpointer.committed(pages, session.connection());
+        true
+    }
+
+    /// Answers what waits with why the log cannot be opened; `false` once the queue is closed and empty.
+    fn refuse_waiting(&self, cause: &Cause) -> bool {
+        self.shared.doubt();
+        let mut batch = Vec::new();
+        let open = self.queue.take(&mut batch);
+        refuse_all(&mut batch, cause);
+        open
+    }
+}
+
+/// Stages each request of the batch, or fails; a failed transaction dies with its connection.
+fn stage_all(session: &mut Session<'_>, batch: &[Request], moment: &Moment) -> Result<Vec<Staged>, Cause> {
+    let failed = |error: super::session::Failure| -> Cause {
+        tracing::error!(%error, commits = batch.len(), "writing to the log");
+        Arc::from(error)
+    };
+    session.begin().map_err(|error| failed(error.into()))?;
+    batch.iter().map(|request| session.stage(&request.commit, moment).map_err(failed)).collect()
+}
+
+fn refuse_all(batch: &mut Vec<Request>, cause: &Cause) {
+    for request in batch.drain(..) {
+        let answer = AppendError::Unavailable { outcome_unknown: false, source: Arc::clone(cause) };
+        request.answer(Err(answer));
+    }
+}
+
+/// Whoever waits must hear of the writer's end, however it comes: a dropped request is an answer.
+struct CloseOnDrop(Arc<Queue>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
