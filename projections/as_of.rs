@@ -89,7 +89,9 @@ pub fn replay(log: &dyn EventLog, moment: Moment) -> Result<Replayed, ViewsError
     let includes = |event: ScannedEvent<'_>| match moment {
         Moment::Position(last) => event.position <= last,
         // What is no entry halts the views; it does not end the look.
-        Moment::Time(_) => Envelope::parse(event.entry).map_or(true, |entry| moment.includes(event.position, entry.at)),
+        Moment::Time(_) => {
+            Envelope::parse(event.entry).map_or(true, |entry| moment.includes(event.position, entry.at))
+        }
     };
     catch_up(log, &mut fold, &includes, &broken)?;
     fold.create_indexes().map_err(broken)?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use domain::client::{Registration, Status};
-use domain::{Client, ClientId, EnvironmentName, Event, folded};
+use domain::{Client, ClientEvent, ClientId, EnvironmentName, Event, folded};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde::{Deserialize, Serialize};
@@ -15,10 +15,6 @@ use crate::reader::{Reader, as_number, as_signed};
 
 /// The view's name.
 pub const NAME: &str = "clients";
-
-/// States kept from one page to the next, so that a busy client is not read again for each of its events. A state is
-/// one to three kilobytes.
-const MOST_REMEMBERED: usize = 16_384;
 
 /// A client as a view shows it: at the position of its newest event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +126,9 @@ pub fn list(
 /// # Errors
 /// See [`QueryError`].
 pub fn environments(reader: &Reader) -> Result<Vec<EnvironmentName>, QueryError> {
-    let mut statement = reader.connection().prepare_cached("SELECT DISTINCT environment FROM clients ORDER BY environment")?;
+    let mut statement = reader
+        .connection()
+        .prepare_cached("SELECT DISTINCT environment FROM clients ORDER BY environment")?;
     let names = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     // A view holds only names that the domain let through.
     Ok(names.iter().filter_map(|name| EnvironmentName::parse(name).ok()).collect())
@@ -140,10 +138,15 @@ fn client_row(row: &Row<'_>) -> Result<ClientRow, QueryError> {
     let key: String = row.get(0)?;
     let broken = |source| QueryError::Row { view: NAME, key: key.clone(), source };
     let client_id = key.parse().map_err(|error| broken(serde::de::Error::custom(error)))?;
-    let client: Client = serde_json::from_str(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?).map_err(broken)?;
-    FoldedClient { client, revision: Revision::new(as_number(row, 1)?), position: Position::new(as_number(row, 2)?) }
-        .into_row(client_id)
-        .ok_or_else(|| broken(serde::de::Error::custom("the state is that of no client")))
+    let client: Client =
+        serde_json::from_str(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?).map_err(broken)?;
+    FoldedClient {
+        client,
+        revision: Revision::new(as_number(row, 1)?),
+        position: Position::new(as_number(row, 2)?),
+    }
+    .into_row(client_id)
+    .ok_or_else(|| broken(serde::de::Error::custom("the state is that of no client")))
 }
 
 /// A client's state and where it stands: the one fold that the view and a look into the past share.
@@ -158,7 +161,10 @@ impl FoldedClient {
     /// The state after one more event of its stream.
     pub(crate) fn apply(&mut self, event: &ViewedEvent<'_>) -> Result<(), ApplyError> {
         let Event::Client(fact) = event.event()? else {
-            return Err(ApplyError::OutOfPlace(format!("`{}` is no event of a client", event.envelope.event_type)));
+            return Err(ApplyError::OutOfPlace(format!(
+                "`{}` is no event of a client",
+                event.envelope.event_type
+            )));
         };
         if event.envelope.revision != self.revision.next() {
             let (found, last) = (event.envelope.revision, self.revision);
@@ -166,7 +172,10 @@ impl FoldedClient {
         }
         self.client.apply(fact, event.envelope.at);
         if self.client == Client::Absent {
-            return Err(ApplyError::OutOfPlace(format!("`{}` before the client exists", event.envelope.event_type)));
+            return Err(ApplyError::OutOfPlace(format!(
+                "`{}` before the client exists",
+                event.envelope.event_type
+            )));
         }
         (self.revision, self.position) = (event.envelope.revision, event.position);
         Ok(())
@@ -188,6 +197,8 @@ pub struct Clients {
 struct Remembered {
     folded: FoldedClient,
     changed: bool,
+    /// Folding a name costs as much as applying its event, and most events leave it as it is.
+    name_folded: Option<String>,
 }
 
 impl Projection for Clients {
@@ -219,22 +230,30 @@ impl Projection for Clients {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(unknown) => {
                 let folded = if event.envelope.revision.get() == 1 { None } else { load(views, id)? };
-                unknown.insert(Remembered { folded: folded.unwrap_or_default(), changed: false })
+                unknown.insert(Remembered {
+                    folded: folded.unwrap_or_default(),
+                    changed: false,
+                    name_folded: None,
+                })
             }
         };
         state.folded.apply(event)?;
         state.changed = true;
+        if matches!(event.event()?, Event::Client(ClientEvent::Created(_) | ClientEvent::NameChanged(_))) {
+            state.name_folded = None;
+        }
         Ok(())
     }
 
     fn flush(&mut self, views: &Connection) -> Result<(), ApplyError> {
-        for (client_id, state) in self.states.iter_mut().filter(|(_, state)| state.changed) {
-            save(views, *client_id, &state.folded)?;
-            state.changed = false;
+        let mut changed: Vec<_> = self.states.iter_mut().filter(|(_, state)| state.changed).collect();
+        // In the order of the table: neighbours are written while their page is at hand.
+        changed.sort_unstable_by_key(|(client_id, _)| **client_id);
+        for (client_id, state) in changed {
+            save(views, *client_id, state)?;
         }
-        if self.states.len() > MOST_REMEMBERED {
-            self.states.clear();
-        }
+        // What one page touched the next one is likely to touch; so the memory is never more than two pages need.
+        self.states.retain(|_, state| std::mem::take(&mut state.changed));
         Ok(())
     }
 
@@ -244,7 +263,8 @@ impl Projection for Clients {
 }
 
 fn load(views: &Connection, client_id: &str) -> Result<Option<FoldedClient>, ApplyError> {
-    let mut statement = views.prepare_cached("SELECT revision, position, state FROM clients WHERE client_id = ?1")?;
+    let mut statement =
+        views.prepare_cached("SELECT revision, position, state FROM clients WHERE client_id = ?1")?;
     let mut rows = statement.query([client_id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let client = serde_json::from_str(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
@@ -252,8 +272,10 @@ fn load(views: &Connection, client_id: &str) -> Result<Option<FoldedClient>, App
     Ok(Some(FoldedClient { client, revision, position }))
 }
 
-fn save(views: &Connection, client_id: ClientId, folded_client: &FoldedClient) -> Result<(), ApplyError> {
-    let Some(registration) = folded_client.client.registration() else { return Ok(()) };
+fn save(views: &Connection, client_id: ClientId, state: &mut Remembered) -> Result<(), ApplyError> {
+    let Remembered { folded: FoldedClient { client, revision, position }, name_folded, .. } = state;
+    let Some(registration) = client.registration() else { return Ok(()) };
+    let name_folded = name_folded.get_or_insert_with(|| folded(&registration.client_name));
     views
         .prepare_cached(
             "INSERT INTO clients (client_id, environment, name_folded, client_type, status, created_at, updated_at,
@@ -268,15 +290,15 @@ fn save(views: &Connection, client_id: ClientId, folded_client: &FoldedClient) -
         .execute((
             client_id.to_string(),
             registration.environment.as_str(),
-            folded(&registration.client_name),
+            &*name_folded,
             &registration.client_type,
             registration.status.as_str(),
             registration.created_at.as_microsecond(),
             registration.updated_at.as_microsecond(),
             registration.responsible.to_string(),
-            as_signed(folded_client.revision.get()),
-            as_signed(folded_client.position.get()),
-            serde_json::to_string(&folded_client.client)?,
+            as_signed(revision.get()),
+            as_signed(position.get()),
+            serde_json::to_string(&*client)?,
         ))?;
     Ok(())
 }

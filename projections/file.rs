@@ -25,6 +25,8 @@ const FOLDER: &str = "views";
 const POINTER: &str = "live";
 /// Idle connections kept for reading.
 const MOST_READERS: usize = 8;
+/// Pages of a new file: a client's state is one to three kilobytes, and several of them share a page.
+const PAGE_BYTES: i32 = 16 * 1024;
 /// The page cache of a fold that nobody reads.
 const OFFLINE_CACHE_KIB: i32 = 64 * 1024;
 /// How long a connection waits for another one; only opening and closing files ever makes one wait.
@@ -127,7 +129,12 @@ impl ViewsDirectory {
 
     /// The path of the file after all that are there.
     pub(crate) fn next_path(&self) -> Result<PathBuf, ViewsError> {
-        let newest = self.files().map_err(ViewsError::directory(&self.path))?.into_iter().map(|(number, _)| number).max();
+        let newest = self
+            .files()
+            .map_err(ViewsError::directory(&self.path))?
+            .into_iter()
+            .map(|(number, _)| number)
+            .max();
         Ok(self.path.join(format!("views-{}.db", newest.unwrap_or(0) + 1)))
     }
 
@@ -197,7 +204,10 @@ impl ViewsFile {
     }
 
     /// Runs a query over one moment of the file.
-    pub(crate) fn read<T>(&self, query: impl FnOnce(&Reader) -> Result<T, QueryError>) -> Result<T, QueryError> {
+    pub(crate) fn read<T>(
+        &self,
+        query: impl FnOnce(&Reader) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = idle.map_or_else(|| self.reader(), Ok)?;
         connection.prepare_cached("BEGIN")?.execute([])?;
@@ -244,6 +254,7 @@ fn entry_digest(log: &dyn EventLog, position: Position) -> Result<Option<[u8; 32
 /// nothing synchronised.
 pub(crate) fn create_offline(path: &Path) -> Result<Fold, rusqlite::Error> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "memory")?;
     connection.pragma_update(None, "synchronous", "off")?;
     connection.pragma_update(None, "cache_size", -OFFLINE_CACHE_KIB)?;
@@ -271,6 +282,7 @@ pub(crate) fn open_to_compare(path: &Path) -> Result<Connection, Unusable> {
 /// WAL, so that readers never wait; not synchronised, because what is lost is folded again.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
     Ok(connection)
@@ -282,4 +294,3 @@ fn open(path: &Path, mode: OpenFlags) -> Result<Connection, rusqlite::Error> {
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
-

@@ -28,7 +28,6 @@ pub struct Halt {
     pub cause: String,
 }
 
-pub(crate) static T: [std::sync::atomic::AtomicU64; 8] = [const { std::sync::atomic::AtomicU64::new(0) }; 8];
 /// An event of a page, not yet looked at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unread<'a> {
@@ -69,7 +68,10 @@ struct Progress {
 
 impl Fold {
     /// Goes on where the file's checkpoints are. Halted views are tried again.
-    pub(crate) fn open(connection: Connection, projections: Vec<Box<dyn Projection>>) -> Result<Self, rusqlite::Error> {
+    pub(crate) fn open(
+        connection: Connection,
+        projections: Vec<Box<dyn Projection>>,
+    ) -> Result<Self, rusqlite::Error> {
         let saved = checkpoints(&connection, &projections)?;
         let views: Vec<_> = projections
             .into_iter()
@@ -146,9 +148,7 @@ impl Fold {
     }
 
     fn fold_and_commit(&mut self, page: &[Unread<'_>]) -> Result<Vec<Progress>, rusqlite::Error> {
-        let t=std::time::Instant::now();
         let (readable, broken) = parse(page);
-        T[4].fetch_add(t.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut progress = Vec::with_capacity(self.views.len());
         for view in &mut self.views {
@@ -159,12 +159,12 @@ impl Fold {
         }
         if let Some(last) = page.last() {
             transaction
-                .prepare_cached("UPDATE meta SET tail_position = ?1, tail_digest = ?2 WHERE tail_position < ?1")?
+                .prepare_cached(
+                    "UPDATE meta SET tail_position = ?1, tail_digest = ?2 WHERE tail_position < ?1",
+                )?
                 .execute((as_signed(last.position.get()), sha256(last.entry)))?;
         }
-        let t=std::time::Instant::now();
         transaction.commit()?;
-        T[5].fetch_add(t.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
         Ok(progress)
     }
 
@@ -172,7 +172,10 @@ impl Fold {
     pub(crate) fn halt_all(&mut self, cause: &str) -> Result<(), rusqlite::Error> {
         for view in self.views.iter_mut().filter(|view| view.checkpoint.halt.is_none()) {
             let position = view.checkpoint.position;
-            view.accept(Progress { position, halt: Some(Halt { position: position.next(), cause: cause.to_owned() }) });
+            view.accept(Progress {
+                position,
+                halt: Some(Halt { position: position.next(), cause: cause.to_owned() }),
+            });
         }
         let transaction = self.connection.transaction()?;
         for Checkpoint { projection, position, halt } in self.views.iter().map(|view| &view.checkpoint) {
@@ -228,7 +231,10 @@ impl View {
         let mut position = after;
         for event in events {
             if let Err(error) = self.attempt(transaction, std::slice::from_ref(event))? {
-                return Ok(Progress { position, halt: Some(Halt { position: event.position, cause: error.cause() }) });
+                return Ok(Progress {
+                    position,
+                    halt: Some(Halt { position: event.position, cause: error.cause() }),
+                });
             }
             position = event.position;
         }
@@ -242,15 +248,10 @@ impl View {
         events: &[ViewedEvent<'_>],
     ) -> Result<Result<(), ApplyError>, rusqlite::Error> {
         transaction.execute_batch("SAVEPOINT attempt")?;
-        let t=std::time::Instant::now();
         let applied = events
             .iter()
-            .try_for_each(|event| self.projection.apply(transaction, event));
-        T[if self.projection.name()=="clients" {0} else {2}].fetch_add(t.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
-        let t=std::time::Instant::now();
-        let applied = applied
+            .try_for_each(|event| self.projection.apply(transaction, event))
             .and_then(|()| self.projection.flush(transaction));
-        T[if self.projection.name()=="clients" {1} else {3}].fetch_add(t.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
         match applied {
             Err(ApplyError::Database(error)) if is_about_the_file(&error) => return Err(error),
             Err(_) => {
@@ -265,7 +266,12 @@ impl View {
     fn accept(&mut self, progress: Progress) {
         if let (None, Some(Halt { position, cause })) = (&self.checkpoint.halt, &progress.halt) {
             let view = self.projection.name();
-            tracing::error!(view, position = position.get(), cause, "a view cannot apply an event and halts before it");
+            tracing::error!(
+                view,
+                position = position.get(),
+                cause,
+                "a view cannot apply an event and halts before it"
+            );
         }
         self.checkpoint.position = progress.position;
         self.checkpoint.halt = progress.halt;
@@ -289,14 +295,16 @@ fn parse<'a>(page: &[Unread<'a>]) -> (Vec<ViewedEvent<'a>>, Option<Halt>) {
 
 /// Whether an error says that the file cannot be written now, rather than that this event cannot be applied.
 fn is_about_the_file(error: &rusqlite::Error) -> bool {
-    error
-        .sqlite_error_code()
-        .is_some_and(|code| !matches!(code, ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig))
+    error.sqlite_error_code().is_some_and(|code| {
+        !matches!(code, ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig)
+    })
 }
 
 fn save_checkpoint(views: &Connection, projection: &str, progress: &Progress) -> Result<(), rusqlite::Error> {
     views
-        .prepare_cached("UPDATE checkpoint SET position = ?2, halted_at = ?3, cause = ?4 WHERE projection = ?1")?
+        .prepare_cached(
+            "UPDATE checkpoint SET position = ?2, halted_at = ?3, cause = ?4 WHERE projection = ?1",
+        )?
         .execute((
             projection,
             as_signed(progress.position.get()),
@@ -311,7 +319,8 @@ pub(crate) fn checkpoints(
     views: &Connection,
     projections: &[Box<dyn Projection>],
 ) -> Result<Vec<Checkpoint>, rusqlite::Error> {
-    let mut statement = views.prepare("SELECT position, halted_at, cause FROM checkpoint WHERE projection = ?1")?;
+    let mut statement =
+        views.prepare("SELECT position, halted_at, cause FROM checkpoint WHERE projection = ?1")?;
     projections
         .iter()
         .map(|projection| {

@@ -37,7 +37,7 @@ pub use file::{Inspected, inspect};
 pub use fold::{Checkpoint, Halt};
 pub use projection::{ApplyError, Projection, ViewedEvent};
 pub use reader::Reader;
-pub use rebuild::{Rebuilt, RebuiltView, ViewDigest, rebuild};
+pub use rebuild::{Comparison, Rebuilt, RebuiltView, rebuild};
 pub use verify::{Difference, verify};
 pub use views::{ProjectionState, ProjectionStatus, Views};
 

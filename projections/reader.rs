@@ -31,8 +31,10 @@ impl Reader {
     /// # Errors
     /// See [`QueryError`].
     pub fn position(&self) -> Result<Position, QueryError> {
-        let lowest: Option<i64> =
-            self.connection.prepare_cached("SELECT min(position) FROM checkpoint")?.query_row([], |row| row.get(0))?;
+        let lowest: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT min(position) FROM checkpoint")?
+            .query_row([], |row| row.get(0))?;
         Ok(Position::new(lowest.map_or(0, as_unsigned)))
     }
 }

@@ -25,35 +25,36 @@ pub struct Rebuilt {
     pub views: Vec<RebuiltView>,
 }
 
-/// A view before and after a rebuild.
+/// A view after a rebuild.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RebuiltView {
     /// The view.
     pub name: &'static str,
-    /// The old one; `None` if there was none that could be read.
-    pub before: Option<ViewDigest>,
-    /// The new one at the position of the old one; at its own where there is none to compare.
-    pub after: ViewDigest,
-    /// How far the new view has come.
+    /// How far it has come.
     pub position: Position,
     /// Why it came no further.
     pub halt: Option<Halt>,
+    /// The old view beside the new one; `None` if there was no old one that could be read.
+    pub comparison: Option<Comparison>,
 }
 
-/// A digest of a view at a position: equal for equal views.
+/// The digests of two folds of a view at the same position: SHA-256 over all rows, in hexadecimal. Where they differ,
+/// the old view was not what its log says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ViewDigest {
-    /// The last event folded.
+pub struct Comparison {
+    /// As far as the old view had come.
     pub position: Position,
-    /// SHA-256 over all rows, in hexadecimal.
-    pub digest: String,
+    /// Of the old view.
+    pub before: String,
+    /// Of the new view; `None` if that halts earlier.
+    pub after: Option<String>,
 }
 
-impl RebuiltView {
-    /// Whether the old view was what its log says; `None` if there was none.
+impl Comparison {
+    /// Whether the old view was what its log says.
     #[must_use]
-    pub fn was_equal(&self) -> Option<bool> {
-        self.before.as_ref().map(|before| *before == self.after)
+    pub fn is_equal(&self) -> bool {
+        self.after.as_ref() == Some(&self.before)
     }
 }
 
@@ -72,54 +73,58 @@ pub fn rebuild(data_directory: &Path, log: &dyn EventLog) -> Result<Rebuilt, Vie
     let broken = |error| ViewsError::database(&path)(error);
 
     let mut fold = file::create_offline(&path).map_err(broken)?;
-    let before_of = |name: &str| before.iter().find(|(view, _)| *view == name).map(|(_, digest)| digest.clone());
     let mut events = 0;
     let mut after = Vec::new();
-    if !before.is_empty() {
-        let compared_at = |name: &str| before_of(name).map_or(Position::ORIGIN, |before| before.position);
-        fold.stop_at(compared_at);
-        events = catch_up(log, &mut fold, &|event| before.iter().any(|(_, to)| event.position <= to.position), &broken)?;
+    if let Some(newest) = before.iter().map(|view| view.position).max() {
+        let reached =
+            |name: &str| before.iter().find(|view| view.name == name).map_or(newest, |view| view.position);
+        fold.stop_at(reached);
+        events = catch_up(log, &mut fold, &|event| event.position <= newest, &broken)?;
         after = digests(fold.connection(), &fold.checkpoints()).map_err(broken)?;
         fold.stop_at(|_| Position::new(u64::MAX));
     }
     events += catch_up(log, &mut fold, &|_| true, &broken)?;
-    if after.is_empty() {
-        after = digests(fold.connection(), &fold.checkpoints()).map_err(broken)?;
-    }
-    let t=std::time::Instant::now();let checkpoints = fold.checkpoints();
+    let checkpoints = fold.checkpoints();
     file::finish_offline(fold).map_err(broken)?;
     let file = ViewsFile::new(path.clone());
     directory.make_live(&file)?;
-    eprintln!("capply cflush aapply aflush parse commit {:?} finish {:?} total {:?}", crate::fold::T.each_ref().map(|t| t.swap(0, std::sync::atomic::Ordering::Relaxed) / events.max(1)), t.elapsed(), begun.elapsed());
 
-    let views = checkpoints.into_iter().zip(after);
-    let views = views.map(|(Checkpoint { projection, position, halt }, (_, after))| RebuiltView {
-        name: projection,
-        before: before_of(projection),
-        after,
-        position,
-        halt,
+    let views = checkpoints.into_iter().map(|Checkpoint { projection, position, halt }| {
+        let old = before.iter().find(|view| view.name == projection);
+        let comparison = old.map(|old| Comparison {
+            position: old.position,
+            before: old.digest.clone(),
+            after: after
+                .iter()
+                .find(|new| (new.name, new.position) == (old.name, old.position))
+                .map(|new| new.digest.clone()),
+        });
+        RebuiltView { name: projection, position, halt, comparison }
     });
     Ok(Rebuilt { events, elapsed: begun.elapsed(), views: views.collect(), file: path })
 }
 
+/// A view's digest and where it was taken.
+struct ViewDigest {
+    name: &'static str,
+    position: Position,
+    digest: String,
+}
+
 /// The digests of all views of a file, over one moment of it.
-fn digests_of(file: &Path) -> Result<Vec<(&'static str, ViewDigest)>, file::Unusable> {
+fn digests_of(file: &Path) -> Result<Vec<ViewDigest>, file::Unusable> {
     let live = file::open_to_compare(file)?;
     let checkpoints = crate::fold::checkpoints(&live, &crate::all())?;
     Ok(digests(&live, &checkpoints)?)
 }
 
-fn digests(
-    views: &Connection,
-    checkpoints: &[Checkpoint],
-) -> Result<Vec<(&'static str, ViewDigest)>, rusqlite::Error> {
+fn digests(views: &Connection, checkpoints: &[Checkpoint]) -> Result<Vec<ViewDigest>, rusqlite::Error> {
     let projections = crate::all();
     let pairs = projections.iter().zip(checkpoints);
     pairs
         .map(|(projection, checkpoint)| {
             let digest = digest::of_view(views, &**projection)?;
-            Ok((projection.name(), ViewDigest { position: checkpoint.position, digest }))
+            Ok(ViewDigest { name: projection.name(), position: checkpoint.position, digest })
         })
         .collect()
 }

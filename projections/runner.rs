@@ -1,6 +1,7 @@
 //! Following the log: subscription, fold, checkpoint.
 
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::error::ViewsError;
 use crate::file::ViewsDirectory;
-use crate::fold::{Fold, FoldError, Unread};
+use crate::fold::{Checkpoint, Fold, FoldError, Unread};
 use crate::views::Shared;
 
 /// Events in a transaction, at most. Followed closely a page is one commit; large ones are for catching up.
@@ -48,39 +49,50 @@ impl Runner {
     /// Starts the thread, with a runtime of its own: SQLite blocks, and no request shall wait for it.
     pub(crate) fn spawn(mut self) -> io::Result<JoinHandle<()>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        thread::Builder::new().name("views".to_owned()).spawn(move || runtime.block_on(self.run()))
+        thread::Builder::new().name("views".to_owned()).spawn(move || {
+            let shared = Arc::clone(&self.shared);
+            // What is torn by a panic is the fold's, which dies with it; the file has only whole pages.
+            if panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.run()))).is_err() {
+                tracing::error!(
+                    "the thread that folds the views has panicked: they stand still until a restart"
+                );
+                shared
+                    .checkpoints
+                    .send_modify(|views| *views = views.iter().map(Checkpoint::abandoned).collect());
+            }
+        })
     }
 
     async fn run(&mut self) {
         let mut pause = PAUSE.0;
         loop {
-            let end = match self.open() {
-                Ok(fold) => self.follow(fold).await,
-                Err(error) => {
-                    tracing::error!(error = chain(&error), "the views cannot be opened; trying again");
-                    if self.pause(&mut pause).await {
-                        return;
+            let failure = match self.open() {
+                Ok(fold) => match self.follow(fold).await {
+                    End::Stopped => return,
+                    End::Damaged(error) => {
+                        tracing::error!(
+                            error = chain(&error),
+                            "the views file is damaged: folding the log again"
+                        );
+                        self.replace()
                     }
-                    continue;
-                }
+                },
+                Err(error) => Err(error),
             };
-            match end {
-                End::Stopped => return,
-                End::Damaged(error) => {
-                    tracing::error!(error = chain(&error), "the views file is damaged: folding the log again");
-                    match self.directory.replace() {
-                        Ok(file) => {
-                            *self.shared.file.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(file);
-                            pause = PAUSE.0;
-                        }
-                        Err(error) => tracing::error!(error = chain(&error), "a new views file cannot be created"),
-                    }
-                    if self.pause(&mut pause).await {
-                        return;
-                    }
-                }
+            if let Err(error) = failure {
+                tracing::error!(error = chain(&error), "the views cannot be opened; trying again");
+            }
+            if self.pause(&mut pause).await {
+                return;
             }
         }
+    }
+
+    /// Puts a new file in the place of the live one; queries under way finish on the old one.
+    fn replace(&self) -> Result<(), ViewsError> {
+        let file = Arc::new(self.directory.replace()?);
+        *self.shared.file.write().unwrap_or_else(PoisonError::into_inner) = file;
+        Ok(())
     }
 
     fn open(&self) -> Result<Fold, ViewsError> {
@@ -91,16 +103,17 @@ impl Runner {
     async fn follow(&mut self, mut fold: Fold) -> End {
         self.publish(&fold);
         let mut subscription = self.log.subscribe(fold.read_to());
-        let mut head = self.log.head().await.ok();
+        // A log that cannot say where it ends leaves no reason to put the indexes off.
+        let mut catching_up = Some(self.log.head().await.unwrap_or_default());
         let mut pause = PAUSE.0;
         loop {
-            if head.is_some_and(|head| fold.read_to() >= head) {
-                head = None;
-                match fold.create_indexes() {
-                    Ok(()) => {}
-                    Err(error) if is_damage(&error) => return End::Damaged(error),
-                    Err(error) => tracing::warn!(%error, "the indexes of the views cannot be created: queries are slow"),
+            if catching_up.take_if(|head| fold.read_to() >= *head).is_some()
+                && let Err(error) = fold.create_indexes()
+            {
+                if is_damage(&error) {
+                    return End::Damaged(error);
                 }
+                tracing::warn!(%error, "the indexes of the views cannot be created: queries are slow");
             }
             let Some(read) = self.next_page(&mut subscription).await else { return End::Stopped };
             let failure = match read {
@@ -109,7 +122,7 @@ impl Runner {
                         pause = PAUSE.0;
                         continue;
                     }
-                    Err(end_or_hole) => end_or_hole,
+                    Err(failure) => failure,
                 },
                 Err(error) => Failure::Read(error),
             };
@@ -121,14 +134,19 @@ impl Runner {
                         return End::Stopped;
                     }
                 }
-                Failure::Read(error @ ReadError::Corrupt { .. }) => return self.halt(fold, &chain(&error)).await,
+                Failure::Read(error @ ReadError::Corrupt { .. }) => {
+                    return self.halt(fold, &chain(&error)).await;
+                }
                 Failure::Hole(error) => return self.halt(fold, &chain(&error)).await,
             }
         }
     }
 
     /// The next page; `None` when told to stop.
-    async fn next_page(&mut self, subscription: &mut Subscription) -> Option<Result<Vec<RecordedEvent>, ReadError>> {
+    async fn next_page(
+        &mut self,
+        subscription: &mut Subscription,
+    ) -> Option<Result<Vec<RecordedEvent>, ReadError>> {
         tokio::select! {
             biased;
             _ = self.stopped.wait_for(|stopped| *stopped) => None,
@@ -148,7 +166,9 @@ impl Runner {
                     return Ok(());
                 }
                 Err(error @ FoldError::Hole { .. }) => return Err(Failure::Hole(error)),
-                Err(FoldError::Database(error)) if is_damage(&error) => return Err(Failure::End(End::Damaged(error))),
+                Err(FoldError::Database(error)) if is_damage(&error) => {
+                    return Err(Failure::End(End::Damaged(error)));
+                }
                 Err(error @ FoldError::Database(_)) => {
                     tracing::error!(error = chain(&error), "the views cannot be written; trying again");
                     if self.pause(&mut pause).await {

@@ -13,8 +13,8 @@ use domain::{Change, ClientEvent, ClientId, EnvironmentName, Event, MemberId, Se
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use store::{
-    Actor, ActorKind, CanonicalJson, Commit, DataDirectory, EventLog, ExpectedRevision, ManualClock, Outcome, Position,
-    ProposedEvent, SqliteLog, StreamCommit,
+    Actor, ActorKind, CanonicalJson, Commit, DataDirectory, EventLog, ExpectedRevision, ManualClock, Outcome,
+    Position, ProposedEvent, SqliteLog, StreamCommit,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -231,7 +231,9 @@ pub fn happens(choice: u64) -> ClientEvent {
             expiring: Vec::new(),
         }),
         5 => ClientEvent::SecretRevoked(SecretRevoked { secret_id: secret_id(number), lockout: false }),
-        6 => ClientEvent::SigningSecretRevealed(SigningSecretRevealed { signing_secret: SecretId("signing1".into()) }),
+        6 => ClientEvent::SigningSecretRevealed(SigningSecretRevealed {
+            signing_secret: SecretId("signing1".into()),
+        }),
         7 => ClientEvent::Deactivated(status(Status::Active, Status::Inactive)),
         _ => ClientEvent::Enabled(status(Status::Inactive, Status::Active)),
     }
@@ -241,9 +243,10 @@ pub fn deleted() -> ClientEvent {
     ClientEvent::Deleted(StatusChanged { status: Change::new(Status::Active, Status::Deleted) })
 }
 
-/// The time that the log's next commit will carry, if nobody moves the clock.
+/// The time that the log's commit of this number carries, counted from one, if nobody else moves the clock.
 pub fn seconds_after_start(seconds: i64) -> Timestamp {
-    Timestamp::from_second("2026-11-20T22:13:25Z".parse::<Timestamp>().unwrap().as_second() + seconds).unwrap()
+    Timestamp::from_second("2026-11-20T22:13:25Z".parse::<Timestamp>().unwrap().as_second() + seconds)
+        .unwrap()
 }
 
 /// Shorter to write than the variant.

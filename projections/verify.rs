@@ -52,7 +52,8 @@ pub fn verify(
     let broken = |error| ViewsError::database(&scratch.0)(error);
     let mut fold = file::create_offline(&scratch.0).map_err(broken)?;
     let end = reached.iter().map(|view| view.position).max().unwrap_or_default();
-    let stop_at = |name: &str| reached.iter().find(|view| view.projection == name).map_or(end, |view| view.position);
+    let stop_at =
+        |name: &str| reached.iter().find(|view| view.projection == name).map_or(end, |view| view.position);
     fold.stop_at(stop_at);
     catch_up(log, &mut fold, &|event| event.position <= end, &broken)?;
 
@@ -161,7 +162,11 @@ impl Shape {
             (Value::Blob(left), Value::Blob(right)) => left.cmp(right),
             _ => Ordering::Equal,
         };
-        self.key.iter().map(|&column| compare(&left[column], &right[column])).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        self.key
+            .iter()
+            .map(|&column| compare(&left[column], &right[column]))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
     }
 
     fn difference(&self, live: Option<&[Value]>, replayed: Option<&[Value]>) -> RowDifference {
@@ -196,9 +201,9 @@ fn value(value: &Value) -> serde_json::Value {
 }
 
 fn text(key: &Value) -> String {
-    match value(key) {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
+    match key {
+        Value::Text(text) => text.clone(),
+        Value::Null | Value::Integer(_) | Value::Real(_) | Value::Blob(_) => value(key).to_string(),
     }
 }
 

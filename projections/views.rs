@@ -82,7 +82,9 @@ impl Views {
     pub fn start(&self) -> Result<(), ViewsError> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.is_none() {
-            self.shared.checkpoints.send_modify(|views| *views = views.iter().map(Checkpoint::resumed).collect());
+            self.shared
+                .checkpoints
+                .send_modify(|views| *views = views.iter().map(Checkpoint::resumed).collect());
             let (stop, stopped) = watch::channel(false);
             let runner =
                 Runner::new(Arc::clone(&self.log), self.directory.clone(), Arc::clone(&self.shared), stopped);
@@ -120,7 +122,10 @@ impl Views {
     ///
     /// # Errors
     /// What the query answers; see [`QueryError`].
-    pub fn read_point<T>(&self, query: impl FnOnce(&Reader) -> Result<T, QueryError>) -> Result<T, QueryError> {
+    pub fn read_point<T>(
+        &self,
+        query: impl FnOnce(&Reader) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
         self.file().read(query)
     }
 
@@ -164,12 +169,24 @@ impl Checkpoint {
         Self { halt: None, ..*self }
     }
 
+    /// The same place, with nobody left to go on.
+    pub(crate) fn abandoned(&self) -> Self {
+        let cause = "the thread that folds the views has panicked".to_owned();
+        let halt = self.halt.clone().unwrap_or(Halt { position: self.position.next(), cause });
+        Self { halt: Some(halt), ..*self }
+    }
+
     /// The status against a log that ends at `head`.
     #[must_use]
     pub fn status(&self, head: Position) -> ProjectionStatus {
         let state = self.halt.clone().map_or(ProjectionState::Following, ProjectionState::Halted);
         // A commit between the two reads would show a view ahead of its log.
-        ProjectionStatus { name: self.projection, position: self.position, head: head.max(self.position), state }
+        ProjectionStatus {
+            name: self.projection,
+            position: self.position,
+            head: head.max(self.position),
+            state,
+        }
     }
 }
 

@@ -2,7 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clients;
-use crate::testing::{Happening, IntoEvent as _, TestLog, client, created, deleted, happens, seconds_after_start, stream};
+use crate::testing::{
+    Happening, IntoEvent as _, TestLog, client, created, deleted, happens, seconds_after_start, stream,
+};
 
 #[tokio::test]
 async fn before_its_first_event_a_client_is_none() {

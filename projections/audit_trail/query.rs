@@ -1,10 +1,13 @@
 //! Searching the audit.
 
+use std::ops::Range;
+
 use jiff::Timestamp;
 use rusqlite::types::Value;
 use store::{EventLog, Outcome, Position};
 
 use super::{time_range, words};
+use crate::envelope::Envelope;
 use crate::error::QueryError;
 use crate::reader::{Reader, as_signed, as_unsigned};
 use crate::views::Views;
@@ -72,21 +75,35 @@ impl Views {
     /// # Errors
     /// See [`QueryError`].
     pub async fn audit(&self, filter: AuditFilter, page: AuditPage) -> Result<Vec<AuditItem>, QueryError> {
+        let request_id = filter.request_id.clone();
         let found = self.read(move |reader| positions(reader, &filter, page)).await?;
-        Ok(read(self.log(), &found).await?)
+        let mut items = read(self.log(), &found).await?;
+        if let Some(request_id) = request_id {
+            items.retain(|item| {
+                Envelope::parse(&item.entry).is_ok_and(|entry| entry.request_id == request_id)
+            });
+        }
+        Ok(items)
     }
 }
 
 /// The positions of the events that the filter lets through, in the order asked for.
 ///
+/// Requests are told apart by 64 bits of a digest: who cannot live with that chance compares the entries, as
+/// [`Views::audit`] does.
+///
 /// # Errors
 /// See [`QueryError`].
-pub fn positions(reader: &Reader, filter: &AuditFilter, page: AuditPage) -> Result<Vec<Position>, QueryError> {
+pub fn positions(
+    reader: &Reader,
+    filter: &AuditFilter,
+    page: AuditPage,
+) -> Result<Vec<Position>, QueryError> {
     let Some(Condition { sql, values }) = Condition::of(reader, filter)? else { return Ok(Vec::new()) };
     let after = page.after.map_or(0, |after| as_signed(after.get()));
     let before = page.before.map_or(i64::MAX, |before| as_signed(before.get()));
     let mut ranges = match (filter.from, filter.to) {
-        (None, None) => vec![0..i64::MAX],
+        (None, None) => Vec::from([Range { start: 0, end: i64::MAX }]),
         (from, to) => time_range::positions(reader.connection(), from, to)?,
     };
     let direction = match page.order {
@@ -109,7 +126,8 @@ pub fn positions(reader: &Reader, filter: &AuditFilter, page: AuditPage) -> Resu
             continue;
         }
         let bounds = [first, end, room].map(Value::Integer);
-        let rows = statement.query_map(rusqlite::params_from_iter(bounds.iter().chain(&values)), |row| row.get(0))?;
+        let rows = statement
+            .query_map(rusqlite::params_from_iter(bounds.iter().chain(&values)), |row| row.get(0))?;
         for position in rows {
             found.push(Position::new(as_unsigned(position?)));
         }
@@ -138,10 +156,17 @@ pub async fn read(log: &dyn EventLog, positions: &[Position]) -> Result<Vec<Audi
     Ok(items)
 }
 
-async fn read_run(log: &dyn EventLog, first: Position, count: usize) -> Result<Vec<AuditItem>, store::ReadError> {
+async fn read_run(
+    log: &dyn EventLog,
+    first: Position,
+    count: usize,
+) -> Result<Vec<AuditItem>, store::ReadError> {
     let found = log.read_all(Position::new(first.get() - 1), count).await?;
     if found.len() == count && found[0].position == first {
-        return Ok(found.into_iter().map(|event| AuditItem { position: event.position, entry: event.entry }).collect());
+        return Ok(found
+            .into_iter()
+            .map(|event| AuditItem { position: event.position, entry: event.entry })
+            .collect());
     }
     let detail = "a view knows an event here, the log does not".to_owned();
     Err(store::ReadError::Corrupt { place: store::Place::Position(first), detail })
@@ -161,7 +186,7 @@ impl Condition {
     fn of(reader: &Reader, filter: &AuditFilter) -> Result<Option<Self>, QueryError> {
         let mut condition = Self { sql: String::new(), values: Vec::new() };
         if let Some(request_id) = &filter.request_id {
-            condition.equal("request_id", Value::Text(request_id.clone()));
+            condition.equal("request", Value::Integer(super::request_number(request_id)));
         }
         let words = [
             ("ticket", &filter.ticket),

@@ -7,7 +7,9 @@ use store::{EventLog as _, Position};
 use super::*;
 use crate::as_of::{Moment, replay};
 use crate::reader::Reader;
-use crate::testing::{Happening, IntoEvent as _, TestLog, client, created, happens, seconds_after_start, stream};
+use crate::testing::{
+    Happening, IntoEvent as _, TestLog, client, created, happens, seconds_after_start, stream,
+};
 use crate::views::Views;
 
 const ALL: AuditPage = AuditPage { order: Order::Ascending, after: None, before: None, limit: 1_000 };
@@ -37,7 +39,12 @@ async fn six_events() -> TestLog {
         errors: Vec::new(),
     };
     let refused = Event::Registry(RegistryEvent::CommandRefused(refused));
-    log.record(Happening { outcome: Outcome::Refused, actor: "u3".into(), ..Happening::new("member-u3", refused) }).await;
+    log.record(Happening {
+        outcome: Outcome::Refused,
+        actor: "u3".into(),
+        ..Happening::new("member-u3", refused)
+    })
+    .await;
     let mut elsewhere = Happening::new(stream(client(2)), created("Other").into_event());
     (elsewhere.environment, elsewhere.responsible) = (text("production"), text("u9"));
     log.record(elsewhere).await;
@@ -94,7 +101,12 @@ async fn a_feed_goes_on_where_it_stopped_in_either_direction() {
     assert_eq!(found(&reader, &filter, after(2)), [3, 4]);
     assert_eq!(found(&reader, &filter, after(4)), [6]);
     assert_eq!(found(&reader, &filter, after(6)), [0_u64; 0]);
-    let before = |before: Option<u64>| AuditPage { order: Order::Descending, before: before.map(Position::new), limit: 3, ..ALL };
+    let before = |before: Option<u64>| AuditPage {
+        order: Order::Descending,
+        before: before.map(Position::new),
+        limit: 3,
+        ..ALL
+    };
     assert_eq!(found(&reader, &filter, before(None)), [6, 4, 3]);
     assert_eq!(found(&reader, &filter, before(Some(3))), [2, 1]);
     assert_eq!(found(&reader, &filter, AuditPage { limit: 0, ..ALL }), [0_u64; 0]);
@@ -111,8 +123,11 @@ async fn an_event_that_nobody_knows_is_found() {
 #[tokio::test]
 async fn opened_private_parts_of_a_client_are_found_by_the_client() {
     let log = TestLog::new();
-    let opened =
-        domain::registry::PrivatePartsOpened { what: "client".into(), subject: Some(stream(client(7))), events: 1 };
+    let opened = domain::registry::PrivatePartsOpened {
+        what: "client".into(),
+        subject: Some(stream(client(7))),
+        events: 1,
+    };
     log.record(Happening::new("member-u1", Event::Registry(RegistryEvent::PrivatePartsOpened(opened)))).await;
     let filter = AuditFilter { client: text(&client(7).to_string()), ..AuditFilter::default() };
     assert_eq!(found(&now(&log), &filter, ALL), [1]);
@@ -136,7 +151,10 @@ async fn a_position_that_the_log_does_not_have_is_an_error() {
     let log = six_events().await;
     let shared: Arc<dyn store::EventLog> = log.shared();
     let error = read(&*shared, &[Position::new(5), Position::new(6), Position::new(7)]).await.unwrap_err();
-    assert_eq!(error.to_string(), "reading the log at position 5: a view knows an event here, the log does not");
+    assert_eq!(
+        error.to_string(),
+        "reading the log at position 5: a view knows an event here, the log does not"
+    );
 }
 
 #[tokio::test]
@@ -152,13 +170,16 @@ async fn runs_of_every_kind_are_read_in_the_order_given() {
 #[tokio::test]
 async fn every_search_by_a_word_uses_its_index_and_sorts_nothing() {
     let reader = now(&six_events().await);
-    for (column, index) in [("client", "audit_by_client"), ("actor", "audit_by_actor"), ("type", "audit_by_type")] {
+    for (column, index) in
+        [("client", "audit_by_client"), ("actor", "audit_by_actor"), ("type", "audit_by_type")]
+    {
         let sql = format!(
             "EXPLAIN QUERY PLAN SELECT position FROM audit_events
              WHERE position >= 1 AND position < 9 AND {column} = 1 AND +environment = 2 ORDER BY position DESC LIMIT 3"
         );
         let mut statement = reader.connection().prepare(&sql).unwrap();
-        let plan: Vec<String> = statement.query_map([], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        let plan: Vec<String> =
+            statement.query_map([], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
         assert_eq!(plan.len(), 1, "{plan:?}");
         assert!(plan[0].contains(index), "{plan:?}");
     }

@@ -42,5 +42,8 @@ impl Words {
 
 /// The number of a word; `None` if it occurs nowhere.
 pub(super) fn find(views: &Connection, word: &str) -> Result<Option<i64>, rusqlite::Error> {
-    views.prepare_cached("SELECT number FROM audit_words WHERE word = ?1")?.query_row([word], |row| row.get(0)).optional()
+    views
+        .prepare_cached("SELECT number FROM audit_words WHERE word = ?1")?
+        .query_row([word], |row| row.get(0))
+        .optional()
 }

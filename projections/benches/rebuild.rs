@@ -3,7 +3,11 @@
 //! `cargo bench -p projections --bench rebuild [-- <events>]`, 200,000 events unless told otherwise. The log is written
 //! once a run; scan and folds alternate, and the best of three rounds counts, because the machine is not ours alone.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and ends when something is wrong")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints, and ends when something is wrong"
+)]
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
@@ -13,8 +17,8 @@ use domain::member::TokenRevoked;
 use domain::{ClientEvent, Event, MemberEvent, SecretId};
 use projections::rebuild;
 use store::{Envelope, EventLog, Position};
-use tokio::task::JoinSet;
 use testing::{Happening, TestLog, client, created, deleted, happens, member, stream};
+use tokio::task::JoinSet;
 
 #[expect(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../testing.rs"]
@@ -51,7 +55,9 @@ fn typed_scan(log: &TestLog) {
     log.log
         .scan(Position::ORIGIN, &mut |event| {
             let envelope = Envelope::parse(event.entry).unwrap();
-            black_box(Event::decode(&envelope.event_type, envelope.event_version, envelope.data.get()).unwrap());
+            black_box(
+                Event::decode(&envelope.event_type, envelope.event_version, envelope.data.get()).unwrap(),
+            );
             ControlFlow::Continue(())
         })
         .unwrap();
@@ -78,13 +84,19 @@ async fn write_history(log: &Arc<TestLog>, events: u64) {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        let mut happening = if clients == 0 || random % 10 == 0 {
+        let mut happening = if clients == 0 || random.is_multiple_of(10) {
             clients += 1;
-            Happening::new(stream(client(clients)), ClientEvent::Created(created(&format!("Client number {clients}"))))
+            Happening::new(
+                stream(client(clients)),
+                ClientEvent::Created(created(&format!("Client number {clients}"))),
+            )
         } else if random % 20 == 1 {
-            Happening::new(format!("member-{}", member(random % 50)), MemberEvent::TokenRevoked(TokenRevoked { token_id: SecretId("token1".into()) }))
+            Happening::new(
+                format!("member-{}", member(random % 50)),
+                MemberEvent::TokenRevoked(TokenRevoked { token_id: SecretId("token1".into()) }),
+            )
         } else {
-            let age = (random >> 20) % (1 << (random >> 8) % 16);
+            let age = (random >> 20) % (1 << ((random >> 8) % 16));
             let id = client(clients - age.min(clients - 1));
             Happening::new(stream(id), if random % 50 == 2 { deleted() } else { happens(random >> 32) })
         };

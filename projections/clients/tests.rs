@@ -2,7 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::as_of::{Moment, replay};
-use crate::testing::{Happening, IntoEvent as _, TestLog, client, created, deleted, happens, sandbox, stream};
+use crate::testing::{
+    Happening, IntoEvent as _, TestLog, client, created, deleted, happens, sandbox, stream,
+};
 
 /// The views as they are now.
 fn now(log: &TestLog) -> Reader {

@@ -17,17 +17,22 @@ const FILE: &str = include_str!("../../migrations/views/file.sql");
 pub(crate) fn create(views: &Connection, projections: &[Box<dyn Projection>]) -> Result<(), rusqlite::Error> {
     let transaction = views.unchecked_transaction()?;
     transaction.execute_batch(FILE)?;
-    transaction.execute("INSERT INTO meta (one, schema_digest, tail_position) VALUES (1, ?1, 0)", [digest(projections)])?;
+    transaction.execute(
+        "INSERT INTO meta (one, schema_digest, tail_position) VALUES (1, ?1, 0)",
+        [digest(projections)],
+    )?;
     for projection in projections {
         transaction.execute_batch(projection.schema())?;
-        transaction.execute("INSERT INTO checkpoint (projection, position) VALUES (?1, 0)", [projection.name()])?;
+        transaction
+            .execute("INSERT INTO checkpoint (projection, position) VALUES (?1, 0)", [projection.name()])?;
     }
     transaction.commit()
 }
 
 /// Whether the file has the schema of this binary.
 pub(super) fn check(views: &Connection) -> Result<(), Unusable> {
-    let found: Option<String> = views.query_row("SELECT schema_digest FROM meta", [], |row| row.get(0)).optional()?;
+    let found: Option<String> =
+        views.query_row("SELECT schema_digest FROM meta", [], |row| row.get(0)).optional()?;
     if found == Some(digest(&crate::all())) { Ok(()) } else { Err(Unusable::AnotherSchema) }
 }
 

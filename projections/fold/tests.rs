@@ -28,7 +28,11 @@ fn fresh(events: &[RecordedEvent]) -> Vec<String> {
 
 async fn history(log: &TestLog) -> Vec<RecordedEvent> {
     for number in 0..20 {
-        log.record(Happening::new(stream(client(number)), domain::ClientEvent::Created(created(&format!("c{number}"))))).await;
+        log.record(Happening::new(
+            stream(client(number)),
+            domain::ClientEvent::Created(created(&format!("c{number}"))),
+        ))
+        .await;
         log.client(client(number), happens(number)).await;
     }
     log.log.read_all(Position::ORIGIN, 1_000).await.unwrap()

@@ -12,9 +12,12 @@ use uuid::Uuid;
 
 use super::*;
 use crate::testing::{IntoEvent as _, TestLog, client, created, happens};
-use crate::views::Views;
+use crate::views::{ProjectionState, Views};
 
 const LONG: Duration = Duration::from_secs(20);
+
+/// As many failures as this are one panic.
+const PANIC: u32 = u32::MAX - 1;
 
 /// A log whose pages are not what they should be: an event is missing, or the first reads fail.
 struct Faulty {
@@ -32,6 +35,7 @@ struct FaultyPages {
 #[async_trait]
 impl Pages for FaultyPages {
     async fn page(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, ReadError> {
+        assert!(self.failures.load(Ordering::SeqCst) != PANIC, "the log has lost its mind");
         let left = self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if left.is_ok() {
             return Err(ReadError::Unavailable(Arc::new(std::io::Error::other("the disk sleeps"))));
@@ -150,4 +154,16 @@ async fn a_view_can_be_stopped_while_the_log_cannot_be_read() {
     let views = started(log.path(), faulty(&log, None, u32::MAX));
     assert!(!views.wait_for(Position::new(1), Duration::from_millis(20)).await);
     views.stop();
+}
+
+#[tokio::test]
+async fn a_panic_shows_as_a_halt_and_a_restart_goes_on() {
+    let log = TestLog::new();
+    let head = three_events(&log).await;
+    let views = started(log.path(), faulty(&log, None, PANIC));
+    assert!(!views.wait_for(head, LONG).await);
+    let status = views.status().await.unwrap();
+    assert!(status.iter().all(|view| matches!(view.state, ProjectionState::Halted(_))), "{status:?}");
+    drop(views);
+    assert!(started(log.path(), log.shared()).wait_for(head, LONG).await);
 }

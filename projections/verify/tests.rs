@@ -5,7 +5,7 @@ use store::Position;
 use super::*;
 use crate::testing::{IntoEvent as _, TestLog, client, created, happens};
 use crate::views::Views;
-use crate::{audit_trail, clients, inspect, rebuild};
+use crate::{Rebuilt, audit_trail, clients, inspect, rebuild};
 
 async fn viewed() -> TestLog {
     let log = TestLog::new();
@@ -22,6 +22,10 @@ fn meddle(log: &TestLog, sql: &str) {
     rusqlite::Connection::open(inspect(log.path()).unwrap().file).unwrap().execute_batch(sql).unwrap();
 }
 
+fn equal(rebuilt: &Rebuilt) -> Vec<bool> {
+    rebuilt.views.iter().map(|view| view.comparison.as_ref().unwrap().is_equal()).collect()
+}
+
 fn differences(log: &TestLog) -> Vec<Difference> {
     let mut found = Vec::new();
     verify(log.path(), &*log.log, &mut |difference| found.push(difference)).unwrap();
@@ -35,7 +39,9 @@ async fn a8_views_that_nobody_touched_are_verified_and_nothing_is_left_behind() 
     assert!(reached.iter().all(|view| view.position == Position::new(6)));
     let mut names: Vec<_> =
         std::fs::read_dir(log.path().join("views")).unwrap().map(|file| file.unwrap().file_name()).collect();
-    names.retain(|name| !name.to_string_lossy().ends_with("-wal") && !name.to_string_lossy().ends_with("-shm"));
+    names.retain(|name| {
+        !name.to_string_lossy().ends_with("-wal") && !name.to_string_lossy().ends_with("-shm")
+    });
     names.sort();
     assert_eq!(names, ["live", "views-1.db"]);
 }
@@ -44,7 +50,10 @@ async fn a8_views_that_nobody_touched_are_verified_and_nothing_is_left_behind() 
 async fn a8_verify_names_each_row_that_differs() {
     let log = viewed().await;
     let id = |number| client(number).to_string();
-    meddle(&log, &format!("UPDATE clients SET status = 'deleted', revision = 9 WHERE client_id = '{}'", id(1)));
+    meddle(
+        &log,
+        &format!("UPDATE clients SET status = 'deleted', revision = 9 WHERE client_id = '{}'", id(1)),
+    );
     meddle(&log, &format!("DELETE FROM clients WHERE client_id = '{}'", id(2)));
     meddle(&log, "INSERT INTO audit_words (word) VALUES ('planted')");
     meddle(&log, "UPDATE audit_events SET refused = 1 WHERE position = 4");
@@ -75,7 +84,7 @@ async fn a8_a_rebuild_finds_the_difference_by_digest_and_mends_it() {
     let log = viewed().await;
     meddle(&log, "UPDATE clients SET updated_at = 0");
     let rebuilt = rebuild(log.path(), &*log.log).unwrap();
-    assert_eq!(rebuilt.views.iter().map(|view| view.was_equal()).collect::<Vec<_>>(), [Some(false), Some(true)]);
+    assert_eq!(equal(&rebuilt), [false, true]);
     assert_eq!(differences(&log), []);
 }
 
@@ -85,9 +94,9 @@ async fn live_views_that_lag_are_compared_where_they_are() {
     log.client(client(1), happens(5)).await;
     assert_eq!(differences(&log), []);
     let rebuilt = rebuild(log.path(), &*log.log).unwrap();
-    assert!(rebuilt.views.iter().all(|view| view.was_equal() == Some(true)), "{rebuilt:?}");
+    assert_eq!(equal(&rebuilt), [true, true], "{rebuilt:?}");
     assert!(rebuilt.views.iter().all(|view| view.position == Position::new(7)));
-    assert!(rebuilt.views.iter().all(|view| view.after.position == Position::new(6)));
+    assert!(rebuilt.views.iter().all(|view| view.comparison.as_ref().unwrap().position == Position::new(6)));
 }
 
 #[tokio::test]

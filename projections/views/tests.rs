@@ -8,7 +8,7 @@ use super::*;
 use crate::clients::{self, ListFilter};
 use crate::file::inspect;
 use crate::testing::{Happening, IntoEvent as _, TestLog, client, created, happens, sandbox, stream};
-use crate::{audit_trail, rebuild, verify};
+use crate::{RebuiltView, audit_trail, rebuild, verify};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -31,9 +31,13 @@ async fn followed(log: &TestLog, head: Position) -> Views {
 }
 
 /// The digests of the live views, as a rebuild reports them.
-fn rebuilt(log: &TestLog) -> Vec<(&'static str, Option<bool>, String)> {
+fn rebuilt(log: &TestLog) -> Vec<(&'static str, bool, String)> {
     let rebuilt = rebuild(log.path(), &*log.log).unwrap();
-    rebuilt.views.into_iter().map(|view| (view.name, view.was_equal(), view.after.digest)).collect()
+    let compared = |view: RebuiltView| {
+        let comparison = view.comparison.unwrap();
+        (view.name, comparison.is_equal(), comparison.before)
+    };
+    rebuilt.views.into_iter().map(compared).collect()
 }
 
 fn folder(log: &TestLog) -> PathBuf {
@@ -65,7 +69,7 @@ async fn a8_views_that_were_deleted_are_folded_again_to_the_same_digest() {
     let head = some_history(&log).await;
     drop(followed(&log, head).await);
     let before = rebuilt(&log);
-    assert!(before.iter().all(|(_, equal, _)| *equal == Some(true)), "{before:?}");
+    assert!(before.iter().all(|(_, equal, _)| *equal), "{before:?}");
 
     fs::remove_dir_all(folder(&log)).unwrap();
     drop(followed(&log, head).await);
@@ -83,7 +87,7 @@ async fn a8_a_damaged_file_is_folded_again() {
     assert_ne!(inspect(log.path()).unwrap().file, live);
     assert!(!live.exists());
     drop(views);
-    assert!(rebuilt(&log).iter().all(|(_, equal, _)| *equal == Some(true)));
+    assert!(rebuilt(&log).iter().all(|(_, equal, _)| *equal));
 }
 
 #[tokio::test]
@@ -119,7 +123,7 @@ async fn views_of_another_log_are_replaced() {
     drop(followed(&other, other.head().await).await);
     fs::rename(folder(&other), folder(&log)).unwrap();
     drop(followed(&log, head).await);
-    assert!(rebuilt(&log).iter().all(|(_, equal, _)| *equal == Some(true)));
+    assert!(rebuilt(&log).iter().all(|(_, equal, _)| *equal));
 }
 
 #[tokio::test]
@@ -175,7 +179,8 @@ async fn a9_an_event_that_a_view_cannot_apply_halts_it_visibly_and_alone() {
 async fn a9_a_halted_view_is_tried_again_by_a_restart_and_never_skips() {
     let log = TestLog::new();
     log.client(client(1), created("Matter sync").into_event()).await;
-    let malformed = Happening::raw(stream(client(1)), "client.name_changed", 1, serde_json::json!({ "name": 7 }));
+    let malformed =
+        Happening::raw(stream(client(1)), "client.name_changed", 1, serde_json::json!({ "name": 7 }));
     let poison = log.record(malformed).await;
     for _ in 0..2 {
         let views = Views::open(log.path(), log.shared()).unwrap();
@@ -187,8 +192,11 @@ async fn a9_a_halted_view_is_tried_again_by_a_restart_and_never_skips() {
     }
     let rebuilt = rebuild(log.path(), &*log.log).unwrap();
     assert_eq!(rebuilt.views[0].halt.as_ref().map(|halt| halt.position), Some(poison));
-    assert_eq!(rebuilt.views[0].was_equal(), Some(true));
-    assert_eq!(verify(log.path(), &*log.log, &mut |difference| panic!("{difference:?}")).unwrap()[1].position, poison);
+    assert!(rebuilt.views[0].comparison.as_ref().unwrap().is_equal());
+    assert_eq!(
+        verify(log.path(), &*log.log, &mut |difference| panic!("{difference:?}")).unwrap()[1].position,
+        poison
+    );
 }
 
 #[tokio::test]
@@ -208,7 +216,7 @@ async fn what_a_crash_leaves_behind_is_gone_on_with() {
     fs::remove_dir_all(folder(&log)).unwrap();
     fs::rename(&crashed, folder(&log)).unwrap();
     drop(followed(&log, head).await);
-    assert!(rebuilt(&log).iter().all(|(_, equal, _)| *equal == Some(true)));
+    assert!(rebuilt(&log).iter().all(|(_, equal, _)| *equal));
 }
 
 async fn some_more(log: &TestLog) -> Position {
@@ -231,7 +239,10 @@ async fn stopping_and_starting_again_goes_on_in_the_same_file() {
     views.start().unwrap();
     assert!(views.wait_for(head, LONG).await);
     assert_eq!(inspect(log.path()).unwrap().file, file);
-    let page = views.read(|reader| clients::list(reader, &sandbox(), &ListFilter::default(), None, 50)).await.unwrap();
+    let page = views
+        .read(|reader| clients::list(reader, &sandbox(), &ListFilter::default(), None, 50))
+        .await
+        .unwrap();
     assert_eq!(page.items.len(), 10);
 }
 
@@ -249,5 +260,5 @@ async fn a_file_damaged_while_it_is_followed_is_replaced_without_a_restart() {
     assert!(views.wait_for(head, LONG).await, "{:?}", views.checkpoints());
     assert_ne!(inspect(log.path()).unwrap().file, live);
     drop(views);
-    assert!(rebuilt(&log).iter().all(|(_, equal, _)| *equal == Some(true)));
+    assert!(rebuilt(&log).iter().all(|(_, equal, _)| *equal));
 }

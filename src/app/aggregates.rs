@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use cqrs_es::{
-    Aggregate, AggregateError, EventStore,
-    persist::PersistedEventStore,
-};
+use cqrs_es::{Aggregate, AggregateError, EventStore, persist::PersistedEventStore};
 use moka::sync::Cache;
 use store::{EventLog, LogRepository, Position, Revision, StreamName};
 
@@ -40,7 +37,8 @@ where
         let repository = LogRepository(Arc::clone(log));
         Self {
             log: Arc::clone(log),
-            events: PersistedEventStore::new_event_store(repository).with_upcasters(domain::upcast::upcasters()),
+            events: PersistedEventStore::new_event_store(repository)
+                .with_upcasters(domain::upcast::upcasters()),
             cache: Cache::new(CACHED),
         }
     }
@@ -92,6 +90,9 @@ struct LoadFailed(String);
 fn load_fault<E: std::error::Error>(error: &AggregateError<E>) -> Fault {
     let passing = matches!(error, AggregateError::DatabaseConnectionError(_));
     let text = LoadFailed(error.to_string());
-    if passing { Fault::passing("loading an aggregate", text) } else { Fault::permanent("loading an aggregate", text) }
+    if passing {
+        Fault::passing("loading an aggregate", text)
+    } else {
+        Fault::permanent("loading an aggregate", text)
+    }
 }
-

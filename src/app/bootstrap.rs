@@ -53,7 +53,11 @@ impl App {
     ///
     /// # Errors
     /// A token that could not be kept, or a fault; then the log is as empty as before.
-    pub async fn bootstrap(&self, context: Context, mut sink: Box<dyn TokenSink>) -> Result<Option<Bootstrapped>, CommandError> {
+    pub async fn bootstrap(
+        &self,
+        context: Context,
+        mut sink: Box<dyn TokenSink>,
+    ) -> Result<Option<Bootstrapped>, CommandError> {
         self.run(move |inner| async move {
             if inner.log.head().await? != Position::ORIGIN {
                 return Ok(None);
@@ -95,7 +99,11 @@ impl App {
 }
 
 impl Inner {
-    async fn bootstrap(&self, context: &Context, sink: &mut dyn TokenSink) -> Result<Bootstrapped, CommandError> {
+    async fn bootstrap(
+        &self,
+        context: &Context,
+        sink: &mut dyn TokenSink,
+    ) -> Result<Bootstrapped, CommandError> {
         let mut streams = self.catalog()?;
         let member_id = MemberId(uuid_v7(self.log.now(), self.entropy.as_ref())?);
         let (minted, sealed) = self.mint_token(member_id)?;
@@ -115,8 +123,12 @@ impl Inner {
         let enrolled = self.enrolment(member_id, create, &name, &email).await?;
         streams.push(enrolled.stream);
         sink.keep(&minted.secret).map_err(|error| Fault::passing("keeping the first token", error))?;
-        let proposal =
-            Proposal { streams, claims: enrolled.claims, credentials: vec![sealed.row], ..Proposal::default() };
+        let proposal = Proposal {
+            streams,
+            claims: enrolled.claims,
+            credentials: vec![sealed.row],
+            ..Proposal::default()
+        };
         match self.append(context, proposal).await {
             Ok(_) => Ok(Bootstrapped { member_id, token: minted.secret }),
             Err(AppendOrFault::Append(error)) => Err(CommandError::Fault(error.into())),
@@ -128,18 +140,28 @@ impl Inner {
     fn catalog(&self) -> Result<Vec<ProposedStream>, CommandError> {
         let now = self.log.now();
         let mut streams = Vec::new();
-        let wrong = |error: &dyn std::error::Error| Fault::permanent("making the catalog", BadCatalog(error.to_string()));
+        let wrong = |error: &dyn std::error::Error| {
+            Fault::permanent("making the catalog", BadCatalog(error.to_string()))
+        };
         for name in catalog::ENVIRONMENTS {
-            let name = EnvironmentName::parse(name).map_err(|(_, detail)| Fault::permanent("making the catalog", BadCatalog(detail)))?;
-            let command = EnvironmentCommand::CreateEnvironment { name: name.clone(), policy: Policy::default() };
+            let name = EnvironmentName::parse(name)
+                .map_err(|(_, detail)| Fault::permanent("making the catalog", BadCatalog(detail)))?;
+            let command =
+                EnvironmentCommand::CreateEnvironment { name: name.clone(), policy: Policy::default() };
             let events = Environment::Absent.decide(command, now).map_err(|error| wrong(&error))?;
             let stream = Loader::<Environment>::stream(name.as_str())?;
-            streams.push(new_stream(stream, Some(name.to_string()), events.into_iter().map(Event::Environment)));
+            streams.push(new_stream(
+                stream,
+                Some(name.to_string()),
+                events.into_iter().map(Event::Environment),
+            ));
         }
         for (name, description) in catalog::SCOPES {
-            let name = ScopeToken::parse(name).map_err(|(_, detail)| Fault::permanent("making the catalog", BadCatalog(detail)))?;
+            let name = ScopeToken::parse(name)
+                .map_err(|(_, detail)| Fault::permanent("making the catalog", BadCatalog(detail)))?;
             let stream = Loader::<ScopeDefinition>::stream(name.as_str())?;
-            let command = ScopeCommand::CreateScope(ScopeCreated { name, description: (*description).to_owned() });
+            let command =
+                ScopeCommand::CreateScope(ScopeCreated { name, description: (*description).to_owned() });
             let events = ScopeDefinition::Absent.decide(command, now).map_err(|error| wrong(&error))?;
             streams.push(new_stream(stream, None, events.into_iter().map(Event::Scope)));
         }
@@ -152,10 +174,15 @@ impl Inner {
                 singleton: false,
             });
             let mut client_type = ClientType::Absent;
-            let mut events: Vec<ClientTypeEvent> = client_type.decide(command, now).map_err(|error| wrong(&error))?;
+            let mut events: Vec<ClientTypeEvent> =
+                client_type.decide(command, now).map_err(|error| wrong(&error))?;
             if entry.deprecated {
                 events.iter().for_each(|event| client_type.apply(event, now));
-                events.extend(client_type.decide(ClientTypeCommand::DeprecateClientType, now).map_err(|error| wrong(&error))?);
+                events.extend(
+                    client_type
+                        .decide(ClientTypeCommand::DeprecateClientType, now)
+                        .map_err(|error| wrong(&error))?,
+                );
             }
             streams.push(new_stream(stream, None, events.into_iter().map(Event::ClientType)));
         }
@@ -163,7 +190,11 @@ impl Inner {
     }
 }
 
-fn new_stream(stream: store::StreamName, environment: Option<String>, events: impl Iterator<Item = Event>) -> ProposedStream {
+fn new_stream(
+    stream: store::StreamName,
+    environment: Option<String>,
+    events: impl Iterator<Item = Event>,
+) -> ProposedStream {
     ProposedStream {
         stream,
         expected: ExpectedRevision::NoStream,

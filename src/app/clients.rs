@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use crypto::SecretString;
 use domain::{
-    Client, ClientCommand, ClientEvent, ClientId, ClientType, Environment, EnvironmentName, Event, Permission,
-    PersonId, client::Registration, client_type::TypeRules, environment::Policy,
+    Client, ClientCommand, ClientEvent, ClientId, ClientType, Environment, EnvironmentName, Event,
+    Permission, PersonId, client::Registration, client_type::TypeRules, environment::Policy,
 };
 use serde_json::json;
 use store::{AppendError, ExpectedRevision, Position, Revision, StreamName};
 
-pub use request::{ChangeClientRequest, Contact, CreateClientRequest, IfMatch, IssueSecretRequest, RedirectUriEdit};
+pub use request::{
+    ChangeClientRequest, Contact, CreateClientRequest, IfMatch, IssueSecretRequest, RedirectUriEdit,
+};
 
 use crate::{
     App, Inner,
@@ -182,7 +184,12 @@ impl Inner {
         Err(self.refused(context, command, Some(&stream), error).await)
     }
 
-    async fn plain(&self, context: &Context, target: &Target, command: ClientCommand) -> Result<ChangedClient, CommandError> {
+    async fn plain(
+        &self,
+        context: &Context,
+        target: &Target,
+        command: ClientCommand,
+    ) -> Result<ChangedClient, CommandError> {
         context.demand(Permission::ClientsWrite)?;
         self.check_context(context, &target.environment).await?;
         self.execute(context, target, |_| command.clone(), ForVault::default()).await
@@ -292,7 +299,12 @@ impl Inner {
     }
 
     /// What a failed append means: decide again (`None`), answer as before, or an error.
-    async fn after_conflict(&self, context: &Context, id: &str, error: AppendError) -> Result<Option<Replay>, CommandError> {
+    async fn after_conflict(
+        &self,
+        context: &Context,
+        id: &str,
+        error: AppendError,
+    ) -> Result<Option<Replay>, CommandError> {
         match error {
             AppendError::WrongExpectedRevision { .. } => {
                 self.clients.forget(id);
@@ -308,7 +320,9 @@ impl Inner {
                 self.clients.forget(id);
                 Ok(None)
             }
-            error @ (AppendError::Invalid(_) | AppendError::Unavailable { .. }) => Err(CommandError::Fault(error.into())),
+            error @ (AppendError::Invalid(_) | AppendError::Unavailable { .. }) => {
+                Err(CommandError::Fault(error.into()))
+            }
         }
     }
 
@@ -340,7 +354,12 @@ impl Inner {
         }
     }
 
-    async fn check_if_match(&self, target: &Target, loaded: &Loaded<Client>, stream: &StreamName) -> Result<(), CommandError> {
+    async fn check_if_match(
+        &self,
+        target: &Target,
+        loaded: &Loaded<Client>,
+        stream: &StreamName,
+    ) -> Result<(), CommandError> {
         let Some(IfMatch::Revision(given)) = target.if_match else { return Ok(()) };
         if given == loaded.revision {
             return Ok(());
@@ -352,7 +371,11 @@ impl Inner {
     }
 
     /// Reason and ticket, by the rules of the environment; and that there is such an environment.
-    async fn check_context(&self, context: &Context, environment: &EnvironmentName) -> Result<(), CommandError> {
+    async fn check_context(
+        &self,
+        context: &Context,
+        environment: &EnvironmentName,
+    ) -> Result<(), CommandError> {
         let (policy, _) = self.policy(environment).await?;
         let wrong = context.violations(policy.reason_required);
         if wrong.is_empty() { Ok(()) } else { Err(CommandError::Invalid(wrong)) }
@@ -365,17 +388,27 @@ impl Inner {
         Ok((policy, ProposedStream::unmoved(stream, loaded.revision)))
     }
 
-    async fn type_rules(&self, client_type: &str) -> Result<Option<(TypeRules, ProposedStream)>, CommandError> {
+    async fn type_rules(
+        &self,
+        client_type: &str,
+    ) -> Result<Option<(TypeRules, ProposedStream)>, CommandError> {
         if !domain::client_type::is_type_name(client_type) {
             return Ok(None);
         }
         let loaded = self.client_types.current(client_type).await?;
         let stream = Loader::<ClientType>::stream(client_type)?;
-        Ok(loaded.aggregate.rules().map(|rules| (rules.clone(), ProposedStream::unmoved(stream, loaded.revision))))
+        Ok(loaded
+            .aggregate
+            .rules()
+            .map(|rules| (rules.clone(), ProposedStream::unmoved(stream, loaded.revision))))
     }
 
     /// Finds or makes the pseudonym of each contact, and seals who it is.
-    async fn seal_contacts(&self, contacts: &[Contact], vault: &mut ForVault) -> Result<Vec<PersonId>, CommandError> {
+    async fn seal_contacts(
+        &self,
+        contacts: &[Contact],
+        vault: &mut ForVault,
+    ) -> Result<Vec<PersonId>, CommandError> {
         let wrong: Vec<_> = contacts
             .iter()
             .enumerate()
@@ -391,7 +424,8 @@ impl Inner {
         for contact in contacts {
             let candidate = uuid_v7(self.log.now(), self.entropy.as_ref())?;
             let person = self.vault.person_by_email(contact.email.expose(), candidate).await?;
-            let value = json!({ "person": person, "name": contact.name.expose(), "email": contact.email.expose() });
+            let value =
+                json!({ "person": person, "name": contact.name.expose(), "email": contact.email.expose() });
             vault.private.push(self.vault.seal_for_person(person, "contact", value).await?);
             persons.push(PersonId(person));
         }
@@ -401,7 +435,8 @@ impl Inner {
     /// Whether a client's contacts are these already, to the letter.
     async fn same_contacts(&self, client_id: ClientId, contacts: &[Contact]) -> Result<bool, CommandError> {
         let now = self.contacts_of(client_id).await?;
-        let given = contacts.iter().map(|contact| (contact.name.expose().as_str(), contact.email.expose().as_str()));
+        let given =
+            contacts.iter().map(|contact| (contact.name.expose().as_str(), contact.email.expose().as_str()));
         let held: Vec<_> = now.iter().map(|part| (text(part, "name"), text(part, "email"))).collect();
         Ok(given.eq(held.iter().copied()))
     }
@@ -410,7 +445,8 @@ impl Inner {
         let id = replay.stream.id();
         let client_id = id.parse().map_err(|error| Fault::permanent("reading a recorded command", error))?;
         let loaded = self.clients.current(id).await?;
-        let registration = loaded.aggregate.registration().cloned().ok_or(CommandError::NotFound("client"))?;
+        let registration =
+            loaded.aggregate.registration().cloned().ok_or(CommandError::NotFound("client"))?;
         Ok(ChangedClient {
             client_id,
             registration,
@@ -430,7 +466,9 @@ fn ended_credentials(before: &Client, events: &[ClientEvent]) -> Vec<String> {
     let mut ended = Vec::new();
     for event in events {
         match event {
-            ClientEvent::SecretRotated(rotated) => ended.extend(rotated.revoked.iter().map(ToString::to_string)),
+            ClientEvent::SecretRotated(rotated) => {
+                ended.extend(rotated.revoked.iter().map(ToString::to_string))
+            }
             ClientEvent::SecretRevoked(revoked) => ended.push(revoked.secret_id.to_string()),
             ClientEvent::SigningSecretRotated(rotated) => ended.push(rotated.replaced.to_string()),
             ClientEvent::Deleted(_) => {
@@ -457,7 +495,8 @@ fn ended_credentials(before: &Client, events: &[ClientEvent]) -> Vec<String> {
 fn changed_since(event: &store::RecordedEvent) -> Result<ChangedSince, Fault> {
     let unreadable = |error| Fault::permanent("reading an event", error);
     let envelope = event.envelope().map_err(unreadable)?;
-    let data = serde_json::from_str(envelope.data.get()).map_err(|error| Fault::permanent("reading an event", error))?;
+    let data = serde_json::from_str(envelope.data.get())
+        .map_err(|error| Fault::permanent("reading an event", error))?;
     Ok(ChangedSince {
         revision: event.revision,
         event_type: envelope.event_type.into_owned(),
@@ -466,4 +505,3 @@ fn changed_since(event: &store::RecordedEvent) -> Result<ChangedSince, Fault> {
         data,
     })
 }
-

@@ -96,7 +96,9 @@ impl Context {
                 kind: ActorKind::Member,
                 via: Some(format!("token:{}", principal.token)),
             },
-            Actor::Host { uid } => store::Actor { id: format!("uid:{uid}"), kind: ActorKind::Host, via: None },
+            Actor::Host { uid } => {
+                store::Actor { id: format!("uid:{uid}"), kind: ActorKind::Host, via: None }
+            }
         }
     }
 
@@ -105,10 +107,18 @@ impl Context {
         let mut wrong = Vec::new();
         match self.reason.as_ref().map(|reason| reason.expose().trim()) {
             None | Some("") if reason_required => {
-                wrong.push(Violation::new("/reason", Rule::ReasonRequired, "this environment asks for a reason"));
+                wrong.push(Violation::new(
+                    "/reason",
+                    Rule::ReasonRequired,
+                    "this environment asks for a reason",
+                ));
             }
             Some(reason) if reason.chars().count() > MAX_REASON_CHARS => {
-                wrong.push(Violation::new("/reason", Rule::TooLong, format!("at most {MAX_REASON_CHARS} characters")));
+                wrong.push(Violation::new(
+                    "/reason",
+                    Rule::TooLong,
+                    format!("at most {MAX_REASON_CHARS} characters"),
+                ));
             }
             Some(reason) if reason.contains('\0') => {
                 wrong.push(Violation::new("/reason", Rule::ControlCharacter, "must not contain U+0000"));
@@ -117,7 +127,11 @@ impl Context {
         }
         if let Some(ticket) = &self.ticket {
             if ticket.is_empty() || ticket.chars().count() > MAX_TICKET_CHARS {
-                wrong.push(Violation::new("/ticket", Rule::OutOfRange, format!("1 to {MAX_TICKET_CHARS} characters")));
+                wrong.push(Violation::new(
+                    "/ticket",
+                    Rule::OutOfRange,
+                    format!("1 to {MAX_TICKET_CHARS} characters"),
+                ));
             }
             if ticket.contains('@') || !ticket.chars().all(|c| c.is_ascii_graphic()) {
                 let detail = "a public reference such as INC-42: printable ASCII, no blanks, no `@`";

@@ -104,7 +104,12 @@ impl Fault {
 
     /// The command's task ended without an answer.
     pub(crate) fn unknown_outcome(source: impl Error + Send + Sync + 'static) -> Self {
-        Self { attempted: "running a command", outcome_unknown: true, permanent: false, source: Arc::new(source) }
+        Self {
+            attempted: "running a command",
+            outcome_unknown: true,
+            permanent: false,
+            source: Arc::new(source),
+        }
     }
 }
 
@@ -148,7 +153,9 @@ impl From<crypto::VerifierError> for CommandError {
     fn from(error: crypto::VerifierError) -> Self {
         match error {
             crypto::VerifierError::Busy => Self::Busy,
-            crypto::VerifierError::Stopped | crypto::VerifierError::Unsupported(_) | crypto::VerifierError::Failed { .. } => {
+            crypto::VerifierError::Stopped
+            | crypto::VerifierError::Unsupported(_)
+            | crypto::VerifierError::Failed { .. } => {
                 Self::Fault(Fault::permanent("hashing a secret", error))
             }
         }

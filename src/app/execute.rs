@@ -6,8 +6,8 @@ use domain::{
 };
 use serde_json::json;
 use store::{
-    AppendError, CanonicalJson, ClaimKey, Commit, ExpectedRevision, Outcome, Position, ProposedEvent, Receipt,
-    RecordedCommand, StreamCommit, StreamName,
+    AppendError, CanonicalJson, ClaimKey, Commit, ExpectedRevision, Outcome, Position, ProposedEvent,
+    Receipt, RecordedCommand, StreamCommit, StreamName,
 };
 use uuid::Uuid;
 
@@ -66,7 +66,11 @@ pub(crate) struct Replay {
 
 impl Inner {
     /// Appends a proposal in one commit. Does not decide again: the caller knows whether it may.
-    pub(crate) async fn append(&self, context: &Context, proposal: Proposal) -> Result<Receipt, AppendOrFault> {
+    pub(crate) async fn append(
+        &self,
+        context: &Context,
+        proposal: Proposal,
+    ) -> Result<Receipt, AppendOrFault> {
         let command_id = match idempotent_command_id(context) {
             Some(id) => id,
             None => uuid_v7(self.log.now(), self.entropy.as_ref()).map_err(Fault::from)?,
@@ -85,7 +89,8 @@ impl Inner {
         let mut streams = Vec::with_capacity(proposal.streams.len());
         let mut disclosures = Vec::new();
         for part in proposal.streams {
-            let private: Vec<String> = shared.iter().chain(&part.private).map(|row| row.digest.clone()).collect();
+            let private: Vec<String> =
+                shared.iter().chain(&part.private).map(|row| row.digest.clone()).collect();
             let mut events = Vec::with_capacity(part.events.len());
             for event in &part.events {
                 events.push(self.proposed(event, outcome, private.clone())?);
@@ -106,7 +111,9 @@ impl Inner {
             causation_id: None,
             request_id: context.request_id.clone(),
             request_digest: match outcome {
-                Outcome::Done => context.idempotency.as_ref().map(|key| self.vault.request_digest(key.request.expose())),
+                Outcome::Done => {
+                    context.idempotency.as_ref().map(|key| self.vault.request_digest(key.request.expose()))
+                }
                 Outcome::Refused => None,
             },
             actor: context.recorded_actor(),
@@ -126,13 +133,19 @@ impl Inner {
         appended.map_err(AppendOrFault::Append)
     }
 
-    fn proposed(&self, event: &Event, outcome: Outcome, private: Vec<String>) -> Result<ProposedEvent, Fault> {
+    fn proposed(
+        &self,
+        event: &Event,
+        outcome: Outcome,
+        private: Vec<String>,
+    ) -> Result<ProposedEvent, Fault> {
         let data = event.data().map_err(|error| Fault::permanent("writing an event", error))?;
         Ok(ProposedEvent {
             id: uuid_v7(self.log.now(), self.entropy.as_ref())?,
             event_type: event.event_type().to_owned(),
             event_version: event.event_version(),
-            data: CanonicalJson::from_value(&data).map_err(|error| Fault::permanent("writing an event", error))?,
+            data: CanonicalJson::from_value(&data)
+                .map_err(|error| Fault::permanent("writing an event", error))?,
             outcome,
             private,
             salt: self.entropy.array()?,
@@ -148,11 +161,15 @@ impl Inner {
                 "user_agent": source.user_agent.as_ref().map(crypto::Personal::expose),
             });
             parts.push(match &context.actor {
-                Actor::Member(principal) => self.vault.seal_for_person(principal.member.0, "source", value).await?,
+                Actor::Member(principal) => {
+                    self.vault.seal_for_person(principal.member.0, "source", value).await?
+                }
                 Actor::Host { .. } => self.vault.seal_for_event("source", value).await?,
             });
         }
-        if let Some(reason) = context.reason.as_ref().map(|reason| reason.expose().trim()).filter(|text| !text.is_empty()) {
+        if let Some(reason) =
+            context.reason.as_ref().map(|reason| reason.expose().trim()).filter(|text| !text.is_empty())
+        {
             parts.push(self.vault.seal_for_event("reason", reason.into()).await?);
         }
         Ok(parts)
@@ -186,7 +203,9 @@ impl Inner {
         error: &CommandError,
     ) -> Result<(), Fault> {
         let errors = match error {
-            CommandError::Invalid(violations) => violations.iter().take(MOST_REFUSED_FIELDS).map(RefusedField::from).collect(),
+            CommandError::Invalid(violations) => {
+                violations.iter().take(MOST_REFUSED_FIELDS).map(RefusedField::from).collect()
+            }
             CommandError::Taken { pointer } => {
                 vec![RefusedField { pointer: (*pointer).to_owned(), rule: "taken".to_owned() }]
             }
@@ -200,15 +219,22 @@ impl Inner {
         });
         // A reason or a ticket that breaks its rules is part of what was refused, and is not recorded.
         let sound = context.violations(false).is_empty();
-        let context = if sound { context.clone() } else { Context { reason: None, ticket: None, ..context.clone() } };
+        let context =
+            if sound { context.clone() } else { Context { reason: None, ticket: None, ..context.clone() } };
         self.record(&context, Outcome::Refused, refused).await
     }
 
     /// Records an event that belongs to no aggregate, in the stream of its actor's notes.
-    pub(crate) async fn record(&self, context: &Context, outcome: Outcome, event: RegistryEvent) -> Result<(), Fault> {
+    pub(crate) async fn record(
+        &self,
+        context: &Context,
+        outcome: Outcome,
+        event: RegistryEvent,
+    ) -> Result<(), Fault> {
         let actor = context.recorded_actor().id;
         let part = ProposedStream {
-            stream: StreamName::new("note", &actor).map_err(|error| Fault::permanent("naming a stream", error))?,
+            stream: StreamName::new("note", &actor)
+                .map_err(|error| Fault::permanent("naming a stream", error))?,
             expected: ExpectedRevision::Any,
             environment: None,
             responsible: None,
@@ -235,13 +261,18 @@ impl Inner {
     }
 
     /// The same for a commit that the log answered with where its command stands.
-    pub(crate) async fn replay_of(&self, context: &Context, recorded: RecordedCommand) -> Result<Replay, CommandError> {
+    pub(crate) async fn replay_of(
+        &self,
+        context: &Context,
+        recorded: RecordedCommand,
+    ) -> Result<Replay, CommandError> {
         let before = Position::new(recorded.first_position.get().saturating_sub(1));
         let length = (recorded.position.get() - before.get()).min(MOST_EVENTS_OF_COMMAND as u64);
         let events = self.log.read_all(before, length as usize).await?;
         let missing = || CommandError::Fault(Fault::permanent("reading a recorded command", NoSuchCommand));
         let first = events.into_iter().next().ok_or_else(missing)?;
-        let envelope = first.envelope().map_err(|error| Fault::permanent("reading a recorded command", error))?;
+        let envelope =
+            first.envelope().map_err(|error| Fault::permanent("reading a recorded command", error))?;
         let asked = context.idempotency.as_ref().map(|key| self.vault.request_digest(key.request.expose()));
         if envelope.request_digest.as_deref() != asked.as_deref() {
             return Err(CommandError::IdempotencyMismatch);
@@ -290,8 +321,12 @@ pub(crate) fn claim_changes(changes: Vec<ClaimChange>, stream: &StreamName) -> V
     changes
         .into_iter()
         .map(|change| match change {
-            ClaimChange::Take(claim) => store::ClaimChange::Take { key: claim_key(&claim), stream: stream.clone() },
-            ClaimChange::Release(claim) => store::ClaimChange::Release { key: claim_key(&claim), stream: stream.clone() },
+            ClaimChange::Take(claim) => {
+                store::ClaimChange::Take { key: claim_key(&claim), stream: stream.clone() }
+            }
+            ClaimChange::Release(claim) => {
+                store::ClaimChange::Release { key: claim_key(&claim), stream: stream.clone() }
+            }
         })
         .collect()
 }

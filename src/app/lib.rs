@@ -36,9 +36,8 @@ use tokio::runtime::Handle;
 pub use authenticate::AuthenticationError;
 pub use bootstrap::{Bootstrapped, TokenSink};
 pub use clients::{
-    ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, IfMatch, IssueSecretRequest,
-    RedirectUriEdit,
-    IssuedClientSecret,
+    ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, IfMatch,
+    IssueSecretRequest, IssuedClientSecret, RedirectUriEdit,
 };
 pub use context::{Actor, Context, Idempotency, MAX_REASON_CHARS, Principal, Source};
 pub use error::{ChangedSince, CommandError, Fault};
@@ -140,7 +139,10 @@ impl App {
         match context.demand(permission) {
             Ok(()) => Ok(()),
             Err(error) => {
-                self.run(move |inner| async move { Err(inner.refused(&context, operation, None, error).await) }).await
+                self.run(
+                    move |inner| async move { Err(inner.refused(&context, operation, None, error).await) },
+                )
+                .await
             }
         }
     }

@@ -78,7 +78,11 @@ impl App {
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn create_member(&self, context: Context, request: CreateMemberRequest) -> Result<ChangedMember, CommandError> {
+    pub async fn create_member(
+        &self,
+        context: Context,
+        request: CreateMemberRequest,
+    ) -> Result<ChangedMember, CommandError> {
         self.run(move |inner| async move {
             match inner.replayed_member(&context).await {
                 Ok(Some(member)) => return Ok(member),
@@ -160,7 +164,11 @@ impl App {
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn member(&self, context: &Context, member_id: MemberId) -> Result<ChangedMember, CommandError> {
+    pub async fn member(
+        &self,
+        context: &Context,
+        member_id: MemberId,
+    ) -> Result<ChangedMember, CommandError> {
         own_or(context, member_id, Permission::MembersWrite)?;
         let loaded = self.inner.members.current(&member_id.to_string()).await?;
         let membership = loaded.aggregate.membership().cloned().ok_or(CommandError::NotFound("member"))?;
@@ -200,7 +208,11 @@ impl App {
 }
 
 impl Inner {
-    async fn create_member(&self, context: &Context, request: &CreateMemberRequest) -> Result<ChangedMember, CommandError> {
+    async fn create_member(
+        &self,
+        context: &Context,
+        request: &CreateMemberRequest,
+    ) -> Result<ChangedMember, CommandError> {
         context.demand(Permission::MembersWrite)?;
         let mut wrong = domain::client::check_contact(request.name.expose(), request.email.expose(), "");
         wrong.extend(context.violations(false));
@@ -216,7 +228,9 @@ impl Inner {
         }
         grantable(context, roles.iter().flat_map(|role| role.permissions()))?;
         let member_id = MemberId(uuid_v7(self.log.now(), self.entropy.as_ref())?);
-        let part = self.enrolment(member_id, CreateMember { roles, token: None }, &request.name, &request.email).await?;
+        let part = self
+            .enrolment(member_id, CreateMember { roles, token: None }, &request.name, &request.email)
+            .await?;
         let EnrolledMember { stream, claims, member } = part;
         let proposal = Proposal { streams: vec![stream], claims, ..Proposal::default() };
         match self.append(context, proposal).await {
@@ -225,9 +239,16 @@ impl Inner {
                 for event in &member {
                     aggregate.apply(event, receipt.at);
                 }
-                self.remembered_member(member_id, aggregate, Revision::new(member.len() as u64), receipt.position)
+                self.remembered_member(
+                    member_id,
+                    aggregate,
+                    Revision::new(member.len() as u64),
+                    receipt.position,
+                )
             }
-            Err(AppendOrFault::Append(AppendError::ClaimTaken { .. })) => Err(CommandError::Taken { pointer: "/email" }),
+            Err(AppendOrFault::Append(AppendError::ClaimTaken { .. })) => {
+                Err(CommandError::Taken { pointer: "/email" })
+            }
             Err(AppendOrFault::Append(AppendError::DuplicateCommand(_))) => {
                 self.replayed_member(context).await?.ok_or(CommandError::Contended)
             }
@@ -294,14 +315,19 @@ impl Inner {
         if member.replayed {
             return issued_before(member);
         }
-        Ok(IssuedPersonalToken { member, token_id: SecretId(minted.id.as_str().to_owned()), token: Some(minted.secret) })
+        Ok(IssuedPersonalToken {
+            member,
+            token_id: SecretId(minted.id.as_str().to_owned()),
+            token: Some(minted.secret),
+        })
     }
 
     /// A token for a member, and its verifier for the vault.
     pub(crate) fn mint_token(&self, member_id: MemberId) -> Result<(Minted, SealedCredential), Fault> {
         let owner = member_id.to_string();
         let binding = Binding { environment: MEMBERS, owner: &owner };
-        let minted = crypto::mint(SecretKind::PersonalToken, &binding, &self.vault.ring.tags, self.entropy.as_ref())?;
+        let minted =
+            crypto::mint(SecretKind::PersonalToken, &binding, &self.vault.ring.tags, self.entropy.as_ref())?;
         let digest = self.token_digest(crypto::ExposeSecret::expose_secret(&minted.secret));
         let sealed = self.vault.seal_credential(minted.id.as_str(), VERIFIER, &digest)?;
         Ok((minted, sealed))
@@ -325,9 +351,16 @@ impl Inner {
             let loaded = self.members.current(&id).await?;
             let events = loaded.aggregate.decide(command.clone(), self.log.now())?;
             if events.is_empty() {
-                let membership = loaded.aggregate.membership().cloned().ok_or(CommandError::NotFound("member"))?;
+                let membership =
+                    loaded.aggregate.membership().cloned().ok_or(CommandError::NotFound("member"))?;
                 let position = self.log.head().await?;
-                return Ok(ChangedMember { member_id, membership, revision: loaded.revision, position, replayed: false });
+                return Ok(ChangedMember {
+                    member_id,
+                    membership,
+                    revision: loaded.revision,
+                    position,
+                    replayed: false,
+                });
             }
             let proposal = Proposal {
                 claims: claim_changes(Member::claims(&events), &stream),
@@ -351,7 +384,9 @@ impl Inner {
                     let revision = Revision::new(loaded.revision.get() + events.len() as u64);
                     return self.remembered_member(member_id, aggregate, revision, receipt.position);
                 }
-                Err(AppendOrFault::Append(AppendError::WrongExpectedRevision { .. })) => self.members.forget(&id),
+                Err(AppendOrFault::Append(AppendError::WrongExpectedRevision { .. })) => {
+                    self.members.forget(&id)
+                }
                 Err(AppendOrFault::Append(AppendError::DuplicateCommand(_))) => {
                     return self.replayed_member(context).await?.ok_or(CommandError::Contended);
                 }
@@ -417,7 +452,8 @@ fn parse_roles(names: &[String]) -> Result<BTreeSet<Role>, CommandError> {
 }
 
 fn parse_permissions(names: &[String]) -> Result<BTreeSet<Permission>, CommandError> {
-    let known = || Permission::ALL.iter().map(|permission| permission.as_str()).collect::<Vec<_>>().join(", ");
+    let known =
+        || Permission::ALL.iter().map(|permission| permission.as_str()).collect::<Vec<_>>().join(", ");
     parse_names(names, "/permissions", Permission::parse, known)
 }
 

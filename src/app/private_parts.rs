@@ -73,13 +73,21 @@ impl App {
     ///
     /// # Errors
     /// As [`App::open_private_parts`].
-    pub async fn open_contacts(&self, context: Context, client_id: ClientId) -> Result<Vec<Value>, CommandError> {
+    pub async fn open_contacts(
+        &self,
+        context: Context,
+        client_id: ClientId,
+    ) -> Result<Vec<Value>, CommandError> {
         self.run(move |inner| async move {
             let stream = Loader::<domain::Client>::stream(&client_id.to_string())?;
             if let Err(error) = context.demand(Permission::AuditReadPrivate) {
                 return Err(inner.refused(&context, "OpenPrivateParts", Some(&stream), error).await);
             }
-            let opened = PrivatePartsOpened { what: "client.contacts".into(), subject: Some(stream.to_string()), events: 1 };
+            let opened = PrivatePartsOpened {
+                what: "client.contacts".into(),
+                subject: Some(stream.to_string()),
+                events: 1,
+            };
             inner.record(&context, Outcome::Done, RegistryEvent::PrivatePartsOpened(opened)).await?;
             inner.contacts_of(client_id).await
         })
@@ -90,7 +98,8 @@ impl App {
 impl Inner {
     async fn open_parts(&self, digests: &[String]) -> Result<HashMap<String, PrivatePart>, Fault> {
         let rows = self.log.disclosures(digests).await?;
-        let mut parts: HashMap<_, _> = digests.iter().map(|digest| (digest.clone(), PrivatePart::Erased)).collect();
+        let mut parts: HashMap<_, _> =
+            digests.iter().map(|digest| (digest.clone(), PrivatePart::Erased)).collect();
         for row in rows {
             if let Some(disclosure) = self.vault.open_disclosure(&row).await? {
                 let name = disclosure.name().to_owned();
@@ -109,7 +118,8 @@ impl Inner {
         loop {
             let page = self.log.read_stream(&stream, after, PAGE).await?;
             for event in &page {
-                let envelope = event.envelope().map_err(|error| Fault::permanent("reading an event", error))?;
+                let envelope =
+                    event.envelope().map_err(|error| Fault::permanent("reading an event", error))?;
                 if matches!(envelope.event_type.as_ref(), "client.created" | "client.contacts_changed") {
                     newest = envelope.private.iter().map(|digest| digest.clone().into_owned()).collect();
                 }

@@ -8,7 +8,9 @@ use std::{
 use crypto::{ExposeSecret, MasterKey, Personal, SecretString, SeededEntropy};
 use domain::{ClientId, EnvironmentName, Permission, client::ClientDraft};
 use jiff::{SignedDuration, Timestamp};
-use store::{DataDirectory, EventLog, KeyStore, ManualClock, Position, Revision, SqliteKeys, SqliteLog, StreamName};
+use store::{
+    DataDirectory, EventLog, KeyStore, ManualClock, Position, Revision, SqliteKeys, SqliteLog, StreamName,
+};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -50,7 +52,8 @@ fn master_key() -> MasterKey {
 
 async fn open(folder: &TempDir, clock: &Arc<ManualClock>) -> (App, Arc<SqliteLog>, Arc<SqliteKeys>) {
     let directory = DataDirectory::open(&folder.path().join("data")).expect("a directory");
-    let log = Arc::new(SqliteLog::open(&directory, Arc::clone(clock) as Arc<dyn store::Clock>).expect("a log"));
+    let log =
+        Arc::new(SqliteLog::open(&directory, Arc::clone(clock) as Arc<dyn store::Clock>).expect("a log"));
     let keys = Arc::new(SqliteKeys::open(&directory).expect("keys"));
     let app = App::open(Parts {
         log: Arc::clone(&log) as Arc<dyn EventLog>,
@@ -71,7 +74,11 @@ impl Node {
         let now: Timestamp = "2026-11-20T12:00:00Z".parse().expect("a time");
         let clock = Arc::new(ManualClock::new(now));
         let (app, log, keys) = open(&folder, &clock).await;
-        let first = app.bootstrap(host(), Box::new(Kept::default())).await.expect("a bootstrap").expect("an empty log");
+        let first = app
+            .bootstrap(host(), Box::new(Kept::default()))
+            .await
+            .expect("a bootstrap")
+            .expect("an empty log");
         Self { app, log, keys, clock, token: first.token, folder }
     }
 
@@ -110,7 +117,10 @@ fn request(client_name: &str) -> CreateClientRequest {
             scope: "matters:read".into(),
             ..ClientDraft::default()
         },
-        contacts: vec![Contact { name: Personal::new("Ops".into()), email: Personal::new("ops@example.com".into()) }],
+        contacts: vec![Contact {
+            name: Personal::new("Ops".into()),
+            email: Personal::new("ops@example.com".into()),
+        }],
         terms_accepted: Some("2026-01".into()),
         ..CreateClientRequest::default()
     }
@@ -129,7 +139,8 @@ async fn l1_the_first_start_fills_the_log_once_and_a_lost_token_file_fills_nothi
     assert_eq!(failed.slug(), "unavailable");
     assert_eq!(log.head().await.expect("a head"), Position::ORIGIN, "nothing was committed");
     let kept = Kept::default();
-    let first = app.bootstrap(host(), Box::new(kept.clone())).await.expect("a bootstrap").expect("an empty log");
+    let first =
+        app.bootstrap(host(), Box::new(kept.clone())).await.expect("a bootstrap").expect("an empty log");
     assert_eq!(*kept.0.lock().expect("a lock"), [first.token.expose_secret().to_owned()]);
     assert!(app.bootstrap(host(), Box::new(Full)).await.expect("a look").is_none(), "filled before");
     let principal = app.authenticate(first.token.expose_secret()).await.expect("the first admin");
@@ -157,10 +168,15 @@ async fn d6_a_verifier_swapped_in_the_vault_is_caught_at_its_next_use() {
     for trigger in triggers {
         raw.execute_batch(&format!("DROP TRIGGER \"{trigger}\"")).expect("a trigger");
     }
-    assert_eq!(raw.execute("UPDATE credentials SET sealed = ?1 WHERE id = ?2", rusqlite::params![sealed, to]).expect("a swap"), 1);
+    assert_eq!(
+        raw.execute("UPDATE credentials SET sealed = ?1 WHERE id = ?2", rusqlite::params![sealed, to])
+            .expect("a swap"),
+        1
+    );
     drop(raw);
     let (app, ..) = open(&node.folder, &node.clock).await;
-    let caught = app.reveal_signing_secret(context, sandbox(), one.client_id).await.expect_err("a swapped value");
+    let caught =
+        app.reveal_signing_secret(context, sandbox(), one.client_id).await.expect_err("a swapped value");
     assert_eq!(caught.slug(), "internal");
 }
 
@@ -171,7 +187,8 @@ async fn a3_deleting_a_persons_key_erases_what_was_said_and_nothing_else() {
     let context = node.admin().await;
     let opened = node.app.open_contacts(context.clone(), created.client_id).await.expect("contacts");
     assert_eq!(opened[0]["email"], "ops@example.com");
-    let before = node.log.read_stream(&stream(created.client_id), Revision::NONE, 10).await.expect("the stream");
+    let before =
+        node.log.read_stream(&stream(created.client_id), Revision::NONE, 10).await.expect("the stream");
     node.keys.delete_person(created.registration.contacts[0].0).await.expect("an erasure");
     // Another process, or this one after a restart: keys that were in memory are gone too.
     node.log.close().await;
@@ -204,7 +221,8 @@ async fn a2_an_expired_token_stays_expired_when_the_clock_goes_back() {
     let kept = Kept::default();
     let member: domain::MemberId = {
         let events = node.log.read_all(Position::ORIGIN, 1_000).await.expect("the log");
-        let member = events.iter().find(|event| event.stream.category() == "member").expect("the first admin");
+        let member =
+            events.iter().find(|event| event.stream.category() == "member").expect("the first admin");
         member.stream.id().parse().expect("an id")
     };
     node.app.recover(host(), member, Box::new(kept.clone())).await.expect("a new token");
@@ -222,8 +240,11 @@ async fn o5_verifiers_that_nothing_checks_any_more_are_gone_from_the_vault() {
     let first = created.registration.secrets[0].id.0.clone();
     assert!(node.log.credential(&first).await.expect("a read").is_some());
     let at_once = IssueSecretRequest { overlap_seconds: Some(0), ..IssueSecretRequest::default() };
-    let issued =
-        node.app.issue_secret(node.admin().await, sandbox(), created.client_id, at_once).await.expect("a rotation");
+    let issued = node
+        .app
+        .issue_secret(node.admin().await, sandbox(), created.client_id, at_once)
+        .await
+        .expect("a rotation");
     assert!(node.log.credential(&first).await.expect("a read").is_none(), "revoked");
     node.app.delete_client(node.admin().await, sandbox(), created.client_id).await.expect("a deletion");
     for id in [&issued.secret_id.0, &created.registration.signing_secret.id.0] {
@@ -238,10 +259,16 @@ async fn o6_a_lost_race_is_decided_again() {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..6 {
         let (app, context) = (node.app.clone(), node.admin().await);
-        tasks.spawn(async move { app.rotate_signing_secret(context, sandbox(), client_id).await.map(|(client, _)| client.revision) });
+        tasks.spawn(async move {
+            app.rotate_signing_secret(context, sandbox(), client_id).await.map(|(client, _)| client.revision)
+        });
     }
-    let mut revisions: Vec<u64> =
-        tasks.join_all().await.into_iter().map(|rotated| rotated.expect("every rotation happens").get()).collect();
+    let mut revisions: Vec<u64> = tasks
+        .join_all()
+        .await
+        .into_iter()
+        .map(|rotated| rotated.expect("every rotation happens").get())
+        .collect();
     revisions.sort_unstable();
     assert_eq!(revisions, [2, 3, 4, 5, 6, 7]);
 }

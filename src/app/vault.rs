@@ -63,9 +63,18 @@ impl Vault {
     }
 
     /// Seals `value` as the credential `id`.
-    pub(crate) fn seal_credential(&self, id: &str, name: &str, value: &str) -> Result<SealedCredential, Fault> {
+    pub(crate) fn seal_credential(
+        &self,
+        id: &str,
+        name: &str,
+        value: &str,
+    ) -> Result<SealedCredential, Fault> {
         let disclosure = self.disclosure(name, Value::from(value))?;
-        let sealed = self.ring.vault.seal(credential_place(id).as_bytes(), disclosure.encoded().as_bytes(), self.entropy.as_ref())?;
+        let sealed = self.ring.vault.seal(
+            credential_place(id).as_bytes(),
+            disclosure.encoded().as_bytes(),
+            self.entropy.as_ref(),
+        )?;
         Ok(SealedCredential {
             row: store::Credential { id: id.to_owned(), sealed },
             commitment: disclosure.digest().to_owned(),
@@ -80,10 +89,15 @@ impl Vault {
         commitment: &str,
     ) -> Result<Personal<String>, Fault> {
         let damaged = |error| Fault::permanent("opening a credential", error);
-        let sealed = log.credential(id).await?.ok_or_else(|| damaged(CredentialError::Missing(id.to_owned())))?;
+        let sealed =
+            log.credential(id).await?.ok_or_else(|| damaged(CredentialError::Missing(id.to_owned())))?;
         let swapped = || damaged(CredentialError::Swapped(id.to_owned()));
-        let encoded = self.ring.vault.open(credential_place(id).as_bytes(), &sealed).map_err(|_| swapped())?;
-        let disclosure = str::from_utf8(&encoded).ok().and_then(|text| Disclosure::parse(text).ok()).ok_or_else(swapped)?;
+        let encoded =
+            self.ring.vault.open(credential_place(id).as_bytes(), &sealed).map_err(|_| swapped())?;
+        let disclosure = str::from_utf8(&encoded)
+            .ok()
+            .and_then(|text| Disclosure::parse(text).ok())
+            .ok_or_else(swapped)?;
         if disclosure.digest() != commitment {
             return Err(swapped());
         }
@@ -103,12 +117,18 @@ impl Vault {
     pub(crate) async fn insert_person(&self, person: Uuid, token: Option<Vec<u8>>) -> Result<Uuid, Fault> {
         let key = DataKey::random(self.entropy.as_ref())?;
         let id = person.to_string();
-        let wrapped = self.master_key.wrap(DataKeyRef { purpose: PERSON_KEY, id: &id }, &key, self.entropy.as_ref())?;
+        let wrapped =
+            self.master_key.wrap(DataKeyRef { purpose: PERSON_KEY, id: &id }, &key, self.entropy.as_ref())?;
         Ok(self.keys.insert_person(PersonKey { person, token, wrapped }).await?)
     }
 
     /// Seals a private part that tells about `person`. Answers its digest for the event and its row for the commit.
-    pub(crate) async fn seal_for_person(&self, person: Uuid, name: &str, value: Value) -> Result<store::Disclosure, Fault> {
+    pub(crate) async fn seal_for_person(
+        &self,
+        person: Uuid,
+        name: &str,
+        value: Value,
+    ) -> Result<store::Disclosure, Fault> {
         let Some(key) = self.person_key(person).await? else {
             // Erased in the meantime: what is said about a person now is said under a new key.
             self.insert_person(person, None).await?;
@@ -119,7 +139,8 @@ impl Vault {
 
     /// Seals a private part under a key of its own, so that it can be redacted alone.
     pub(crate) async fn seal_for_event(&self, name: &str, value: Value) -> Result<store::Disclosure, Fault> {
-        let (slot, key) = self.event_keys.take(self.keys.as_ref(), &self.master_key, self.entropy.as_ref()).await?;
+        let (slot, key) =
+            self.event_keys.take(self.keys.as_ref(), &self.master_key, self.entropy.as_ref()).await?;
         self.seal(&key, DisclosureKey::Event(slot), name, value)
     }
 
@@ -127,12 +148,19 @@ impl Vault {
     pub(crate) async fn open_disclosure(&self, row: &store::Disclosure) -> Result<Option<Disclosure>, Fault> {
         let key = match row.key {
             DisclosureKey::Person(person) => self.person_key(person).await?,
-            DisclosureKey::Event(slot) => event_keys::stored(self.keys.as_ref(), &self.master_key, slot).await?.map(Arc::new),
+            DisclosureKey::Event(slot) => {
+                event_keys::stored(self.keys.as_ref(), &self.master_key, slot).await?.map(Arc::new)
+            }
         };
         let Some(key) = key else { return Ok(None) };
-        let swapped = || Fault::permanent("opening a private part", CredentialError::Swapped(row.digest.clone()));
-        let encoded = key.open(disclosure_place(&row.digest).as_bytes(), &row.sealed).map_err(|_| swapped())?;
-        let disclosure = str::from_utf8(&encoded).ok().and_then(|text| Disclosure::parse(text).ok()).ok_or_else(swapped)?;
+        let swapped =
+            || Fault::permanent("opening a private part", CredentialError::Swapped(row.digest.clone()));
+        let encoded =
+            key.open(disclosure_place(&row.digest).as_bytes(), &row.sealed).map_err(|_| swapped())?;
+        let disclosure = str::from_utf8(&encoded)
+            .ok()
+            .and_then(|text| Disclosure::parse(text).ok())
+            .ok_or_else(swapped)?;
         if disclosure.digest() == row.digest { Ok(Some(disclosure)) } else { Err(swapped()) }
     }
 
@@ -141,10 +169,20 @@ impl Vault {
         URL_SAFE_NO_PAD.encode(self.ring.digests.digest("request", &[request]))
     }
 
-    fn seal(&self, key: &DataKey, place: DisclosureKey, name: &str, value: Value) -> Result<store::Disclosure, Fault> {
+    fn seal(
+        &self,
+        key: &DataKey,
+        place: DisclosureKey,
+        name: &str,
+        value: Value,
+    ) -> Result<store::Disclosure, Fault> {
         let disclosure = self.disclosure(name, value)?;
         let digest = disclosure.digest().to_owned();
-        let sealed = key.seal(disclosure_place(&digest).as_bytes(), disclosure.encoded().as_bytes(), self.entropy.as_ref())?;
+        let sealed = key.seal(
+            disclosure_place(&digest).as_bytes(),
+            disclosure.encoded().as_bytes(),
+            self.entropy.as_ref(),
+        )?;
         Ok(store::Disclosure { digest, key: place, sealed })
     }
 

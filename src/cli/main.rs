@@ -1,2 +1,37 @@
-//! The binary `muniment`.
-fn main() {}
+//! The binary `muniment`: the composition root, and the tools of who operates it.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage; verdicts of the verifying commands are 10 to 13 (see [`exit`]).
+
+mod arguments;
+mod commands;
+mod config;
+mod exit;
+mod instance;
+mod telemetry;
+mod token_file;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let command = arguments.command.unwrap_or_default();
+    let done = match command {
+        Command::Serve(serve) => commands::serve::run(&serve),
+        Command::Init(init) => commands::init::run(&init),
+        Command::Recover(recover) => commands::recover::run(&recover),
+        Command::Replay(replay) => commands::replay::run(&replay),
+        Command::Projections(projections) => commands::projections::run(&projections),
+        Command::Doctor(doctor) => commands::doctor::run(&doctor),
+    };
+    match done {
+        Ok(code) => code.into(),
+        Err(error) => {
+            exit::report(&error);
+            exit::Exit::Failed.into()
+        }
+    }
+}

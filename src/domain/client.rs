@@ -200,7 +200,7 @@ impl Registration {
             ClientEvent::NameChanged(change) => self.client_name.clone_from(&change.client_name.new),
             ClientEvent::ContactsChanged(change) => self.contacts.clone_from(&change.contacts.new),
             ClientEvent::RedirectUrisChanged(change) => {
-                self.redirect_uris.clone_from(&change.redirect_uris.new)
+                self.redirect_uris.clone_from(&change.redirect_uris.new);
             }
             ClientEvent::ScopeChanged(change) => self.scope.clone_from(&change.scope.new),
             ClientEvent::SecretIssued(issued) => self.secrets.push(Secret::issued(&issued.secret, at)),

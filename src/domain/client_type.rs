@@ -224,7 +224,9 @@ mod tests {
     fn wrong(created: ClientTypeCreated) -> Vec<(String, Rule)> {
         let command = ClientTypeCommand::CreateClientType(created);
         match ClientType::Absent.decide(command, Timestamp::UNIX_EPOCH) {
-            Err(ClientTypeError::Invalid(wrong)) => wrong.into_iter().map(|one| (one.pointer, one.rule)).collect(),
+            Err(ClientTypeError::Invalid(wrong)) => {
+                wrong.into_iter().map(|one| (one.pointer, one.rule)).collect()
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -240,7 +242,10 @@ mod tests {
     #[test]
     fn o2_a_type_has_a_name_a_description_and_scopes() {
         for name in ["Record Search", "", "1st", &"x".repeat(65)] {
-            assert_eq!(wrong(ClientTypeCreated { name: name.into(), ..standard() }), [("/name".into(), Rule::Malformed)]);
+            assert_eq!(
+                wrong(ClientTypeCreated { name: name.into(), ..standard() }),
+                [("/name".into(), Rule::Malformed)]
+            );
             assert!(!is_type_name(name));
         }
         let undescribed = ClientTypeCreated { description: " ".into(), ..standard() };

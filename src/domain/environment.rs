@@ -151,7 +151,7 @@ impl Policy {
             let pointer = format!("/policy/terms/{place}");
             match wrong.keep(&pointer, plain_text(version, 64)) {
                 Some(version) if terms.contains(&version) => {
-                    wrong.add(pointer, Rule::Duplicate, "stands twice")
+                    wrong.add(pointer, Rule::Duplicate, "stands twice");
                 }
                 Some(version) => terms.push(version),
                 None => {}
@@ -201,7 +201,9 @@ mod tests {
 
     fn wrong(policy: Policy) -> Vec<(String, Rule)> {
         match Environment::Absent.decide(create(policy).command, Timestamp::UNIX_EPOCH) {
-            Err(EnvironmentError::Invalid(wrong)) => wrong.into_iter().map(|one| (one.pointer, one.rule)).collect(),
+            Err(EnvironmentError::Invalid(wrong)) => {
+                wrong.into_iter().map(|one| (one.pointer, one.rule)).collect()
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -216,7 +218,10 @@ mod tests {
 
     #[test]
     fn l2_an_environment_publishes_its_terms() {
-        let with = |terms: &[&str]| Policy { terms: terms.iter().map(|&text| text.to_owned()).collect(), ..Policy::default() };
+        let with = |terms: &[&str]| Policy {
+            terms: terms.iter().map(|&text| text.to_owned()).collect(),
+            ..Policy::default()
+        };
         assert_eq!(wrong(with(&[])), [("/policy/terms".to_owned(), Rule::Required)]);
         assert_eq!(wrong(with(&["1", " "])), [("/policy/terms/1".to_owned(), Rule::Required)]);
         assert_eq!(wrong(with(&["1", "2\u{0}"])), [("/policy/terms/1".to_owned(), Rule::ControlCharacter)]);

@@ -122,7 +122,7 @@ impl Member {
                 });
             }
             (MemberEvent::RolesChanged(changed), Self::Enrolled(member)) => {
-                member.roles.clone_from(&changed.roles.new)
+                member.roles.clone_from(&changed.roles.new);
             }
             (MemberEvent::TokenIssued(issued), Self::Enrolled(member)) => {
                 member.tokens.push(PersonalToken::issued(&issued.token, at));

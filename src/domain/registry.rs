@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn a3_a_refused_field_is_named_without_its_value() {
-        let violation = Violation::new("/redirect_uris/1", Rule::NotHttps, "must be https, not `http://me@a.example`");
+        let violation =
+            Violation::new("/redirect_uris/1", Rule::NotHttps, "must be https, not `http://me@a.example`");
         let field = RefusedField { pointer: "/redirect_uris/1".into(), rule: "not_https".into() };
         assert_eq!(RefusedField::from(&violation), field);
     }

@@ -1,1 +1,110 @@
-//! server
+//! The HTTP layer: it translates between HTTP and the use cases, and decides nothing.
+//!
+//! A request meets, in this order: an id (`middleware`), a row of the one table of routes (`routes`), an extractor that
+//! says who asks and what (`extract`), an endpoint (`api`, one file each), and, whatever went wrong, the one table of
+//! problems (`problem`). What leaves is a `representation`; no secret and nothing personal is ever logged, counted or
+//! explained in a problem.
+
+mod answer;
+mod api;
+mod config;
+mod extract;
+mod health;
+mod metrics;
+mod middleware;
+mod openapi;
+mod problem;
+mod representation;
+mod routes;
+mod service;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    future::Future,
+    io,
+    net::{SocketAddr, TcpListener},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App as HttpApp, HttpServer, middleware::from_fn, web};
+use app::App;
+use projections::Views;
+
+pub use config::ServerConfig;
+pub use metrics::Metrics;
+pub use openapi::document as openapi_document;
+
+use crate::service::Service;
+
+/// A server whose address is taken.
+pub struct Server {
+    server: actix_web::dev::Server,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Takes the address and starts the workers; from here on connections are answered. Must be called on a Tokio
+    /// runtime, and [`run_until`](Self::run_until) must follow.
+    ///
+    /// # Errors
+    /// When the address cannot be taken.
+    pub fn bind(config: ServerConfig, app: App, views: Arc<Views>, metrics: Metrics) -> io::Result<Self> {
+        let listener = TcpListener::bind(config.listen)?;
+        let address = listener.local_addr()?;
+        let workers = match config.workers {
+            Some(workers) => workers.get(),
+            None => std::thread::available_parallelism()?.get(),
+        };
+        let ServerConfig { max_body_bytes, keep_alive_seconds, shutdown_timeout_seconds, .. } = config;
+        let client_timeout = Duration::from_secs(config.client_timeout_seconds);
+        metrics.started(app.log().now());
+        let service = web::Data::new(Service::new(config, address, app, views, metrics));
+        let server = HttpServer::new(move || {
+            HttpApp::new()
+                .app_data(web::Data::clone(&service))
+                .app_data(web::PayloadConfig::new(max_body_bytes))
+                .configure(routes::register)
+                .default_service(web::to(routes::no_such_route))
+                // The last one meets a request first.
+                .wrap(from_fn(middleware::problems::write))
+                .wrap(from_fn(middleware::security_headers::add))
+                .wrap(from_fn(middleware::observation::observe))
+                .wrap(from_fn(middleware::request_id::identify))
+        })
+        .workers(workers)
+        .keep_alive(Duration::from_secs(keep_alive_seconds))
+        .client_request_timeout(client_timeout)
+        .client_disconnect_timeout(client_timeout)
+        .shutdown_timeout(shutdown_timeout_seconds)
+        .disable_signals()
+        .listen(listener)?
+        .run();
+        Ok(Self { server, address })
+    }
+
+    /// Where it listens; with the port that was given for port 0.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        vec![self.address]
+    }
+
+    /// Serves until `shutdown` is ready. Then no connection is accepted any more, and what is in flight is finished,
+    /// for as long as [`ServerConfig::shutdown_timeout_seconds`] allows.
+    ///
+    /// # Errors
+    /// When a worker cannot go on.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let handle = self.server.handle();
+        let mut server = pin!(self.server);
+        tokio::select! {
+            ended = &mut server => return ended,
+            () = shutdown => {}
+        }
+        tokio::join!(handle.stop(true), server).1
+    }
+}

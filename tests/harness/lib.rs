@@ -1,1 +1,17 @@
-//! The harness of the end-to-end tests.
+//! The harness of the end-to-end tests: the real binary, on a fresh directory and a free port, spoken to over HTTP.
+//!
+//! Every test ends with [`Service::finish`], which stops the service and proves that the log verifies and that the
+//! views equal a replay.
+
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a harness reports by panicking: the test fails and says why"
+)]
+
+pub mod crash;
+pub mod http;
+pub mod service;
+
+pub use http::{Answer, client_body};
+pub use service::{Service, binary, muniment};

@@ -148,7 +148,11 @@ impl Inner {
         let mut wrong = Vec::new();
         for (place, contact) in request.contacts.iter().enumerate() {
             let pointer = format!("/contacts/{place}");
-            wrong.extend(domain::client::check_contact(contact.name.expose(), contact.email.expose(), &pointer));
+            wrong.extend(domain::client::check_contact(
+                contact.name.expose(),
+                contact.email.expose(),
+                &pointer,
+            ));
         }
         let stand_ins = self.stand_ins(request)?;
         let create = ClientCommand::CreateClient(Box::new(command(stand_ins, minted)));
@@ -195,7 +199,12 @@ impl Inner {
         };
         let signing = SigningSecret::mint(self.entropy.as_ref())?;
         let signing_secret = NewSigningSecret { id: self.signing_secret_id()?, commitment: String::new() };
-        Ok(MintedSecrets { secret, secret_text: minted.secret, signing_secret, signing_secret_text: signing.reveal() })
+        Ok(MintedSecrets {
+            secret,
+            secret_text: minted.secret,
+            signing_secret,
+            signing_secret_text: signing.reveal(),
+        })
     }
 
     async fn seal_client_secrets(
@@ -216,7 +225,10 @@ impl Inner {
         Ok(rows)
     }
 
-    async fn replayed_creation(&self, replay: &crate::execute::Replay) -> Result<CreatedClient, CommandError> {
+    async fn replayed_creation(
+        &self,
+        replay: &crate::execute::Replay,
+    ) -> Result<CreatedClient, CommandError> {
         let client = self.replayed_client(replay).await?;
         Ok(CreatedClient { client, client_secret: None, signing_secret: None })
     }

@@ -101,7 +101,8 @@ impl App {
             let work = inner.reveal_signing(&context, &target);
             let client = inner.guarded(&context, "RevealSigningSecret", &target, work).await?;
             let secret = &client.registration.signing_secret;
-            let text = inner.vault.open_credential(inner.log.as_ref(), &secret.id.0, &secret.commitment).await?;
+            let text =
+                inner.vault.open_credential(inner.log.as_ref(), &secret.id.0, &secret.commitment).await?;
             let text = SecretString::from(text.expose().clone());
             Ok((client, text))
         })
@@ -130,10 +131,14 @@ impl Inner {
             commitment: String::new(),
         };
         let command = |secret: &NewSecret| match request.overlap_seconds {
-            None => ClientCommand::IssueSecret(IssueSecret { secret: secret.clone(), policy: policy.clone() }),
-            Some(overlap_seconds) => {
-                ClientCommand::RotateSecret(RotateSecret { secret: secret.clone(), overlap_seconds, policy: policy.clone() })
+            None => {
+                ClientCommand::IssueSecret(IssueSecret { secret: secret.clone(), policy: policy.clone() })
             }
+            Some(overlap_seconds) => ClientCommand::RotateSecret(RotateSecret {
+                secret: secret.clone(),
+                overlap_seconds,
+                policy: policy.clone(),
+            }),
         };
         // Refused before Argon2 is asked: bad requests must not be dear.
         let (loaded, _) = self.existing(target).await?;
@@ -165,13 +170,21 @@ impl Inner {
         Ok(changed)
     }
 
-    async fn reveal_signing(&self, context: &Context, target: &Target) -> Result<ChangedClient, CommandError> {
+    async fn reveal_signing(
+        &self,
+        context: &Context,
+        target: &Target,
+    ) -> Result<ChangedClient, CommandError> {
         context.demand(Permission::SecretsReveal)?;
         self.check_context(context, &target.environment).await?;
         self.execute(context, target, |_| ClientCommand::RevealSigningSecret, ForVault::default()).await
     }
 
-    pub(super) fn mint_client_secret(&self, environment: &EnvironmentName, client_id: ClientId) -> Result<Minted, Fault> {
+    pub(super) fn mint_client_secret(
+        &self,
+        environment: &EnvironmentName,
+        client_id: ClientId,
+    ) -> Result<Minted, Fault> {
         let owner = client_id.to_string();
         let binding = Binding { environment: environment.as_str(), owner: &owner };
         Ok(crypto::mint(SecretKind::ClientSecret, &binding, &self.vault.ring.tags, self.entropy.as_ref())?)
@@ -184,13 +197,21 @@ impl Inner {
     }
 
     /// Argon2id, then the vault.
-    pub(super) async fn seal_client_secret(&self, id: &SecretId, text: &SecretString) -> Result<SealedCredential, CommandError> {
+    pub(super) async fn seal_client_secret(
+        &self,
+        id: &SecretId,
+        text: &SecretString,
+    ) -> Result<SealedCredential, CommandError> {
         let salt = self.entropy.array()?;
         let verifier = self.argon2.hash(text.clone(), salt).await?;
         Ok(self.vault.seal_credential(&id.0, VERIFIER, &verifier)?)
     }
 
-    pub(super) fn seal_signing_secret(&self, id: &SecretId, text: &SecretString) -> Result<SealedCredential, Fault> {
+    pub(super) fn seal_signing_secret(
+        &self,
+        id: &SecretId,
+        text: &SecretString,
+    ) -> Result<SealedCredential, Fault> {
         self.vault.seal_credential(&id.0, SIGNING, text.expose_secret())
     }
 }

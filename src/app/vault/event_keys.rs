@@ -65,9 +65,16 @@ impl EventKeys {
 struct NoKey;
 
 /// The key of a slot that something is sealed under; `None` once it is redacted.
-pub(super) async fn stored(keys: &dyn KeyStore, master_key: &MasterKey, slot: u64) -> Result<Option<DataKey>, Fault> {
+pub(super) async fn stored(
+    keys: &dyn KeyStore,
+    master_key: &MasterKey,
+    slot: u64,
+) -> Result<Option<DataKey>, Fault> {
     let Some(wrapped) = keys.event_key(slot).await? else { return Ok(None) };
     let id = slot.to_string();
     let place = DataKeyRef { purpose: EVENT_KEY, id: &id };
-    master_key.unwrap(place, &wrapped).map(Some).map_err(|error| Fault::permanent("unwrapping an event key", error))
+    master_key
+        .unwrap(place, &wrapped)
+        .map(Some)
+        .map_err(|error| Fault::permanent("unwrapping an event key", error))
 }

@@ -37,7 +37,9 @@ pub enum KeyRingError {
         source: UnwrapError,
     },
     /// The log has events, and the key store has no key of this purpose.
-    #[error("the log has events, but the key store has no `{0}` key: restore keys.db from the back-up of this log")]
+    #[error(
+        "the log has events, but the key store has no `{0}` key: restore keys.db from the back-up of this log"
+    )]
     Missing(&'static str),
     /// The key store is older than the log.
     #[error("the log refers to event key {used}, the key store ends at {stored}: it is an older copy")]
@@ -73,7 +75,8 @@ impl KeyRing {
             // A crash may have left some of them: what is there is kept, what is missing is made.
             for (purpose, id) in FIRST_KEYS {
                 if !stored.iter().any(|key| key.purpose == purpose) {
-                    let wrapped = master_key.wrap(DataKeyRef { purpose, id }, &DataKey::random(entropy)?, entropy)?;
+                    let wrapped =
+                        master_key.wrap(DataKeyRef { purpose, id }, &DataKey::random(entropy)?, entropy)?;
                     let key = WrappedKey { id: id.to_owned(), purpose: purpose.to_owned(), wrapped };
                     keys.insert_data_key(key.clone()).await?;
                     stored.push(key);
@@ -81,7 +84,8 @@ impl KeyRing {
             }
         }
         let newest = |purpose: &'static str| {
-            let key = stored.iter().rfind(|key| key.purpose == purpose).ok_or(KeyRingError::Missing(purpose))?;
+            let key =
+                stored.iter().rfind(|key| key.purpose == purpose).ok_or(KeyRingError::Missing(purpose))?;
             unwrap(master_key, key)
         };
         let digest = newest(DIGEST)?;
@@ -96,5 +100,7 @@ impl KeyRing {
 
 fn unwrap(master_key: &MasterKey, key: &WrappedKey) -> Result<DataKey, KeyRingError> {
     let place = DataKeyRef { purpose: &key.purpose, id: &key.id };
-    master_key.unwrap(place, &key.wrapped).map_err(|source| KeyRingError::Unwrap { id: key.id.clone(), source })
+    master_key
+        .unwrap(place, &key.wrapped)
+        .map_err(|source| KeyRingError::Unwrap { id: key.id.clone(), source })
 }

@@ -295,10 +295,14 @@ fn check_terms(wrong: &mut Violations, accepted: Option<&str>, policy: &Policy) 
     match accepted {
         Some(accepted) if accepted == current => {}
         Some(_) => {
-            wrong.add("/terms_accepted", Rule::TermsNotAccepted, format!("the current terms are `{current}`"))
+            wrong.add(
+                "/terms_accepted",
+                Rule::TermsNotAccepted,
+                format!("the current terms are `{current}`"),
+            );
         }
         None => {
-            wrong.add("/terms_accepted", Rule::Required, format!("accept the developer terms `{current}`"))
+            wrong.add("/terms_accepted", Rule::Required, format!("accept the developer terms `{current}`"));
         }
     }
 }

@@ -176,7 +176,7 @@ fn keep_grant_types(wrong: &mut Violations, texts: Option<&[String]>) -> Vec<Gra
         let pointer = format!("/grant_types/{place}");
         match GrantType::parse(text) {
             Some(grant_type) if grant_types.contains(&grant_type) => {
-                wrong.add(pointer, Rule::Duplicate, "stands twice")
+                wrong.add(pointer, Rule::Duplicate, "stands twice");
             }
             Some(grant_type) => grant_types.push(grant_type),
             None => wrong.add(

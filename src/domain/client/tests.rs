@@ -11,9 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::*;
-use crate::{
-    At, Change, Rule, SecretId, Stamped, Violation, client_type::TypeRules, environment::Policy,
-};
+use crate::{At, Change, Rule, SecretId, Stamped, Violation, client_type::TypeRules, environment::Policy};
 
 const DAY: u32 = 24 * 60 * 60;
 const YEAR: u32 = 365 * DAY;
@@ -197,12 +195,9 @@ fn error(given: Given, at: u32, command: ClientCommand) -> ClientError {
 /// Pointer and rule of everything that is wrong with `command`.
 #[track_caller]
 fn wrong(given: Given, at: u32, command: ClientCommand) -> Vec<(String, Rule)> {
-    match error(given, at, command) {
-        ClientError::Invalid(violations) => {
-            violations.into_iter().map(|Violation { pointer, rule, .. }| (pointer, rule)).collect()
-        }
-        other => panic!("not a question of fields: {other:?}"),
-    }
+    let error = error(given, at, command);
+    let ClientError::Invalid(violations) = error else { panic!("not a question of fields: {error:?}") };
+    violations.into_iter().map(|Violation { pointer, rule, .. }| (pointer, rule)).collect()
 }
 
 fn at(pointer: &str, rule: Rule) -> Vec<(String, Rule)> {

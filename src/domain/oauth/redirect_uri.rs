@@ -38,11 +38,12 @@ impl RedirectUri {
                 "must be a URI of RFC 3986: ASCII, no blanks, the rest percent-encoded".into(),
             ));
         }
-        let url = Url::parse(text).map_err(|error| match error {
-            url::ParseError::RelativeUrlWithoutBase => {
+        let url = Url::parse(text).map_err(|error| {
+            if error == url::ParseError::RelativeUrlWithoutBase {
                 (Rule::NotAbsolute, "must be absolute, like https://app.example.com/callback".to_owned())
+            } else {
+                (Rule::Malformed, format!("is no URI: {error}"))
             }
-            error => (Rule::Malformed, format!("is no URI: {error}")),
         })?;
         if !percent_encoded(text) {
             return Err((

@@ -67,7 +67,11 @@ fn compare(in_flight: u64, round: Duration, rounds: u64) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let log_directory = directory.path().join("log");
     let log = Arc::new(SqliteLog::open(&DataDirectory::open(&log_directory)?, Arc::new(SystemClock))?);
-    let tasks = Tasks { log: Arc::clone(&log), next_stream: Arc::new(AtomicU64::new(0)) };
+    let tasks = Tasks {
+        log: Arc::clone(&log),
+        next_stream: Arc::new(AtomicU64::new(0)),
+        next_command: Arc::new(AtomicU64::new(0)),
+    };
 
     let (mut ratios, mut ours, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -159,6 +163,7 @@ impl Probe {
 struct Tasks {
     log: Arc<SqliteLog>,
     next_stream: Arc<AtomicU64>,
+    next_command: Arc<AtomicU64>,
 }
 
 impl Tasks {
@@ -181,10 +186,13 @@ impl Tasks {
         let begun = Instant::now();
         let mut tasks = tokio::task::JoinSet::new();
         for commits in prepared {
-            let log = Arc::clone(&self.log);
+            let (log, next_command) = (Arc::clone(&self.log), Arc::clone(&self.next_command));
             tasks.spawn(async move {
                 let mut latencies = Vec::with_capacity(commits.len());
-                for commit in commits {
+                for mut commit in commits {
+                    // In the order of their making, like the UUIDv7 that commands get.
+                    let command = u128::from(next_command.fetch_add(1, Ordering::Relaxed));
+                    commit.command_id = Uuid::from_u128(0x0193_0000 << 96 | command << 64 | 0x8000 << 48);
                     let began = Instant::now();
                     if began.duration_since(begun) >= round {
                         break;

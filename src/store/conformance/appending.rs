@@ -136,7 +136,7 @@ pub async fn a_dropped_future_does_not_cancel_the_commit(fixture: &mut dyn Fixtu
     for number in 1..=50 {
         let mut append = log.append(one(number, "a"));
         // One poll hands the commit over; then the future is dropped.
-        let _ = futures_poll(&mut append).await;
+        let _ = poll_once(&mut append).await;
     }
     // Commits are recorded in the order of their coming, so this one comes after all of them.
     let last = log.append(one(51, "a")).await.unwrap();
@@ -144,12 +144,11 @@ pub async fn a_dropped_future_does_not_cancel_the_commit(fixture: &mut dyn Fixtu
     check_log(log.as_ref(), 51);
 }
 
-async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-    std::future::poll_fn(|context| {
-        std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
-            std::task::Poll::Ready(output) => Some(output),
-            std::task::Poll::Pending => None,
-        })
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    use std::task::Poll;
+    std::future::poll_fn(|context| match std::pin::Pin::new(&mut *future).poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
     })
     .await
 }

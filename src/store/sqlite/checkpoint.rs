@@ -4,7 +4,7 @@
 //! they go on it never gets quite to the end, and the write-ahead log begins anew only at its end. So when the thread
 //! is done the writer copies what came in the meantime, a few pages, between two commits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -88,7 +88,7 @@ impl Signals {
     }
 }
 
-fn run(log: &std::path::Path, signals: &Signals) {
+fn run(log: &Path, signals: &Signals) {
     let mut connection = None;
     while signals.wait() {
         if connection.is_none() {

@@ -15,7 +15,8 @@ use crate::keys::{KeyStore, PersonKey, WrappedKey};
 /// The key store in `keys.db`.
 ///
 /// Every call runs on tokio's blocking threads, one at a time; all calls need a tokio runtime. A deletion rewrites the
-/// whole file, because SQLite leaves copies of rows in unused parts of pages when it balances its trees.
+/// whole file, because SQLite, even with `secure_delete`, now and then leaves copies of rows in
+/// unused parts of pages when it balances its trees.
 pub struct SqliteKeys {
     connection: Arc<Mutex<Connection>>,
     /// Keeps the lock for as long as the file is open.

@@ -1,18 +1,13 @@
 //! The line in front of the one writer.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::commit::Receipt;
 use crate::error::AppendError;
 use crate::prepared::PreparedCommit;
-
-/// The writer looks again for so long before it sleeps. Whoever was just answered often comes back with the next commit
-/// at once, and waking a thread costs as much as a tenth of an fsync.
-const LINGER: Duration = Duration::from_micros(40);
 
 /// As many commits share one transaction at most: it bounds how long the first of them waits for the last.
 const MAX_BATCH: usize = 1024;
@@ -81,16 +76,24 @@ impl Queue {
         Ok(())
     }
 
-    /// Moves all that wait, at least one and at most [`MAX_BATCH`], into the empty `batch`; waits for the first one.
-    /// `false` once the queue is closed and empty.
+    /// Waits for somebody, and moves all that wait, at most [`MAX_BATCH`], into the empty `batch`. `false` once the
+    /// queue is closed and empty.
     pub(super) fn take(&self, batch: &mut Vec<Request>) -> bool {
-        let mut state = self.linger();
-        while state.waiting.is_empty() {
-            if state.closed {
-                return false;
-            }
-            state.writer_sleeps = true;
-            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+        self.take_within(Duration::MAX, batch)
+    }
+
+    /// As [`Self::take`], but with an empty batch if nobody came in time.
+    pub(super) fn take_within(&self, patience: Duration, batch: &mut Vec<Request>) -> bool {
+        let (mut state, _) = self
+            .arrived
+            .wait_timeout_while(self.state(), patience, |state| {
+                state.writer_sleeps = state.waiting.is_empty() && !state.closed;
+                state.writer_sleeps
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        state.writer_sleeps = false;
+        if state.waiting.is_empty() {
+            return !state.closed;
         }
         if state.waiting.len() <= MAX_BATCH {
             std::mem::swap(&mut state.waiting, batch);
@@ -98,19 +101,6 @@ impl Queue {
             batch.extend(state.waiting.drain(..MAX_BATCH));
         }
         true
-    }
-
-    /// Gives the processor away again and again until somebody comes or the time is over.
-    fn linger(&self) -> MutexGuard<'_, State> {
-        let began = Instant::now();
-        loop {
-            let state = self.state();
-            if !state.waiting.is_empty() || state.closed || began.elapsed() >= LINGER {
-                return state;
-            }
-            drop(state);
-            thread::yield_now();
-        }
     }
 
     /// Lets nobody in any more; those who wait are still served.

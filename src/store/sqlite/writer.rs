@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Shared;
 use super::checkpoint::{Checkpointer, checkpoint};
@@ -19,6 +20,9 @@ const PAGE: usize = 4_096;
 
 /// A transaction touches so many pages beside those of its entries.
 const PAGES_OF_A_TRANSACTION: usize = 3;
+
+/// A file that cannot be opened is tried again after so long even if nobody writes: readers wait for its head.
+const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
 /// How serving ended.
 enum End {
@@ -103,11 +107,12 @@ impl Writer {
         true
     }
 
-    /// Answers what waits with why the log cannot be opened; `false` once the queue is closed and empty.
+    /// Answers what comes with why the log cannot be opened, for as long as it takes until the next attempt; `false`
+    /// once the queue is closed and empty.
     fn refuse_waiting(&self, cause: &Cause) -> bool {
         self.shared.doubt();
         let mut batch = Vec::new();
-        let open = self.queue.take(&mut batch);
+        let open = self.queue.take_within(REOPEN_AFTER, &mut batch);
         refuse_all(&mut batch, cause);
         open
     }

@@ -12,10 +12,8 @@ fn refused(edit: impl FnOnce(&mut CreateClient)) -> Vec<(String, Rule)> {
 }
 
 fn made(edit: impl FnOnce(&mut CreateClient)) -> ClientCreated {
-    match event(nothing(), 0, command(edit)) {
-        ClientEvent::Created(created) => created,
-        other => panic!("{other:?}"),
-    }
+    let ClientEvent::Created(created) = event(nothing(), 0, command(edit)) else { panic!("not a creation") };
+    created
 }
 
 #[test]
@@ -194,7 +192,7 @@ fn l2_grant_types_are_known_and_agree() {
     assert_eq!(with(&["x"; 1_000]), at("/grant_types", Rule::TooMany), "one violation, not a thousand");
     let made = made(|create| {
         create.metadata.grant_types =
-            Some(texts(&["client_credentials", "refresh_token", "authorization_code"]))
+            Some(texts(&["client_credentials", "refresh_token", "authorization_code"]));
     });
     assert_eq!(made.grant_types, GrantType::ALL, "sorted, so that equal sets have equal bytes");
 }
@@ -245,7 +243,7 @@ fn l2_the_authentication_method_is_known() {
 fn l4_the_first_secret_lives_as_long_as_asked_within_the_policy() {
     let lives = |seconds| {
         move |create: &mut CreateClient| {
-            create.secret = Some(NewSecret { expires_in_seconds: seconds, ..minted("first") })
+            create.secret = Some(NewSecret { expires_in_seconds: seconds, ..minted("first") });
         }
     };
     let end = |seconds| made(lives(seconds)).secret.expect("a secret").expires_at;

@@ -29,10 +29,15 @@ fn was_revoked(name: &str, at: u32) -> (u32, ClientEvent) {
 }
 
 fn rotated(event: ClientEvent) -> SecretRotated {
-    match event {
-        ClientEvent::SecretRotated(rotated) => rotated,
-        other => panic!("{other:?}"),
-    }
+    let ClientEvent::SecretRotated(rotated) = event else { panic!("not a rotation: {event:?}") };
+    rotated
+}
+
+/// What the log says of a further secret that is asked for at second `at`.
+fn issued_from(secret: NewSecret, at: u32) -> IssuedSecret {
+    let event = event(given(&[]), at, issue(secret));
+    let ClientEvent::SecretIssued(issued) = event else { panic!("not an issue: {event:?}") };
+    issued.secret
 }
 
 fn states(since: &[(u32, ClientEvent)], at: u32) -> Vec<(String, SecretState)> {
@@ -75,19 +80,13 @@ fn l4_a_lifetime_is_within_the_policy() {
             at("/expires_in_seconds", Rule::OutOfRange)
         );
     }
-    match event(given(&[]), 1, issue(lives(2 * YEAR))) {
-        ClientEvent::SecretIssued(issued) => assert_eq!(issued.secret.expires_at, Some(after(1 + 2 * YEAR))),
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(issued_from(lives(2 * YEAR), 1).expires_at, Some(after(1 + 2 * YEAR)));
 }
 
 #[test]
 fn l4_a_label_is_trimmed_and_can_be_read() {
     let labelled = |label: &str| NewSecret { label: Some(label.into()), ..minted("second") };
-    match event(given(&[]), 1, issue(labelled("  build server\t"))) {
-        ClientEvent::SecretIssued(issued) => assert_eq!(issued.secret.label.as_deref(), Some("build server")),
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(issued_from(labelled("  build server\t"), 1).label.as_deref(), Some("build server"));
     for (label, rule) in
         [("  ", Rule::Required), ("a\nb", Rule::ControlCharacter), (&*"x".repeat(101), Rule::TooLong)]
     {
@@ -127,11 +126,7 @@ fn l4_a_secret_begins_before_it_ends() {
 #[test]
 fn l4_a_start_that_has_passed_is_none_and_a_fine_one_is_cut() {
     let begins =
-        |start| match event(given(&[]), 10, issue(NewSecret { not_before: Some(start), ..minted("second") }))
-        {
-            ClientEvent::SecretIssued(issued) => issued.secret.not_before,
-            other => panic!("{other:?}"),
-        };
+        |start| issued_from(NewSecret { not_before: Some(start), ..minted("second") }, 10).not_before;
     assert_eq!(begins(after(10)), None);
     assert_eq!(begins(Timestamp::MIN), None);
     assert_eq!(

@@ -1,0 +1,156 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use url::Url;
+
+/// An event-sourced, audit-first registry of OAuth clients and the authorization server they use.
+#[derive(Debug, Parser)]
+#[command(name = "muniment", version, propagate_version = true)]
+pub struct Arguments {
+    /// What to do; without it, serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the service; fill an empty data directory first
+    Serve(Serve),
+    /// Fill an empty data directory and stop
+    Init(Init),
+    /// Issue a new token to an administrator who has lost theirs (the service must be stopped)
+    Recover(Recover),
+    /// Fold the log again and show the clients as they were, or verify that the live views equal it
+    Replay(Replay),
+    /// How the views stand; fold them again
+    Projections(Projections),
+    /// Look at an instance and say what is wrong with it
+    Doctor(Doctor),
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Serve(Serve::default())
+    }
+}
+
+/// Where an instance is.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Place {
+    /// Configuration file [default: ./muniment.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory of log, keys and views [default: ./muniment-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// File of the master key; keep it outside the data directory [default: the data directory's name with .key]
+    #[arg(long, value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+}
+
+/// Arguments of `serve`.
+#[derive(Args, Debug, Default)]
+pub struct Serve {
+    #[command(flatten)]
+    pub place: Place,
+    /// Address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// The address that clients use; issuer and endpoint URLs are made from it [default: the address listened on]
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<Url>,
+    /// Where the first administrator's token is written, once [default: shown on a terminal, else bootstrap-token in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub bootstrap_token_file: Option<PathBuf>,
+}
+
+/// Arguments of `init`.
+#[derive(Args, Debug)]
+pub struct Init {
+    #[command(flatten)]
+    pub place: Place,
+    /// Where the first administrator's token is written, once
+    #[arg(long, value_name = "FILE")]
+    pub bootstrap_token_file: Option<PathBuf>,
+}
+
+/// Arguments of `recover`.
+#[derive(Args, Debug)]
+pub struct Recover {
+    #[command(flatten)]
+    pub place: Place,
+    /// Which administrator; needed only if there are several
+    #[arg(long, value_name = "MEMBER_ID")]
+    pub member: Option<String>,
+    /// Where the new token is written, once
+    #[arg(long, value_name = "FILE")]
+    pub bootstrap_token_file: Option<PathBuf>,
+}
+
+/// Arguments of `replay`.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Replay {
+    #[command(subcommand)]
+    pub verify: Option<ReplayCommand>,
+    #[command(flatten)]
+    pub place: Place,
+    /// Up to this moment: an RFC 3339 time or a position [default: the end of the log]
+    #[arg(long, value_name = "MOMENT")]
+    pub at: Option<String>,
+    /// Only this environment
+    #[arg(long, value_name = "NAME")]
+    pub environment: Option<String>,
+    /// Only this client, whole
+    #[arg(long, value_name = "CLIENT_ID")]
+    pub client: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `replay` can do beside showing.
+#[derive(Debug, Subcommand)]
+pub enum ReplayCommand {
+    /// Verify the log, fold it again and compare the live views row by row
+    Verify(Verify),
+}
+
+/// Arguments of `replay verify`.
+#[derive(Args, Debug)]
+pub struct Verify {
+    #[command(flatten)]
+    pub place: Place,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `projections`.
+#[derive(Args, Debug)]
+pub struct Projections {
+    #[command(subcommand)]
+    pub command: ProjectionsCommand,
+}
+
+/// What `projections` can do.
+#[derive(Debug, Subcommand)]
+pub enum ProjectionsCommand {
+    /// How far each view has come
+    Status(Verify),
+    /// Fold all views into a new file, compare, and put it in place of the old one (the service must be stopped)
+    Rebuild(Verify),
+}
+
+/// Arguments of `doctor`.
+#[derive(Args, Debug)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub place: Place,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}

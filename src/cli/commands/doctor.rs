@@ -1,0 +1,163 @@
+//! `muniment doctor`: what is wrong with an instance, in the order in which to mend it.
+
+use std::{os::unix::fs::PermissionsExt, path::Path};
+
+use comfy_table::{Table, TableStyle};
+use serde_json::json;
+use store::{EventLog, SqliteKeys};
+
+use crate::{
+    arguments::Doctor,
+    commands::init::say,
+    config::Config,
+    exit::Exit,
+    instance::{master_key, master_key_lies_inside},
+};
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    verdict: Verdict,
+    detail: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Good,
+    Attention,
+    Bad,
+}
+
+impl Verdict {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Attention => "attention",
+            Self::Bad => "BAD",
+        }
+    }
+}
+
+/// Runs the command. It looks at everything it can reach, and does not stop at the first fault.
+///
+/// # Errors
+/// Only if the configuration cannot be read or nothing can be printed.
+pub fn run(doctor: &Doctor) -> anyhow::Result<Exit> {
+    let config = Config::load(&doctor.place)?;
+    let mut findings = vec![directory(&config.data.directory)];
+    match store::DataDirectory::open_read_only(&config.data.directory) {
+        Ok(data) => {
+            findings.push(log(&data));
+            findings.extend(keys(&config, &data));
+        }
+        Err(error) => findings.push(bad("log", &error.into())),
+    }
+    findings.push(views(&config));
+    if doctor.json {
+        let rows: Vec<_> = findings
+            .iter()
+            .map(|finding| json!({ "what": finding.what, "verdict": finding.verdict.as_str(), "detail": finding.detail }))
+            .collect();
+        say(&json!({ "findings": rows }).to_string())?;
+    } else {
+        let mut table = Table::new();
+        table.load_style(TableStyle::new());
+        for finding in &findings {
+            table.add_row([finding.what, finding.verdict.as_str(), &finding.detail]);
+        }
+        say(&table.to_string())?;
+    }
+    let worst = |verdict| findings.iter().any(|finding| finding.verdict == verdict);
+    Ok(match (worst(Verdict::Bad), worst(Verdict::Attention)) {
+        (true, _) => Exit::LogDamaged,
+        (false, true) => Exit::NeedsAttention,
+        (false, false) => Exit::Done,
+    })
+}
+
+fn directory(path: &Path) -> Finding {
+    let what = "data directory";
+    match path.metadata() {
+        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
+            let detail = format!("`{}` is open to others: chmod 700", path.display());
+            Finding { what, verdict: Verdict::Attention, detail }
+        }
+        Ok(_) => Finding { what, verdict: Verdict::Good, detail: path.display().to_string() },
+        Err(error) => bad(what, &anyhow::Error::from(error).context(format!("`{}`", path.display()))),
+    }
+}
+
+fn log(data: &store::DataDirectory) -> Finding {
+    let what = "log";
+    let opened = store::SqliteLog::open(data, std::sync::Arc::new(store::SystemClock));
+    let mut first = None;
+    let verified = opened.map_err(anyhow::Error::from).and_then(|log| {
+        Ok(log.verify(&mut |defect| {
+            first.get_or_insert_with(|| defect.to_string());
+        })?)
+    });
+    match (verified, first) {
+        (Err(error), _) => bad(what, &error),
+        (Ok(verified), Some(defect)) => {
+            let detail = format!("{} defects, the first: {defect}", verified.defects);
+            Finding { what, verdict: Verdict::Bad, detail }
+        }
+        (Ok(verified), None) => {
+            let detail = format!("{} events in {} streams, all as written", verified.head, verified.streams);
+            Finding { what, verdict: Verdict::Good, detail }
+        }
+    }
+}
+
+fn keys(config: &Config, data: &store::DataDirectory) -> Vec<Finding> {
+    let what = "keys";
+    let opened = || -> anyhow::Result<String> {
+        let master_key = master_key(config, false)?;
+        let keys = SqliteKeys::open(data)?;
+        let stored = tokio::runtime::Builder::new_current_thread()
+            .build()?
+            .block_on(store::KeyStore::data_keys(&keys))?;
+        for key in &stored {
+            let place = crypto::DataKeyRef { purpose: &key.purpose, id: &key.id };
+            master_key.unwrap(place, &key.wrapped)?;
+        }
+        Ok(format!("master key {} opens all {} data keys", master_key.id(), stored.len()))
+    };
+    let mut findings = vec![match opened() {
+        Ok(detail) => Finding { what, verdict: Verdict::Good, detail },
+        Err(error) => bad(what, &error),
+    }];
+    if master_key_lies_inside(config) {
+        let detail =
+            "the master key lies in the data directory: a copy of the one is a copy of the other".to_owned();
+        findings.push(Finding { what, verdict: Verdict::Attention, detail });
+    }
+    findings
+}
+
+fn views(config: &Config) -> Finding {
+    let what = "views";
+    let Some(views) = projections::inspect(&config.data.directory) else {
+        let detail = "none that can be used; they are folded when the service starts".to_owned();
+        return Finding { what, verdict: Verdict::Attention, detail };
+    };
+    match views.checkpoints.iter().find_map(|view| view.halt.as_ref().map(|halt| (view, halt))) {
+        Some((view, halt)) => {
+            let detail = format!("{} halted before {}: {}", view.projection, halt.position, halt.cause);
+            Finding { what, verdict: Verdict::Attention, detail }
+        }
+        None => {
+            let positions: Vec<_> = views
+                .checkpoints
+                .iter()
+                .map(|view| format!("{} at {}", view.projection, view.position))
+                .collect();
+            Finding { what, verdict: Verdict::Good, detail: positions.join(", ") }
+        }
+    }
+}
+
+fn bad(what: &'static str, error: &anyhow::Error) -> Finding {
+    let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
+    Finding { what, verdict: Verdict::Bad, detail: causes.join(": ") }
+}

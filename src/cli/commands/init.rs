@@ -1,0 +1,108 @@
+//! `muniment init`: fill an empty data directory.
+
+use std::{
+    io::{IsTerminal, Write, stdout},
+    path::{Path, PathBuf},
+};
+
+use app::{App, Bootstrapped, TokenSink};
+use crypto::{ExposeSecret, SecretString};
+
+use crate::{
+    arguments::Init,
+    config::Config,
+    exit::Exit,
+    instance::{Instance, command_runtime, host_context},
+    telemetry,
+    token_file::{ShownOnly, TokenFile},
+};
+
+/// Where the token goes when nobody says so and nobody is looking.
+const TOKEN_FILE: &str = "bootstrap-token";
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever kept the directory from being filled; it is as empty as before then.
+pub fn run(init: &Init) -> anyhow::Result<Exit> {
+    let config = Config::load(&init.place)?;
+    telemetry::start(&config.telemetry)?;
+    let runtime = command_runtime(&config)?;
+    let handle = runtime.handle().clone();
+    runtime.block_on(async {
+        let instance = Instance::open(&config, handle).await?;
+        let first = first_start(&instance.app, &config, init.bootstrap_token_file.as_deref()).await?;
+        if first.is_none() {
+            say(&format!("`{}` has been filled before: nothing to do", config.data.directory.display()))?;
+        }
+        instance.log.close().await;
+        Ok(Exit::Done)
+    })
+}
+
+/// Fills an empty log and tells who can sign in, and how.
+///
+/// # Errors
+/// A token that could not be kept, or a log that could not be written.
+pub async fn first_start(
+    app: &App,
+    config: &Config,
+    named: Option<&Path>,
+) -> anyhow::Result<Option<Bootstrapped>> {
+    let (file, sink) = token_destination(config, named);
+    if let Some(file) = &file {
+        file.finish_pending(app).await?;
+        if app.log().head().await? == store::Position::ORIGIN {
+            file.must_be_new()?;
+        }
+    }
+    let Some(first) = app.bootstrap(host_context("init"), sink).await? else { return Ok(None) };
+    announce(file.as_ref(), &first.token)?;
+    Ok(Some(first))
+}
+
+/// A file if one is named or nobody is looking, else the terminal.
+pub fn token_destination(config: &Config, named: Option<&Path>) -> (Option<TokenFile>, Box<dyn TokenSink>) {
+    let path = match named {
+        Some(path) => Some(path.to_owned()),
+        None if stdout().is_terminal() => None,
+        None => Some(default_token_file(config)),
+    };
+    match path {
+        Some(path) => {
+            let file = TokenFile::new(&path);
+            (Some(file.clone()), Box::new(file))
+        }
+        None => (None, Box::new(ShownOnly)),
+    }
+}
+
+/// Tells where a new token is, or, on a terminal, what it is: once.
+///
+/// # Errors
+/// If the file cannot be given its name, or nothing can be printed.
+pub fn announce(file: Option<&TokenFile>, token: &SecretString) -> anyhow::Result<()> {
+    match file {
+        Some(file) => {
+            file.complete()?;
+            say(&format!("administrator's token: in `{}`, readable by you alone", file.path().display()))
+        }
+        None => say(&format!(
+            "administrator's token, shown this once (lost it? stop the service and run `muniment recover`):\n\n  {}\n",
+            token.expose_secret()
+        )),
+    }
+}
+
+fn default_token_file(config: &Config) -> PathBuf {
+    config.data.directory.join(TOKEN_FILE)
+}
+
+/// Prints for the person who started the command.
+///
+/// # Errors
+/// If standard output is closed.
+pub fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(stdout(), "{text}")?;
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! `muniment projections`: how the views stand; fold them again.
+
+use anyhow::bail;
+use comfy_table::{Table, TableStyle};
+use projections::Comparison;
+use serde_json::json;
+use store::{DataDirectory, EventLog};
+
+use crate::{
+    arguments::{Projections, ProjectionsCommand, Verify},
+    commands::init::say,
+    config::Config,
+    exit::Exit,
+    instance::open_to_read,
+    telemetry,
+};
+
+/// Runs the command.
+///
+/// # Errors
+/// If log or views cannot be read, or, for a rebuild, the service is running.
+pub fn run(projections: &Projections) -> anyhow::Result<Exit> {
+    match &projections.command {
+        ProjectionsCommand::Status(arguments) => status(arguments),
+        ProjectionsCommand::Rebuild(arguments) => rebuild(arguments),
+    }
+}
+
+fn status(arguments: &Verify) -> anyhow::Result<Exit> {
+    let config = Config::load(&arguments.place)?;
+    let log = open_to_read(&config)?;
+    let head = tokio::runtime::Builder::new_current_thread().build()?.block_on(log.head())?;
+    let Some(views) = projections::inspect(&config.data.directory) else {
+        bail!(
+            "there are no views yet: they are folded when the service starts, or by `muniment projections rebuild`"
+        );
+    };
+    let halted = views.checkpoints.iter().any(|view| view.halt.is_some());
+    if arguments.json {
+        let rows: Vec<_> = views
+            .checkpoints
+            .iter()
+            .map(|view| {
+                json!({
+                    "projection": view.projection, "position": view.position, "head": head,
+                    "halted_at": view.halt.as_ref().map(|halt| halt.position),
+                    "cause": view.halt.as_ref().map(|halt| &halt.cause),
+                })
+            })
+            .collect();
+        say(&json!({ "file": views.file, "head": head, "projections": rows }).to_string())?;
+    } else {
+        let mut table = Table::new();
+        table.load_style(TableStyle::new()).set_header(["view", "position", "head", "state"]);
+        for view in &views.checkpoints {
+            let state = match &view.halt {
+                Some(halt) => format!("halted before {}: {}", halt.position, halt.cause),
+                None if view.position < head => "behind".to_owned(),
+                None => "up to date".to_owned(),
+            };
+            table.add_row([view.projection.to_owned(), view.position.to_string(), head.to_string(), state]);
+        }
+        say(&table.to_string())?;
+    }
+    Ok(if halted { Exit::ViewsIncomplete } else { Exit::Done })
+}
+
+fn rebuild(arguments: &Verify) -> anyhow::Result<Exit> {
+    let config = Config::load(&arguments.place)?;
+    telemetry::start(&config.telemetry)?;
+    // Held until the end: no service may follow in this directory meanwhile.
+    let directory = DataDirectory::open(&config.data.directory)?;
+    let log = store::SqliteLog::open(&directory, std::sync::Arc::new(store::SystemClock))?;
+    let rebuilt = projections::rebuild(&config.data.directory, &log)?;
+    let halted = rebuilt.views.iter().any(|view| view.halt.is_some());
+    let differed = rebuilt
+        .views
+        .iter()
+        .any(|view| view.comparison.as_ref().is_some_and(|compared| !compared.is_equal()));
+    let verdict = |compared: Option<&Comparison>| match compared {
+        Some(compared) if compared.is_equal() => {
+            format!("equal to the old one at {}: {}", compared.position, compared.before)
+        }
+        Some(compared) => {
+            format!("DIFFERS from the old one at {}, which was not what the log says", compared.position)
+        }
+        None => "there was no old one".to_owned(),
+    };
+    if arguments.json {
+        let views: Vec<_> = rebuilt
+            .views
+            .iter()
+            .map(|view| {
+                json!({
+                    "projection": view.name, "position": view.position,
+                    "compared_at": view.comparison.as_ref().map(|compared| compared.position),
+                    "digest_before": view.comparison.as_ref().map(|compared| &compared.before),
+                    "digest_after": view.comparison.as_ref().and_then(|compared| compared.after.as_ref()),
+                    "equal": view.comparison.as_ref().map(Comparison::is_equal),
+                    "halted_at": view.halt.as_ref().map(|halt| halt.position),
+                })
+            })
+            .collect();
+        let elapsed = rebuilt.elapsed.as_millis() as u64;
+        say(
+            &json!({ "events": rebuilt.events, "elapsed_ms": elapsed, "file": rebuilt.file, "views": views })
+                .to_string(),
+        )?;
+    } else {
+        say(&format!(
+            "folded {} events in {:.1} s into {}",
+            rebuilt.events,
+            rebuilt.elapsed.as_secs_f64(),
+            rebuilt.file.display()
+        ))?;
+        for view in &rebuilt.views {
+            say(&format!("  {}: at {}, {}", view.name, view.position, verdict(view.comparison.as_ref())))?;
+            if let Some(halt) = &view.halt {
+                say(&format!("    halted before {}: {}", halt.position, halt.cause))?;
+            }
+        }
+    }
+    Ok(match (halted, differed) {
+        (true, _) => Exit::ViewsIncomplete,
+        (false, true) => Exit::ViewsDiffer,
+        (false, false) => Exit::Done,
+    })
+}

@@ -1,0 +1,92 @@
+//! `muniment recover`: a new token for an administrator who has lost theirs.
+
+use std::ops::ControlFlow;
+
+use anyhow::{Context, bail};
+use domain::{Event, MemberEvent, MemberId, Role};
+use store::{Envelope, EventLog, Position};
+
+use crate::{
+    arguments::Recover,
+    commands::init::{announce, token_destination},
+    config::Config,
+    exit::Exit,
+    instance::{Instance, command_runtime, host_context},
+    telemetry,
+};
+
+/// Runs the command.
+///
+/// # Errors
+/// If the service is running, no administrator is found or several are, or the token could not be kept.
+pub fn run(recover: &Recover) -> anyhow::Result<Exit> {
+    let config = Config::load(&recover.place)?;
+    telemetry::start(&config.telemetry)?;
+    let runtime = command_runtime(&config)?;
+    let handle = runtime.handle().clone();
+    runtime.block_on(async {
+        let instance = Instance::open(&config, handle).await?;
+        let member_id = match &recover.member {
+            Some(id) => id.parse().context("reading --member")?,
+            None => only_administrator(instance.log.as_ref())?,
+        };
+        let (file, sink) = token_destination(&config, recover.bootstrap_token_file.as_deref());
+        if let Some(file) = &file {
+            file.finish_pending(&instance.app).await?;
+            file.must_be_new()?;
+        }
+        let recovered = instance.app.recover(host_context("recover"), member_id, sink).await?;
+        announce(file.as_ref(), &recovered.token)?;
+        instance.log.close().await;
+        Ok(Exit::Done)
+    })
+}
+
+/// The administrator, if there is exactly one.
+fn only_administrator(log: &dyn EventLog) -> anyhow::Result<MemberId> {
+    let mut administrators: Vec<MemberId> = Vec::new();
+    let mut failed = None;
+    log.scan(Position::ORIGIN, &mut |event| match member_event(event.entry) {
+        Ok(Some((member, roles))) => {
+            administrators.retain(|known| *known != member);
+            if roles {
+                administrators.push(member);
+            }
+            ControlFlow::Continue(())
+        }
+        Ok(None) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    match administrators.as_slice() {
+        [] => bail!("the log has no administrator: run `muniment init` on an empty directory"),
+        [member] => Ok(*member),
+        several => {
+            let ids = several.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ");
+            bail!("there are several administrators; say which one with --member:\n  {ids}")
+        }
+    }
+}
+
+/// A member whose roles an event sets, and whether it is an administrator from there on.
+fn member_event(entry: &[u8]) -> anyhow::Result<Option<(MemberId, bool)>> {
+    let envelope = Envelope::parse(entry)?;
+    let Some(id) = envelope.stream.strip_prefix("member-") else { return Ok(None) };
+    let event = Event::decode(&envelope.event_type, envelope.event_version, envelope.data.get())?;
+    let roles = match event {
+        Event::Member(MemberEvent::Created(created)) => created.roles,
+        Event::Member(MemberEvent::RolesChanged(changed)) => changed.roles.new,
+        Event::Member(MemberEvent::TokenIssued(_) | MemberEvent::TokenRevoked(_))
+        | Event::Client(_)
+        | Event::Environment(_)
+        | Event::ClientType(_)
+        | Event::Scope(_)
+        | Event::Registry(_) => return Ok(None),
+    };
+    Ok(Some((id.parse()?, roles.contains(&Role::Administrator))))
+}

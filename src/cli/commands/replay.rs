@@ -1,0 +1,201 @@
+//! `muniment replay`: the clients as they were at a moment; and the proof that the live views equal a replay.
+
+use anyhow::{Context, bail};
+use comfy_table::{Table, TableStyle};
+use domain::{ClientId, EnvironmentName};
+use jiff::Timestamp;
+use projections::{
+    Reader,
+    as_of::{self, Moment},
+    clients::{self, ClientRow, ListFilter},
+};
+use serde_json::json;
+use store::{EventLog, Position};
+
+use crate::{
+    arguments::{Replay, ReplayCommand, Verify},
+    commands::init::say,
+    config::Config,
+    exit::Exit,
+    instance::open_to_read,
+};
+
+/// Clients that are read at a time.
+const PAGE: usize = 500;
+/// Findings that are shown to a person; a script gets all of them.
+const MOST_SHOWN: usize = 50;
+
+/// Runs the command.
+///
+/// # Errors
+/// If log or views cannot be read.
+pub fn run(replay: &Replay) -> anyhow::Result<Exit> {
+    match &replay.verify {
+        Some(ReplayCommand::Verify(arguments)) => verify(arguments),
+        None => show(replay),
+    }
+}
+
+fn show(replay: &Replay) -> anyhow::Result<Exit> {
+    let config = Config::load(&replay.place)?;
+    let log = open_to_read(&config)?;
+    let moment = replay.at.as_deref().map_or(Ok(Moment::Position(Position::new(u64::MAX))), moment)?;
+    let replayed = as_of::replay(log.as_ref(), moment)?;
+    let reader = &replayed.reader;
+    let rows = match &replay.client {
+        Some(id) => {
+            let client_id: ClientId = id.parse().context("reading --client")?;
+            let row = clients::get(reader, client_id)?;
+            vec![row.with_context(|| format!("there was no client {id} at that moment"))?]
+        }
+        None => all_clients(reader, replay.environment.as_deref())?,
+    };
+    if replay.json {
+        for row in &rows {
+            say(&client_json(row)?.to_string())?;
+        }
+    } else if replay.client.is_some() {
+        for row in &rows {
+            say(&serde_json::to_string_pretty(&client_json(row)?)?)?;
+        }
+    } else {
+        let mut table = Table::new();
+        table.load_style(TableStyle::new());
+        table.set_header(["client_id", "environment", "client_name", "status", "revision", "secrets"]);
+        for row in &rows {
+            table.add_row([
+                row.client_id.to_string(),
+                row.client.environment.to_string(),
+                row.client.client_name.clone(),
+                row.client.status.as_str().to_owned(),
+                row.revision.to_string(),
+                row.client.secrets.iter().filter(|secret| secret.revoked_at.is_none()).count().to_string(),
+            ]);
+        }
+        say(&table.to_string())?;
+        say(&format!("{} clients, replayed up to position {}", rows.len(), replayed.position))?;
+    }
+    let halted =
+        replayed.checkpoints.iter().find_map(|view| view.halt.as_ref().map(|halt| (view.projection, halt)));
+    if let Some((view, halt)) = halted {
+        say(&format!("the view {view} halted before {}: {}", halt.position, halt.cause))?;
+        return Ok(Exit::ViewsIncomplete);
+    }
+    Ok(Exit::Done)
+}
+
+fn all_clients(reader: &Reader, environment: Option<&str>) -> anyhow::Result<Vec<ClientRow>> {
+    let environments = match environment {
+        Some(name) => match EnvironmentName::parse(name) {
+            Ok(name) => vec![name],
+            Err((_, rule)) => bail!("--environment {rule}"),
+        },
+        None => clients::environments(reader)?,
+    };
+    let mut rows = Vec::new();
+    for name in environments {
+        for status in [None, Some(domain::client::Status::Deleted)] {
+            let filter = ListFilter { status, ..ListFilter::default() };
+            let mut after = None;
+            loop {
+                let page = clients::list(reader, &name, &filter, after, PAGE)?;
+                rows.extend(page.items);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn client_json(row: &ClientRow) -> anyhow::Result<serde_json::Value> {
+    Ok(json!({
+        "client_id": row.client_id, "revision": row.revision, "position": row.position,
+        "client": serde_json::to_value(&row.client)?,
+    }))
+}
+
+/// A position if it is a number, else a time.
+fn moment(text: &str) -> anyhow::Result<Moment> {
+    if let Ok(position) = text.parse() {
+        return Ok(Moment::Position(Position::new(position)));
+    }
+    let at: Timestamp =
+        text.parse().context("--at must be a position or an RFC 3339 time like 2026-11-20T22:13:25Z")?;
+    Ok(Moment::Time(at))
+}
+
+fn verify(arguments: &Verify) -> anyhow::Result<Exit> {
+    let config = Config::load(&arguments.place)?;
+    let log = open_to_read(&config)?;
+    let mut defects = Vec::new();
+    let verified = log.verify(&mut |defect| defects.push(defect.to_string()))?;
+    let mut differences = Vec::new();
+    let compared =
+        projections::verify(&config.data.directory, log.as_ref(), &mut |found| differences.push(found));
+    let (checkpoints, missing) = match compared {
+        Ok(checkpoints) => (checkpoints, false),
+        Err(projections::ViewsError::Missing(_)) => (Vec::new(), true),
+        Err(error) => return Err(error.into()),
+    };
+    let halted = checkpoints.iter().any(|view| view.halt.is_some());
+    if arguments.json {
+        let rows: Vec<_> = differences
+            .iter()
+            .map(|row| json!({ "projection": row.projection, "table": row.table, "key": row.key, "live": row.live, "replayed": row.replayed }))
+            .collect();
+        let views: Vec<_> = checkpoints
+            .iter()
+            .map(|view| json!({ "projection": view.projection, "position": view.position, "halted": view.halt.is_some() }))
+            .collect();
+        let log = json!({
+            "head": verified.head, "streams": verified.streams, "commands": verified.commands, "defects": defects,
+        });
+        say(
+            &json!({ "log": log, "views": views, "views_missing": missing, "differences": rows }).to_string()
+        )?;
+    } else {
+        say(&format!(
+            "log: {} events in {} streams by {} commands, {} defects",
+            verified.head, verified.streams, verified.commands, verified.defects
+        ))?;
+        defects.iter().take(MOST_SHOWN).try_for_each(|defect| say(&format!("  {defect}")))?;
+        for view in &checkpoints {
+            let rows = differences.iter().filter(|row| row.projection == view.projection).count();
+            let halt =
+                view.halt.as_ref().map(|halt| format!(", halted before {}: {}", halt.position, halt.cause));
+            let verdict =
+                if rows == 0 { "equals the replay".to_owned() } else { format!("{rows} rows differ") };
+            say(&format!(
+                "{}: at {}, {verdict}{}",
+                view.projection,
+                view.position,
+                halt.unwrap_or_default()
+            ))?;
+        }
+        for row in differences.iter().take(MOST_SHOWN) {
+            let show = |side: &Option<String>| side.clone().unwrap_or_else(|| "no such row".to_owned());
+            say(&format!(
+                "  {} {}: live {}, replayed {}",
+                row.table,
+                row.key,
+                show(&row.live),
+                show(&row.replayed)
+            ))?;
+        }
+        if missing {
+            say("views: there are none yet; they are folded when the service starts")?;
+        }
+    }
+    Ok(if verified.defects > 0 {
+        Exit::LogDamaged
+    } else if !differences.is_empty() {
+        Exit::ViewsDiffer
+    } else if missing || halted {
+        Exit::ViewsIncomplete
+    } else {
+        Exit::Done
+    })
+}

@@ -1,0 +1,179 @@
+//! Configuration: `muniment.toml`, then the environment (`MUNIMENT_SECTION__KEY`), then flags. What is unknown is
+//! refused: a misspelt setting that is silently ignored is worse than none.
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use crypto::SecretString;
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+use server::ServerConfig;
+
+use crate::arguments::{Place, Serve};
+
+const FILE: &str = "muniment.toml";
+const PREFIX: &str = "MUNIMENT_";
+/// Variables with this beginning belong to the test suite.
+const TESTS: &str = "TEST_";
+
+/// Everything that can be set.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The HTTP side.
+    pub server: ServerConfig,
+    /// Where everything durable is.
+    pub data: DataSection,
+    /// What opens the vault.
+    pub keys: KeysSection,
+    /// The service's own log lines.
+    pub telemetry: TelemetrySection,
+    /// What commands run on.
+    pub commands: CommandsSection,
+}
+
+/// `[data]`
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataSection {
+    /// Directory of log, keys and views.
+    pub directory: PathBuf,
+}
+
+/// `[keys]`
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeysSection {
+    /// The master key itself, for the environment alone.
+    pub master_key: Option<SecretString>,
+    /// File of the master key.
+    pub master_key_file: Option<PathBuf>,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetrySection {
+    /// What is logged, as `tracing` filters are written.
+    pub filter: String,
+    /// How; `None` is `text` on a terminal, else `json`.
+    pub format: Option<LogFormat>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// `[commands]`
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CommandsSection {
+    /// Threads that commands run on.
+    pub threads: NonZeroUsize,
+    /// Threads that compute Argon2; each keeps 19 MiB.
+    pub argon2_workers: NonZeroUsize,
+}
+
+impl Default for DataSection {
+    fn default() -> Self {
+        Self { directory: PathBuf::from("muniment-data") }
+    }
+}
+
+impl Default for TelemetrySection {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: None }
+    }
+}
+
+impl Default for CommandsSection {
+    fn default() -> Self {
+        Self { threads: processors(), argon2_workers: processors() }
+    }
+}
+
+impl std::fmt::Debug for KeysSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeysSection").field("master_key_file", &self.master_key_file).finish_non_exhaustive()
+    }
+}
+
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Flags in the shape of the configuration; what is not given is left out.
+#[derive(Serialize)]
+struct Flags<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<DataFlags<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<KeysFlags<'a>>,
+}
+
+#[derive(Serialize)]
+struct DataFlags<'a> {
+    directory: &'a Path,
+}
+
+#[derive(Serialize)]
+struct KeysFlags<'a> {
+    master_key_file: &'a Path,
+}
+
+impl Config {
+    /// Reads the configuration of an instance.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a key that nothing knows or a value that does not fit, with where it stands.
+    pub fn load(place: &Place) -> anyhow::Result<Self> {
+        let mut figment = Figment::new();
+        match &place.config {
+            Some(file) if !file.is_file() => bail!("there is no configuration file `{}`", file.display()),
+            Some(file) => figment = figment.merge(Toml::file_exact(file)),
+            None if Path::new(FILE).is_file() => figment = figment.merge(Toml::file_exact(FILE)),
+            None => {}
+        }
+        let variables =
+            Env::prefixed(PREFIX).filter(|key| !key.as_str().to_ascii_uppercase().starts_with(TESTS));
+        let flags = Flags {
+            data: place.data_dir.as_deref().map(|directory| DataFlags { directory }),
+            keys: place.master_key_file.as_deref().map(|master_key_file| KeysFlags { master_key_file }),
+        };
+        let figment = figment.merge(variables.split("__")).merge(Serialized::defaults(flags));
+        figment.extract().context("reading the configuration")
+    }
+
+    /// The same with the flags of `serve`.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn for_serve(serve: &Serve) -> anyhow::Result<Self> {
+        let mut config = Self::load(&serve.place)?;
+        if let Some(listen) = serve.listen {
+            config.server.listen = listen;
+        }
+        if serve.public_url.is_some() {
+            config.server.public_url.clone_from(&serve.public_url);
+        }
+        Ok(config)
+    }
+
+    /// The file of the master key: beside the data directory unless it is set, so that a copy of the one is not a copy
+    /// of the other.
+    pub fn master_key_file(&self) -> PathBuf {
+        self.keys.master_key_file.clone().unwrap_or_else(|| self.data.directory.with_extension("key"))
+    }
+}

@@ -1,0 +1,9 @@
+//! The endpoints, one file each: what it reads from a request, the use case or query it calls, the answer it makes of
+//! it, and what OpenAPI says of it.
+
+pub(crate) mod audit;
+pub(crate) mod clients;
+pub(crate) mod me;
+pub(crate) mod members;
+pub(crate) mod pointer;
+pub(crate) mod projections;

@@ -1,0 +1,48 @@
+//! `/audit`.
+
+pub(crate) mod get;
+pub(crate) mod list;
+
+use app::Context;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{problem::Problem, representation::AuditEvent, service::Service};
+
+/// Which way a feed runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Order {
+    /// Newest first.
+    #[default]
+    Desc,
+    /// In the order of the log.
+    Asc,
+}
+
+impl Order {
+    /// The name on the wire.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Desc => "desc",
+            Self::Asc => "asc",
+        }
+    }
+}
+
+/// The events with their private parts opened, which is recorded.
+pub(crate) async fn disclosed(
+    service: &Service,
+    context: Context,
+    what: &'static str,
+    subject: Option<String>,
+    mut events: Vec<AuditEvent>,
+) -> Result<Vec<AuditEvent>, Problem> {
+    let digests = events.iter().map(AuditEvent::digests).collect::<Result<Vec<_>, _>>()?.concat();
+    let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
+    let opened = service.app.open_private_parts(context, what, subject, count, digests).await?;
+    for event in &mut events {
+        event.disclose(&opened)?;
+    }
+    Ok(events)
+}

@@ -1,0 +1,46 @@
+//! `GET /audit/events/{position}`: one event.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use serde::Deserialize;
+use store::Position;
+use utoipa::IntoParams;
+
+use super::disclosed;
+use crate::{
+    api::clients::get::Include,
+    extract::{Read, path},
+    openapi::Operation,
+    problem::{Kind, Problem},
+    representation::AuditEvent,
+};
+
+/// How much of it.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// `private` opens private parts; needs audit:read_private, and is recorded.
+    #[param(inline)]
+    include: Option<Include>,
+}
+
+pub(crate) fn document(operation: Operation) -> Operation {
+    operation
+        .summary("One event")
+        .parameters::<Parameters>()
+        .json::<AuditEvent>(StatusCode::OK, "The event")
+        .problems(&[Kind::NotFound])
+}
+
+pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
+    let Read { http, service, parameters, context, .. } = read;
+    let position = path::position(&http)?;
+    let found = service.app.log().read_all(Position::new(position.get() - 1), 1).await?;
+    let event = found.into_iter().next().ok_or_else(|| path::not_found("event"))?;
+    let mut event = AuditEvent::new(event.position, event.entry)?;
+    if parameters.include.is_some() {
+        let opened = disclosed(&service, context, "audit.event", None, vec![event]).await?;
+        event = opened.into_iter().next().ok_or_else(|| path::not_found("event"))?;
+    }
+    Ok(HttpResponse::Ok().json(event))
+}

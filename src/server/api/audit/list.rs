@@ -1,0 +1,148 @@
+//! `GET /audit/events`: what an auditor asks for, newest first; or the whole log forward, for replay tooling.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use jiff::Timestamp;
+use projections::audit_trail::{self, AuditFilter, AuditPage};
+use serde::{Deserialize, Serialize};
+use store::{Outcome, Position};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Order, disclosed};
+use crate::{
+    api::clients::get::Include,
+    extract::{Read, page},
+    openapi::Operation,
+    problem::Problem,
+    representation::AuditEvent,
+};
+
+const CURSORS: &str = "audit";
+
+/// Which events; all that is given must hold.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// The id of the actor.
+    actor: Option<String>,
+    /// The id of the client that it is about; what was refused for it is found too.
+    client: Option<String>,
+    /// The type of the event.
+    #[param(example = "client.secret_rotated")]
+    r#type: Option<String>,
+    environment: Option<String>,
+    /// The id of the member who answers for the client.
+    responsible: Option<String>,
+    /// Recorded then or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Recorded before then.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
+    #[param(inline)]
+    outcome: Option<OutcomeName>,
+    /// The reference to a case elsewhere.
+    ticket: Option<String>,
+    request_id: Option<String>,
+    /// `desc`, newest first, if left out; `asc` is the feed forward.
+    #[serde(default)]
+    #[param(inline)]
+    order: Order,
+    /// Only events after this position.
+    after: Option<u64>,
+    /// How many.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: Option<usize>,
+    /// Where to go on: the `next` of the page before.
+    cursor: Option<String>,
+    /// `private` opens private parts; needs audit:read_private, and is recorded.
+    #[param(inline)]
+    include: Option<Include>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum OutcomeName {
+    Done,
+    Refused,
+}
+
+/// Some events.
+#[derive(Debug, Serialize, ToSchema)]
+struct Events {
+    items: Vec<AuditEvent>,
+    /// With `order=desc` the `cursor` of the next page, null at the end. With `order=asc` the position to give as `after`
+    /// or as `cursor`: always there, because the log goes on.
+    next: Option<String>,
+}
+
+pub(crate) fn document(operation: Operation) -> Operation {
+    operation
+        .summary("Search the audit, or follow the log forward")
+        .parameters::<Parameters>()
+        .json::<Events>(StatusCode::OK, "Some of the events")
+}
+
+pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
+    let Read { service, parameters, context, .. } = read;
+    let limit = page::limit(parameters.limit)?;
+    let cursors = service.app.cursor_key();
+    let (order, include) = (parameters.order, parameters.include);
+    let (after, before) = match (order, parameters.cursor.as_deref()) {
+        (_, None) => (parameters.after, None),
+        (Order::Desc, Some(cursor)) => (parameters.after, Some(page::place(cursors, CURSORS, cursor)?)),
+        (Order::Asc, Some(cursor)) => (Some(position(cursor)?), None),
+    };
+    let after = after.map(Position::new);
+    // One more than asked for tells whether there is a next page.
+    let page = AuditPage { order: order.into(), after, before, limit: limit + 1 };
+    let mut found = service.views.audit(parameters.into(), page).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let last = found.last().map(|item| item.position);
+    let next = match (order, last) {
+        (Order::Desc, Some(last)) if more => Some(page::cursor(cursors, CURSORS, &last)?),
+        (Order::Desc, _) => None,
+        (Order::Asc, last) => Some(last.or(after).unwrap_or(Position::ORIGIN).to_string()),
+    };
+    let items = found.into_iter().map(|item| AuditEvent::new(item.position, item.entry));
+    let mut items = items.collect::<Result<Vec<_>, _>>()?;
+    if include.is_some() {
+        items = disclosed(&service, context, "audit.events", None, items).await?;
+    }
+    Ok(HttpResponse::Ok().json(Events { items, next }))
+}
+
+fn position(cursor: &str) -> Result<u64, Problem> {
+    let needed = "must be a position: the `next` that the feed gave out";
+    cursor.parse().map_err(|_| Problem::in_query("cursor", "malformed", needed))
+}
+
+impl From<Order> for audit_trail::Order {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Desc => Self::Descending,
+            Order::Asc => Self::Ascending,
+        }
+    }
+}
+
+impl From<Parameters> for AuditFilter {
+    fn from(parameters: Parameters) -> Self {
+        Self {
+            actor: parameters.actor,
+            client: parameters.client,
+            event_type: parameters.r#type,
+            environment: parameters.environment,
+            from: parameters.from,
+            to: parameters.to,
+            outcome: parameters.outcome.map(|outcome| match outcome {
+                OutcomeName::Done => Outcome::Done,
+                OutcomeName::Refused => Outcome::Refused,
+            }),
+            ticket: parameters.ticket,
+            request_id: parameters.request_id,
+            responsible: parameters.responsible,
+        }
+    }
+}

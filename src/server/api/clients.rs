@@ -1,0 +1,70 @@
+//! `/environments/{environment}/clients`.
+
+pub(crate) mod add_redirect_uri;
+pub(crate) mod change;
+pub(crate) mod create;
+pub(crate) mod deactivate;
+pub(crate) mod delete;
+pub(crate) mod enable;
+pub(crate) mod get;
+pub(crate) mod history;
+pub(crate) mod issue_secret;
+pub(crate) mod list;
+pub(crate) mod remove_redirect_uri;
+pub(crate) mod reveal_signing_secret;
+pub(crate) mod revoke_secret;
+pub(crate) mod rotate_signing_secret;
+
+use actix_web::{HttpResponse, http::StatusCode};
+use app::ChangedClient;
+use crypto::Personal;
+use domain::{ClientId, EnvironmentName};
+use projections::clients::{self, ClientRow};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{
+    answer,
+    extract::path,
+    problem::Problem,
+    representation::{Client, client},
+    service::Service,
+};
+
+/// A person or team to turn to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewContact {
+    #[serde(default)]
+    #[schema(value_type = String, max_length = 200)]
+    name: Personal<String>,
+    #[serde(default)]
+    #[schema(value_type = String, max_length = 254, example = "ops@example.com")]
+    email: Personal<String>,
+}
+
+impl From<NewContact> for app::Contact {
+    fn from(contact: NewContact) -> Self {
+        Self { name: contact.name, email: contact.email }
+    }
+}
+
+/// The answer to a command that shows nothing once.
+async fn changed(service: &Service, client: &ChangedClient) -> HttpResponse {
+    answer::to_command(service, StatusCode::OK, client).await.json(Client::changed(service, client))
+}
+
+/// Where a client whose secret is lost gets a new one.
+fn secret_recovery(client: &ChangedClient) -> String {
+    format!("{}/secrets", client::path(client))
+}
+
+/// The client as the views have it, deleted ones too; not one of another environment.
+fn viewed(
+    service: &Service,
+    environment: &EnvironmentName,
+    client_id: ClientId,
+) -> Result<ClientRow, Problem> {
+    let row = service.views.read_point(|reader| clients::get(reader, client_id))?;
+    row.filter(|row| row.client.environment == *environment).ok_or_else(|| path::not_found("client"))
+}

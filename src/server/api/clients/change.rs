@@ -1,0 +1,73 @@
+//! `PATCH /environments/{environment}/clients/{client_id}`: changes what is given (RFC 7396), leaves what is not.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use app::ChangeClientRequest;
+use crypto::Personal;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{NewContact, changed};
+use crate::{
+    extract::{Command, path, present, why},
+    openapi::Operation,
+    problem::{Kind, Problem},
+    representation::Client,
+};
+
+/// What shall be otherwise. Nothing here can be removed, so null is refused.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeClient {
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, max_length = 120)]
+    client_name: Option<String>,
+    /// All of its contacts from now on.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    contacts: Option<Vec<NewContact>>,
+    /// All of its redirect URIs from now on.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, max_items = 50)]
+    redirect_uris: Option<Vec<String>>,
+    /// All of its scopes from now on, separated by blanks.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    scope: Option<String>,
+    /// Why, in free text; sealed.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 1000)]
+    reason: Option<Personal<String>>,
+    /// Why, as a public reference to a case elsewhere.
+    #[serde(default)]
+    ticket: Option<String>,
+}
+
+why!(ChangeClient);
+
+pub(crate) fn document(operation: Operation) -> Operation {
+    operation
+        .summary("Change name, contacts, redirect URIs or scopes")
+        .if_match()
+        .body::<ChangeClient>()
+        .json::<Client>(StatusCode::OK, "The client")
+        .problems(&[Kind::NotFound, Kind::Gone, Kind::Taken])
+}
+
+pub(crate) async fn handle(command: Command<ChangeClient>) -> Result<HttpResponse, Problem> {
+    let Command { http, service, context, if_match, body, .. } = command;
+    let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
+    let client = service.app.change_client(context, environment, client_id, if_match, body.into()).await?;
+    Ok(changed(&service, &client).await)
+}
+
+impl From<ChangeClient> for ChangeClientRequest {
+    fn from(body: ChangeClient) -> Self {
+        Self {
+            client_name: body.client_name,
+            contacts: body.contacts.map(|contacts| contacts.into_iter().map(Into::into).collect()),
+            redirect_uris: body.redirect_uris,
+            redirect_uri_edit: None,
+            scope: body.scope,
+        }
+    }
+}

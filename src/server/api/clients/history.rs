@@ -1,0 +1,141 @@
+//! `GET /environments/{environment}/clients/{client_id}/history`: everything that happened to a client, deleted or not.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use domain::{Client, ClientId};
+use serde::{Deserialize, Serialize};
+use store::{RecordedEvent, Revision, StreamName};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{get::Include, viewed};
+use crate::{
+    api::audit::{Order, disclosed},
+    extract::{Read, page, path},
+    openapi::Operation,
+    problem::{Kind, Problem},
+    representation::AuditEvent,
+    service::Service,
+};
+
+/// Which part of it.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// `desc`, newest first, if left out.
+    #[serde(default)]
+    #[param(inline)]
+    order: Order,
+    /// How many.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: Option<usize>,
+    /// Where to go on: the `next` of the page before.
+    cursor: Option<String>,
+    /// `private` opens private parts; needs audit:read_private, and is recorded.
+    #[param(inline)]
+    include: Option<Include>,
+}
+
+/// Some of a client's events.
+#[derive(Debug, Serialize, ToSchema)]
+struct History {
+    items: Vec<AuditEvent>,
+    /// The `cursor` of the next page; null at the end.
+    next: Option<String>,
+}
+
+pub(crate) fn document(operation: Operation) -> Operation {
+    operation
+        .summary("Everything that happened to a client")
+        .parameters::<Parameters>()
+        .json::<History>(StatusCode::OK, "Some of its events")
+        .problems(&[Kind::NotFound])
+}
+
+pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
+    let Read { http, service, parameters, context, .. } = read;
+    let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
+    let row = viewed(&service, &environment, client_id)?;
+    let Parameters { order, limit, cursor, include } = parameters;
+    let limit = page::limit(limit)?;
+    let scope = format!("history/{client_id}/{}", order.as_str());
+    let cursors = service.app.cursor_key();
+    let from: Option<Revision> = cursor.map(|cursor| page::place(cursors, &scope, &cursor)).transpose()?;
+    let window = match order {
+        Order::Asc => Window::after(from.unwrap_or(Revision::NONE), limit, row.revision),
+        Order::Desc => Window::before(from.unwrap_or(row.revision.next()), limit),
+    };
+    let mut events = window.read(&service, client_id).await?;
+    if order == Order::Desc {
+        events.reverse();
+    }
+    let items = events.into_iter().map(|event| AuditEvent::new(event.position, event.entry));
+    let mut items = items.collect::<Result<Vec<_>, _>>()?;
+    if include.is_some() {
+        let stream = format!("{}-{client_id}", Client::CATEGORY);
+        items = disclosed(&service, context, "client.history", Some(stream), items).await?;
+    }
+    let next = window.rest.map(|place| page::cursor(cursors, &scope, &place)).transpose()?;
+    Ok(HttpResponse::Ok().json(History { items, next }))
+}
+
+/// Some revisions of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    /// They begin after this one.
+    after: Revision,
+    count: usize,
+    /// Where the next window of the same direction begins.
+    rest: Option<Revision>,
+}
+
+impl Window {
+    /// The `limit` revisions after `after` of a stream that ends at `end`.
+    fn after(after: Revision, limit: usize, end: Revision) -> Self {
+        let last = Revision::new(after.get() + limit as u64).min(end);
+        let count = usize::try_from(last.get().saturating_sub(after.get())).unwrap_or(limit);
+        Self { after, count, rest: (last < end).then_some(last) }
+    }
+
+    /// The `limit` revisions before `before`.
+    fn before(before: Revision, limit: usize) -> Self {
+        let last = before.get().saturating_sub(1);
+        let after = last.saturating_sub(limit as u64);
+        let count = usize::try_from(last - after).unwrap_or(limit);
+        Self { after: Revision::new(after), count, rest: (after > 0).then(|| Revision::new(after + 1)) }
+    }
+
+    async fn read(self, service: &Service, client_id: ClientId) -> Result<Vec<RecordedEvent>, Problem> {
+        let stream = StreamName::new(Client::CATEGORY, &client_id.to_string());
+        let stream = stream.map_err(|_| path::not_found("client"))?;
+        if self.count == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(service.app.log().read_stream(&stream, self.after, self.count).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Revision, Window};
+
+    fn window(after: u64, count: usize, rest: Option<u64>) -> Window {
+        Window { after: Revision::new(after), count, rest: rest.map(Revision::new) }
+    }
+
+    #[test]
+    fn pages_forward_meet_without_gap_or_overlap() {
+        let end = Revision::new(5);
+        assert_eq!(Window::after(Revision::NONE, 2, end), window(0, 2, Some(2)));
+        assert_eq!(Window::after(Revision::new(2), 2, end), window(2, 2, Some(4)));
+        assert_eq!(Window::after(Revision::new(4), 2, end), window(4, 1, None));
+        assert_eq!(Window::after(Revision::new(9), 2, end), window(9, 0, None));
+    }
+
+    #[test]
+    fn pages_backward_meet_without_gap_or_overlap() {
+        assert_eq!(Window::before(Revision::new(6), 2), window(3, 2, Some(4)));
+        assert_eq!(Window::before(Revision::new(4), 2), window(1, 2, Some(2)));
+        assert_eq!(Window::before(Revision::new(2), 2), window(0, 1, None));
+        assert_eq!(Window::before(Revision::new(1), 2), window(0, 0, None));
+    }
+}

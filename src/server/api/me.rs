@@ -1,0 +1,31 @@
+//! `GET /me`: who the token makes its bearer.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use domain::MemberId;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{extract::Read, openapi::Operation, representation::member};
+
+/// Who asks.
+#[derive(Debug, Serialize, ToSchema)]
+struct Me {
+    #[schema(value_type = String, format = Uuid)]
+    member_id: MemberId,
+    token_id: String,
+    /// What both the member's roles and the token allow.
+    permissions: Vec<&'static str>,
+}
+
+pub(crate) fn document(operation: Operation) -> Operation {
+    operation.summary("Who the token makes its bearer").json::<Me>(StatusCode::OK, "The member and the token")
+}
+
+pub(crate) async fn handle(read: Read) -> HttpResponse {
+    let principal = read.principal;
+    HttpResponse::Ok().json(Me {
+        member_id: principal.member,
+        token_id: principal.token.to_string(),
+        permissions: member::names(&principal.permissions),
+    })
+}

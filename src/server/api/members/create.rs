@@ -1,0 +1,59 @@
+//! `POST /members`: enrols a member.
+
+use actix_web::{
+    HttpResponse,
+    http::{StatusCode, header},
+};
+use app::CreateMemberRequest;
+use crypto::Personal;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{
+    answer,
+    extract::{Command, why},
+    openapi::Operation,
+    problem::{Kind, Problem},
+    representation::{Member, member},
+};
+
+/// A new member. Who it is, is sealed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateMember {
+    #[serde(default)]
+    #[schema(value_type = String, required, max_length = 200)]
+    name: Personal<String>,
+    /// Unique among members.
+    #[serde(default)]
+    #[schema(value_type = String, required, max_length = 254)]
+    email: Personal<String>,
+    /// `administrator`, `integration_manager`, `auditor`: at least one.
+    #[serde(default)]
+    #[schema(required)]
+    roles: Vec<String>,
+    /// Why, in free text; sealed.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 1000)]
+    reason: Option<Personal<String>>,
+    /// Why, as a public reference to a case elsewhere.
+    #[serde(default)]
+    ticket: Option<String>,
+}
+
+why!(CreateMember);
+
+pub(crate) fn document(operation: Operation) -> Operation {
+    operation
+        .summary("Enrol a member")
+        .body::<CreateMember>()
+        .json::<Member>(StatusCode::CREATED, "The member")
+        .problems(&[Kind::GrantExceeds, Kind::Taken])
+}
+
+pub(crate) async fn handle(command: Command<CreateMember>) -> Result<HttpResponse, Problem> {
+    let Command { service, context, body: CreateMember { name, email, roles, .. }, .. } = command;
+    let created = service.app.create_member(context, CreateMemberRequest { name, email, roles }).await?;
+    let mut answer = answer::to_command(&service, StatusCode::CREATED, &created).await;
+    Ok(answer.insert_header((header::LOCATION, member::path(&created))).json(Member::new(&service, &created)))
+}

@@ -1,0 +1,29 @@
+//! `GET /members/{member_id}`: one member, as the log stands now.
+
+use actix_web::{
+    HttpResponse,
+    http::{StatusCode, header},
+};
+use domain::Permission;
+
+use crate::{
+    answer,
+    extract::{Read, path},
+    openapi::Operation,
+    problem::{Kind, Problem},
+    representation::Member,
+};
+
+pub(crate) fn document(operation: Operation) -> Operation {
+    operation.summary("One member").json::<Member>(StatusCode::OK, "The member").problems(&[Kind::NotFound])
+}
+
+pub(crate) async fn handle(read: Read) -> Result<HttpResponse, Problem> {
+    let member_id = path::member_id(&read.http)?;
+    if read.principal.member != member_id {
+        read.demand(Permission::MembersWrite).await?;
+    }
+    let member = read.service.app.member(&read.context, member_id).await?;
+    let etag = (header::ETAG, answer::etag(member.revision));
+    Ok(HttpResponse::Ok().insert_header(etag).json(Member::new(&read.service, &member)))
+}

@@ -1,0 +1,47 @@
+//! How the server is set up.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
+};
+
+use serde::Deserialize;
+use url::Url;
+
+/// The server's section of the configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Where to listen; port 0 takes any that is free.
+    pub listen: SocketAddr,
+    /// How the service is reached from outside, which the endpoints in its answers are made of; `None` is
+    /// `http://<listen>`.
+    pub public_url: Option<Url>,
+    /// Threads that answer requests; `None` is one a processor.
+    pub workers: Option<NonZeroUsize>,
+    /// The longest body of a request.
+    pub max_body_bytes: usize,
+    /// How long an idle connection is kept.
+    pub keep_alive_seconds: u64,
+    /// How long a client may take to send the head of a request, and once more for its body.
+    pub client_timeout_seconds: u64,
+    /// How long requests in flight may take once the server is to stop.
+    pub shutdown_timeout_seconds: u64,
+    /// How long an answer waits for the views.
+    pub views_wait_milliseconds: u64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            public_url: None,
+            workers: None,
+            max_body_bytes: 65_536,
+            keep_alive_seconds: 75,
+            client_timeout_seconds: 10,
+            shutdown_timeout_seconds: 30,
+            views_wait_milliseconds: 2_000,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! From a request to who asks, for what, and how.
+
+mod body;
+mod command;
+mod context;
+mod idempotency_key;
+mod if_match;
+mod json;
+pub(crate) mod page;
+pub(crate) mod path;
+mod principal;
+mod query;
+mod read;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use command::{Command, CommandBody, Why, why};
+pub(crate) use idempotency_key::NAME as IDEMPOTENCY_KEY;
+pub(crate) use json::present;
+pub(crate) use query::NoParameters;
+pub(crate) use read::Read;

@@ -1,0 +1,35 @@
+//! The bytes of a body.
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, error::PayloadError, web::Bytes};
+
+use crate::{
+    problem::{Kind, Problem},
+    service::Service,
+};
+
+/// The whole body, if it is not too long and arrives in time.
+pub(super) async fn read(
+    service: &Service,
+    http: &HttpRequest,
+    payload: &mut Payload,
+) -> Result<Bytes, Problem> {
+    let reading = Bytes::from_request(http, payload);
+    let Ok(read) = tokio::time::timeout(service.client_timeout, reading).await else {
+        return Err(Problem::new(Kind::RequestTimeout));
+    };
+    read.map_err(|error| match error.as_error::<PayloadError>() {
+        Some(PayloadError::Overflow) => Problem::new(Kind::BodyTooLarge),
+        Some(_) | None => Problem::new(Kind::MalformedRequest),
+    })
+}
+
+/// Refuses a body that does not say it is JSON; one that says nothing at all could be sent by a form of any page.
+pub(super) fn must_be_json(http: &HttpRequest) -> Result<(), Problem> {
+    let essence = http.content_type().trim();
+    let json = ["application/json", "application/merge-patch+json"];
+    if json.iter().any(|name| essence.eq_ignore_ascii_case(name)) {
+        Ok(())
+    } else {
+        Err(Problem::new(Kind::UnsupportedMediaType))
+    }
+}

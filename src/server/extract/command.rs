@@ -1,0 +1,122 @@
+//! A request to do something.
+
+use std::{future::Future, pin::Pin};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
+use app::{Context, IfMatch};
+use crypto::Personal;
+use serde::{Deserialize, de::DeserializeOwned};
+use utoipa::ToSchema;
+
+use super::{NoParameters, body, context, idempotency_key, if_match, json, principal, query, read};
+use crate::{problem::Problem, routes::Access, service::Service};
+
+/// A request to do something, by a member. Whether the member may is for the use case to say, which records it.
+pub(crate) struct Command<B, Q = NoParameters> {
+    pub(crate) http: HttpRequest,
+    pub(crate) service: Data<Service>,
+    pub(crate) context: Context,
+    pub(crate) if_match: Option<IfMatch>,
+    pub(crate) parameters: Q,
+    pub(crate) body: B,
+}
+
+/// What a command's body asks for, and why.
+pub(crate) trait CommandBody: DeserializeOwned {
+    /// What stands for no body at all; `None` if there must be one.
+    fn of_nothing() -> Option<Self>;
+
+    /// Takes the reason and the ticket out of it.
+    fn take_why(&mut self) -> (Option<Personal<String>>, Option<String>);
+}
+
+/// A body that says nothing but why; it may be left out.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Why {
+    /// Why, in free text; sealed, and readable only for who may read private parts.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 1000)]
+    reason: Option<Personal<String>>,
+    /// Why, as a public reference to a case elsewhere.
+    #[serde(default)]
+    #[schema(max_length = 100, example = "INC-42")]
+    ticket: Option<String>,
+}
+
+/// Implements [`CommandBody`] for a body with the fields `reason` and `ticket`; `or_nothing` for one that may be left
+/// out.
+macro_rules! why {
+    ($body:ty) => {
+        crate::extract::why!($body, None);
+    };
+    ($body:ty, or_nothing) => {
+        crate::extract::why!($body, Some(Self::default()));
+    };
+    ($body:ty, $nothing:expr) => {
+        impl crate::extract::CommandBody for $body {
+            fn of_nothing() -> Option<Self> {
+                $nothing
+            }
+
+            fn take_why(&mut self) -> (Option<crypto::Personal<String>>, Option<String>) {
+                (self.reason.take(), self.ticket.take())
+            }
+        }
+    };
+}
+pub(crate) use why;
+
+why!(Why, or_nothing);
+
+impl<B: CommandBody, Q: DeserializeOwned> Command<B, Q> {
+    async fn of(http: HttpRequest, mut payload: Payload) -> Result<Self, Problem> {
+        let service = read::service(&http)?;
+        let principal = principal::authenticate(&service, &http).await?;
+        let mut context = context::of(&service, &http, &principal)?;
+        let asked = Self::asked(&service, &http, &mut payload, &mut context).await;
+        let (if_match, parameters, body) = match asked {
+            Ok(asked) => asked,
+            Err(problem) => {
+                // Who may not do it at all hears that, and it is recorded, whatever else is wrong with the request.
+                let route = read::route(&http)?;
+                if let Access::Needs(permission) = route.access {
+                    service.app.demand(context, route.operation, permission).await?;
+                }
+                return Err(problem);
+            }
+        };
+        Ok(Self { http, service, context, if_match, parameters, body })
+    }
+
+    async fn asked(
+        service: &Service,
+        http: &HttpRequest,
+        payload: &mut Payload,
+        context: &mut Context,
+    ) -> Result<(Option<IfMatch>, Q, B), Problem> {
+        let if_match = if_match::of(http.headers())?;
+        let parameters = query::of(http)?;
+        let bytes = body::read(service, http, payload).await?;
+        let idempotency = idempotency_key::of(http, &bytes)?;
+        let mut body = match B::of_nothing() {
+            Some(nothing) if bytes.is_empty() => nothing,
+            Some(_) | None => {
+                body::must_be_json(http)?;
+                json::parse::<B>(&bytes)?
+            }
+        };
+        (context.reason, context.ticket) = body.take_why();
+        context.idempotency = idempotency;
+        Ok((if_match, parameters, body))
+    }
+}
+
+impl<B: CommandBody + 'static, Q: DeserializeOwned + 'static> FromRequest for Command<B, Q> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(http: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        Box::pin(Self::of(http.clone(), payload.take()))
+    }
+}

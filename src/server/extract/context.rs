@@ -1,0 +1,39 @@
+//! Everything about a request that is not what it asks for.
+
+use actix_web::{HttpRequest, http::header};
+use app::{Actor, Context, Principal, Source};
+use crypto::Personal;
+use uuid::Uuid;
+
+use crate::{middleware::request_id::RequestId, problem::Problem, service::Service};
+
+/// Longer ones say nothing more about whose they are.
+const LONGEST_USER_AGENT: usize = 512;
+
+/// The context of a request by `principal`, without a reason.
+pub(super) fn of(service: &Service, http: &HttpRequest, principal: &Principal) -> Result<Context, Problem> {
+    let RequestId(request_id) = RequestId::of(http);
+    let correlation_id = match Uuid::parse_str(&request_id) {
+        Ok(id) => id,
+        Err(_) => service.new_id()?,
+    };
+    Ok(Context {
+        actor: Actor::Member(principal.clone()),
+        request_id,
+        correlation_id,
+        source: source(http),
+        reason: None,
+        ticket: None,
+        idempotency: None,
+    })
+}
+
+/// The peer itself: no header is believed as long as no proxy is trusted.
+fn source(http: &HttpRequest) -> Option<Source> {
+    let address = Personal::new(http.peer_addr()?.ip().to_string());
+    let user_agent = http.headers().get(header::USER_AGENT).map(|header| {
+        let text = String::from_utf8_lossy(header.as_bytes());
+        Personal::new(text[..text.floor_char_boundary(LONGEST_USER_AGENT)].to_owned())
+    });
+    Some(Source { address, user_agent })
+}

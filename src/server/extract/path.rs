@@ -1,0 +1,44 @@
+//! What a path names. A segment that cannot be an id is the id of nothing: 404.
+
+use std::str::FromStr;
+
+use actix_web::HttpRequest;
+use domain::{ClientId, EnvironmentName, MemberId, SecretId};
+use store::Position;
+
+use crate::problem::{Kind, Problem};
+
+/// The environment.
+pub(crate) fn environment(http: &HttpRequest) -> Result<EnvironmentName, Problem> {
+    EnvironmentName::parse(http.match_info().query("environment")).map_err(|_| not_found("environment"))
+}
+
+/// The client.
+pub(crate) fn client_id(http: &HttpRequest) -> Result<ClientId, Problem> {
+    segment(http, "client_id", "client")
+}
+
+/// The member.
+pub(crate) fn member_id(http: &HttpRequest) -> Result<MemberId, Problem> {
+    segment(http, "member_id", "member")
+}
+
+/// The event.
+pub(crate) fn position(http: &HttpRequest) -> Result<Position, Problem> {
+    let number: u64 = segment(http, "position", "event")?;
+    if number == 0 { Err(not_found("event")) } else { Ok(Position::new(number)) }
+}
+
+/// The secret or token.
+pub(crate) fn secret_id(http: &HttpRequest, name: &str) -> SecretId {
+    SecretId(http.match_info().query(name).to_owned())
+}
+
+/// There is no such thing.
+pub(crate) fn not_found(what: &'static str) -> Problem {
+    Problem::new(Kind::NotFound).member("resource", what)
+}
+
+fn segment<T: FromStr>(http: &HttpRequest, name: &str, what: &'static str) -> Result<T, Problem> {
+    http.match_info().query(name).parse().map_err(|_| not_found(what))
+}

@@ -1,0 +1,42 @@
+//! The parameters of a query.
+
+use actix_web::HttpRequest;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_path_to_error::Path;
+use serde_urlencoded::Deserializer;
+
+use super::json::wrong;
+use crate::problem::Problem;
+
+/// No parameters at all.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoParameters {}
+
+/// The parameters of a request; an unknown one is refused by its name.
+pub(super) fn of<Q: DeserializeOwned>(http: &HttpRequest) -> Result<Q, Problem> {
+    parse(http.query_string())
+}
+
+pub(super) fn parse<Q: DeserializeOwned>(query: &str) -> Result<Q, Problem> {
+    let pairs = Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let message = error.inner().to_string();
+        match message.split('`').nth(1) {
+            Some(name) if message.starts_with("unknown field") => {
+                Problem::in_query(name, "unknown_parameter", "there is no such parameter here")
+            }
+            Some(name) if message.starts_with("duplicate field") => {
+                Problem::in_query(name, "duplicate", "stands twice")
+            }
+            Some(name) if message.starts_with("missing field") => {
+                Problem::in_query(name, "required", "must be given")
+            }
+            Some(_) | None => Problem::in_query(name(error.path()), "malformed", wrong(&message).detail),
+        }
+    })
+}
+
+fn name(path: &Path) -> String {
+    path.to_string()
+}

@@ -1,0 +1,80 @@
+//! A request to look at something.
+
+use std::{future::Future, pin::Pin};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web::Data};
+use app::{Context, Principal};
+use domain::Permission;
+use serde::de::DeserializeOwned;
+use store::Position;
+
+use super::{NoParameters, context, principal, query};
+use crate::{
+    answer::POSITION,
+    problem::{Kind, Problem},
+    routes::{Access, Methods, Route},
+    service::Service,
+};
+
+/// A request to look at something, by someone who may: the route's permission was demanded, and a refusal recorded.
+/// The views have reached the position that the request names, if it names one.
+pub(crate) struct Read<Q = NoParameters> {
+    pub(crate) http: HttpRequest,
+    pub(crate) service: Data<Service>,
+    pub(crate) principal: Principal,
+    pub(crate) context: Context,
+    pub(crate) parameters: Q,
+}
+
+impl<Q: DeserializeOwned> Read<Q> {
+    async fn of(http: HttpRequest) -> Result<Self, Problem> {
+        let service = service(&http)?;
+        let route = route(&http)?;
+        let principal = principal::authenticate(&service, &http).await?;
+        let context = context::of(&service, &http, &principal)?;
+        if let Access::Needs(permission) = route.access {
+            service.app.demand(context.clone(), route.operation, permission).await?;
+        }
+        let parameters = query::of(&http)?;
+        if let Some(position) = demanded_position(http.headers())?
+            && !service.views_at(position).await
+        {
+            return Err(Problem::new(Kind::ViewsBehind));
+        }
+        Ok(Self { http, service, principal, context, parameters })
+    }
+
+    /// Demands a permission that depends on what is asked for; a refusal is recorded.
+    pub(crate) async fn demand(&self, permission: Permission) -> Result<(), Problem> {
+        let operation = route(&self.http)?.operation;
+        Ok(self.service.app.demand(self.context.clone(), operation, permission).await?)
+    }
+}
+
+impl<Q: DeserializeOwned + 'static> FromRequest for Read<Q> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(http: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        Box::pin(Self::of(http.clone()))
+    }
+}
+
+/// What every endpoint shares; put there when the server is built.
+pub(super) fn service(http: &HttpRequest) -> Result<Data<Service>, Problem> {
+    http.app_data::<Data<Service>>().cloned().ok_or_else(|| Problem::new(Kind::Internal))
+}
+
+/// The row of the table that brought the request here.
+pub(super) fn route(http: &HttpRequest) -> Result<&'static Route, Problem> {
+    let methods = http.app_data::<Methods>();
+    methods.and_then(|methods| methods.route(http.method())).ok_or_else(|| Problem::new(Kind::Internal))
+}
+
+fn demanded_position(headers: &HeaderMap) -> Result<Option<Position>, Problem> {
+    let Some(value) = headers.get(POSITION) else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    let number =
+        number.ok_or_else(|| Problem::in_header("Muniment-Position", "must be a position, like 42"))?;
+    Ok(Some(Position::new(number)))
+}

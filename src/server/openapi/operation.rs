@@ -1,0 +1,233 @@
+//! What the document says of one route: most of it follows from the route's row in the table, the rest an endpoint
+//! adds.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::{Method, StatusCode};
+use serde_json::json;
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{
+        ContentBuilder, HeaderBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+        extensions::ExtensionsBuilder,
+        path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
+        request_body::RequestBodyBuilder,
+        schema::{ObjectBuilder, Schema, Type},
+        security::SecurityRequirement,
+    },
+};
+
+use super::SECURITY;
+use crate::{
+    problem::{self, Kind, ProblemBody},
+    routes::{Access, Audit, Route},
+};
+
+/// What the document says of one route.
+pub(crate) struct Operation {
+    builder: OperationBuilder,
+    command: bool,
+    schemas: Vec<(String, RefOr<Schema>)>,
+    problems: Vec<Kind>,
+}
+
+impl Operation {
+    /// What follows from the row: names, path, who may ask, the headers and problems that this brings with it.
+    pub(crate) fn of(route: &Route) -> Self {
+        let mut extensions = ExtensionsBuilder::new().add("x-audit", route.audit.as_str());
+        extensions = match route.access {
+            Access::Anyone => extensions.add("x-access", "anyone"),
+            Access::SignedIn => extensions.add("x-access", "signed_in"),
+            Access::Needs(permission) => {
+                extensions.add("x-access", "permission").add("x-permission", permission.as_str())
+            }
+            Access::OneselfOr(permission) => {
+                extensions.add("x-access", "oneself_or_permission").add("x-permission", permission.as_str())
+            }
+        };
+        let mut builder = OperationBuilder::new()
+            .operation_id(Some(route.operation))
+            .tag(tag(route.path))
+            .extensions(Some(extensions.build()));
+        for name in path_parameters(route.path) {
+            builder = builder.parameter(parameter(name, ParameterIn::Path, Required::True, string()));
+        }
+        let command = route.audit == Audit::Everything;
+        let mut operation = Self { builder, command, schemas: Vec::new(), problems: Vec::new() };
+        if route.access == Access::Anyone {
+            return operation;
+        }
+        operation.builder = operation.builder.security(SecurityRequirement::new(SECURITY, [] as [&str; 0]));
+        operation.header(
+            "X-Request-Id",
+            "The caller's own id of the request, which the answer and the log carry too",
+        );
+        operation.problems.extend([Kind::Unauthenticated, Kind::InvalidHeader, Kind::InvalidParameter]);
+        operation.problems.extend([Kind::Internal, Kind::Unavailable]);
+        if route.access != Access::SignedIn {
+            operation.problems.push(Kind::PermissionDenied);
+        }
+        if command {
+            operation.header(
+                crate::extract::IDEMPOTENCY_KEY,
+                "Names the command, so that asking twice does it once",
+            );
+            operation.problems.extend([Kind::MalformedRequest, Kind::RequestTimeout, Kind::BodyTooLarge]);
+            operation.problems.extend([Kind::UnsupportedMediaType, Kind::InvalidRequest]);
+            operation.problems.extend([Kind::IdempotencyMismatch, Kind::Contended]);
+        } else if route.method == Method::GET {
+            operation.header("Muniment-Position", "A position that the answer must have seen");
+            operation.problems.push(Kind::ViewsBehind);
+        }
+        operation
+    }
+
+    /// What it does, in a few words.
+    pub(crate) fn summary(mut self, summary: &str) -> Self {
+        self.builder = self.builder.summary(Some(summary));
+        self
+    }
+
+    /// The parameters of its query.
+    pub(crate) fn parameters<P: IntoParams>(mut self) -> Self {
+        for parameter in P::into_params(|| Some(ParameterIn::Query)) {
+            self.builder = self.builder.parameter(parameter);
+        }
+        self
+    }
+
+    /// It needs `If-Match`.
+    pub(crate) fn if_match(mut self) -> Self {
+        let mut header = parameter("If-Match", ParameterIn::Header, Required::True, string());
+        header.description = Some("The ETag of what was seen, or `*`".to_owned());
+        self.builder = self.builder.parameter(header);
+        self.problems(&[Kind::PreconditionFailed, Kind::PreconditionRequired])
+    }
+
+    /// It needs a body.
+    pub(crate) fn body<T: ToSchema>(self) -> Self {
+        self.body_of::<T>(Required::True)
+    }
+
+    /// It takes a body that may be left out.
+    pub(crate) fn optional_body<T: ToSchema>(self) -> Self {
+        self.body_of::<T>(Required::False)
+    }
+
+    fn body_of<T: ToSchema>(mut self, required: Required) -> Self {
+        let content = ContentBuilder::new().schema(Some(self.schema::<T>())).build();
+        let body =
+            RequestBodyBuilder::new().content("application/json", content).required(Some(required)).build();
+        self.builder = self.builder.request_body(Some(body));
+        self
+    }
+
+    /// An answer in JSON.
+    pub(crate) fn json<T: ToSchema>(mut self, status: StatusCode, description: &str) -> Self {
+        let content = ContentBuilder::new().schema(Some(self.schema::<T>())).build();
+        let response = self.answer(status, description).content("application/json", content).build();
+        self.builder = self.builder.response(status.as_str(), response);
+        self
+    }
+
+    /// An answer in plain text.
+    pub(crate) fn text(mut self, description: &str) -> Self {
+        let content = ContentBuilder::new().schema(Some(string())).build();
+        let response = self.answer(StatusCode::OK, description).content("text/plain", content).build();
+        self.builder = self.builder.response(StatusCode::OK.as_str(), response);
+        self
+    }
+
+    /// An answer without a body.
+    pub(crate) fn nothing(mut self, status: StatusCode, description: &str) -> Self {
+        let response = self.answer(status, description).build();
+        self.builder = self.builder.response(status.as_str(), response);
+        self
+    }
+
+    /// Problems of this route alone.
+    pub(crate) fn problems(mut self, kinds: &[Kind]) -> Self {
+        self.problems.extend(kinds);
+        self
+    }
+
+    /// The operation, and the schemas that it refers to.
+    pub(crate) fn into_parts(self) -> (utoipa::openapi::path::Operation, Vec<(String, RefOr<Schema>)>) {
+        let Self { mut builder, problems, schemas, command: _ } = self;
+        let mut by_status: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
+        for kind in problems {
+            by_status.entry(kind.status().as_u16()).or_default().push(kind.slug());
+        }
+        for (status, slugs) in by_status {
+            builder = builder.response(status.to_string(), problem_response(&slugs));
+        }
+        (builder.build(), schemas)
+    }
+
+    fn header(&mut self, name: &str, description: &str) {
+        let mut header = parameter(name, ParameterIn::Header, Required::False, string());
+        header.description = Some(description.to_owned());
+        self.builder = std::mem::take(&mut self.builder).parameter(header);
+    }
+
+    /// An answer with the headers that go with every one of this kind.
+    fn answer(&self, status: StatusCode, description: &str) -> ResponseBuilder {
+        let header = |schema: RefOr<Schema>, description: &str| {
+            HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+        };
+        let mut response = ResponseBuilder::new().description(description);
+        if self.command {
+            response = response
+                .header("ETag", header(string(), "The revision, in quotes"))
+                .header("Muniment-Position", header(integer(), "The position of what the command did"))
+                .header("Muniment-Views", header(string(), "`behind` if a read may not see it yet"))
+                .header("Idempotent-Replayed", header(string(), "`true` if the command took place earlier"));
+        }
+        if status == StatusCode::CREATED {
+            response = response.header("Location", header(string(), "Where it is"));
+        }
+        response
+    }
+
+    /// A reference to the schema of `T`, which is put among the components with all that it refers to.
+    fn schema<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        self.schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(&mut self.schemas);
+        Ref::from_schema_name(T::name()).into()
+    }
+}
+
+/// A problem of any of these slugs.
+fn problem_response(slugs: &[&str]) -> Response {
+    let schema = Ref::from_schema_name(ProblemBody::name());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let description = slugs.iter().map(|slug| format!("`{slug}`")).collect::<Vec<_>>().join(", ");
+    ResponseBuilder::new()
+        .description(description)
+        .content(problem::CONTENT_TYPE, content)
+        .extensions(Some(ExtensionsBuilder::new().add("x-problems", json!(slugs)).build()))
+        .build()
+}
+
+/// The names between braces in a pattern.
+fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
+
+/// The part of the API that a path belongs to.
+fn tag(path: &str) -> &'static str {
+    let tags = [("/clients", "clients"), ("/audit", "audit"), ("/members", "members"), ("/me", "members")];
+    tags.into_iter().find(|(part, _)| path.contains(part)).map_or("service", |(_, tag)| tag)
+}
+
+fn parameter(name: &str, place: ParameterIn, required: Required, schema: RefOr<Schema>) -> Parameter {
+    ParameterBuilder::new().name(name).parameter_in(place).required(required).schema(Some(schema)).build()
+}
+
+fn string() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).into()
+}
+
+fn integer() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Integer).into()
+}

@@ -1,0 +1,10 @@
+//! The JSON shapes of answers: what the API shows of the domain.
+
+pub(crate) mod audit;
+pub(crate) mod client;
+pub(crate) mod member;
+pub(crate) mod projection;
+
+pub(crate) use audit::{AuditEvent, Changed};
+pub(crate) use client::{Client, Secret};
+pub(crate) use member::Member;

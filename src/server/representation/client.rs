@@ -1,0 +1,190 @@
+//! A client and its secrets.
+
+use app::ChangedClient;
+use domain::{
+    ClientId, PersonId, SecretId,
+    client::{Registration, Secret as IssuedSecret, SecretState, Status},
+    oauth::{GrantType, RedirectUri, TokenEndpointAuthMethod},
+};
+use jiff::Timestamp;
+use projections::clients::ClientRow;
+use serde::Serialize;
+use serde_json::Value;
+use store::{Position, Revision};
+use utoipa::ToSchema;
+
+use crate::service::Service;
+
+/// A client as the API shows it; the names are those of RFC 7591 where it has one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Client {
+    #[schema(value_type = String, format = Uuid)]
+    pub(crate) client_id: ClientId,
+    pub(crate) client_name: String,
+    /// The name of its type in the catalog.
+    pub(crate) client_type: String,
+    pub(crate) environment: String,
+    #[schema(value_type = String, pattern = "^(active|inactive|deleted)$")]
+    pub(crate) status: Status,
+    #[schema(value_type = Vec<String>)]
+    pub(crate) redirect_uris: Vec<RedirectUri>,
+    /// Scopes separated by blanks.
+    pub(crate) scope: String,
+    pub(crate) contacts: Vec<Contact>,
+    #[schema(value_type = Vec<String>)]
+    pub(crate) grant_types: Vec<GrantType>,
+    #[schema(value_type = String)]
+    pub(crate) token_endpoint_auth_method: TokenEndpointAuthMethod,
+    /// The version of the developer terms that was accepted when it was created.
+    pub(crate) terms_accepted: String,
+    /// The member who answers for it.
+    #[schema(value_type = String, format = Uuid)]
+    pub(crate) responsible: domain::MemberId,
+    #[serde(with = "domain::time::micros")]
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) created_at: Timestamp,
+    #[serde(with = "domain::time::micros")]
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) updated_at: Timestamp,
+    /// `created_at` in epoch seconds (RFC 7591 section 3.2.1).
+    pub(crate) client_id_issued_at: i64,
+    /// When the newest of its secrets that work expires, in epoch seconds; 0 is never. Left out if none works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_secret_expires_at: Option<i64>,
+    pub(crate) authorization_endpoint: String,
+    pub(crate) token_endpoint: String,
+    /// Every secret it ever had, oldest first; never a secret's text.
+    pub(crate) secrets: Vec<Secret>,
+    /// How many events its stream has: its `ETag`.
+    #[schema(value_type = u64)]
+    pub(crate) revision: Revision,
+    /// The position of the newest of them.
+    #[schema(value_type = u64)]
+    pub(crate) position: Position,
+}
+
+/// A person or team to turn to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Contact {
+    /// A pseudonym.
+    #[schema(value_type = String, format = Uuid)]
+    pub(crate) id: PersonId,
+    /// Only when private parts were asked for, by who may; missing then as well if the person was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    /// As `name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<String>,
+}
+
+/// A secret, as far as anyone may know it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Secret {
+    pub(crate) id: String,
+    pub(crate) label: Option<String>,
+    /// The beginning of its text: a part of the id, never of the secret.
+    pub(crate) hint: String,
+    #[schema(value_type = String, pattern = "^(pending|active|expired|revoked)$")]
+    pub(crate) state: SecretState,
+    #[serde(with = "domain::time::micros")]
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) created_at: Timestamp,
+    /// It does not authenticate before.
+    #[serde(with = "domain::time::micros::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) not_before: Option<Timestamp>,
+    /// It does not authenticate from here on; null is never.
+    #[serde(with = "domain::time::micros::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) expires_at: Option<Timestamp>,
+    #[serde(with = "domain::time::micros::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) revoked_at: Option<Timestamp>,
+    /// When it last authenticated its client; null if it never has.
+    #[serde(with = "domain::time::micros::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) last_used_at: Option<Timestamp>,
+}
+
+impl Client {
+    /// A client after a command.
+    pub(crate) fn changed(service: &Service, client: &ChangedClient) -> Self {
+        let ChangedClient { client_id, registration, revision, position, replayed: _ } = client;
+        Self::new(service, *client_id, registration, (*revision, *position), service.app.log().now())
+    }
+
+    /// A client of a view, with the states that its secrets have at `now`.
+    pub(crate) fn viewed(service: &Service, row: &ClientRow, now: Timestamp) -> Self {
+        Self::new(service, row.client_id, &row.client, (row.revision, row.position), now)
+    }
+
+    fn new(
+        service: &Service,
+        client_id: ClientId,
+        client: &Registration,
+        (revision, position): (Revision, Position),
+        now: Timestamp,
+    ) -> Self {
+        let newest = client.live_secrets(now).last();
+        Self {
+            client_id,
+            client_name: client.client_name.clone(),
+            client_type: client.client_type.clone(),
+            environment: client.environment.to_string(),
+            status: client.status,
+            redirect_uris: client.redirect_uris.clone(),
+            scope: client.scope.to_wire(),
+            contacts: client.contacts.iter().map(|id| Contact { id: *id, name: None, email: None }).collect(),
+            grant_types: client.grant_types.clone(),
+            token_endpoint_auth_method: client.token_endpoint_auth_method,
+            terms_accepted: client.terms_accepted.clone(),
+            responsible: client.responsible,
+            created_at: client.created_at,
+            updated_at: client.updated_at,
+            client_id_issued_at: client.created_at.as_second(),
+            client_secret_expires_at: newest.map(|secret| secret.expires_at.map_or(0, Timestamp::as_second)),
+            authorization_endpoint: service.oauth_url(&client.environment, "authorize"),
+            token_endpoint: service.oauth_url(&client.environment, "token"),
+            secrets: client.secrets.iter().map(|secret| Secret::new(secret, now)).collect(),
+            revision,
+            position,
+        }
+    }
+
+    /// One of its secrets.
+    pub(crate) fn secret(&self, id: &SecretId) -> Option<Secret> {
+        self.secrets.iter().find(|secret| secret.id == id.0).cloned()
+    }
+
+    /// Fills in who the contacts are, from what the vault opened.
+    pub(crate) fn name_contacts(&mut self, opened: &[Value]) {
+        for contact in &mut self.contacts {
+            let id = contact.id.to_string();
+            let person = opened.iter().find(|part| part["person"].as_str() == Some(&id));
+            let text = |field: &str| person.and_then(|part| part[field].as_str()).map(str::to_owned);
+            (contact.name, contact.email) = (text("name"), text("email"));
+        }
+    }
+}
+
+impl Secret {
+    fn new(secret: &IssuedSecret, now: Timestamp) -> Self {
+        Self {
+            id: secret.id.to_string(),
+            label: secret.label.clone(),
+            hint: secret.hint.clone(),
+            state: secret.state(now),
+            created_at: secret.created_at,
+            not_before: secret.not_before,
+            expires_at: secret.expires_at,
+            revoked_at: secret.revoked_at,
+            last_used_at: None,
+        }
+    }
+}
+
+/// The path of a client.
+pub(crate) fn path(client: &ChangedClient) -> String {
+    let environment = &client.registration.environment;
+    format!("/api/v1/environments/{environment}/clients/{}", client.client_id)
+}

@@ -1,0 +1,192 @@
+//! Every route on one screen: what is served, who may ask, what is recorded of it.
+//!
+//! The server is built from this table, reads are authorized by it, and the OpenAPI document is written from it, so
+//! that none of the three can say what another does not.
+
+#[cfg(test)]
+mod tests;
+
+use actix_web::{
+    HttpResponse, guard,
+    http::{Method, header},
+    web::{self, ServiceConfig},
+};
+use domain::Permission;
+
+use crate::{
+    api, health, metrics, openapi,
+    openapi::Operation,
+    problem::{Kind, Problem},
+};
+
+/// One method of one path.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    /// The pattern, as the router and OpenAPI both write it.
+    pub(crate) path: &'static str,
+    /// What it does: its name in OpenAPI, in metrics, and in the record of a refused read.
+    pub(crate) operation: &'static str,
+    pub(crate) access: Access,
+    pub(crate) audit: Audit,
+    handler: fn() -> actix_web::Route,
+    pub(crate) document: fn(Operation) -> Operation,
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Anyone, without a token.
+    Anyone,
+    /// Any member.
+    SignedIn,
+    /// Who holds a permission.
+    Needs(Permission),
+    /// A member about itself; about others, who holds a permission.
+    OneselfOr(Permission),
+}
+
+/// What the main log holds of it afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audit {
+    /// Nothing.
+    Nothing,
+    /// That it was refused, if it was; that private parts were opened, if they were.
+    Refusals,
+    /// What it did, or that it was refused.
+    Everything,
+}
+
+impl Audit {
+    /// The name in OpenAPI.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Refusals => "refusals",
+            Self::Everything => "everything",
+        }
+    }
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal $operation:literal $access:expr, $audit:ident => $($endpoint:ident)::+;)+) => {
+        [$(Route {
+            method: Method::$method,
+            path: $path,
+            operation: $operation,
+            access: $access,
+            audit: Audit::$audit,
+            handler: || web::to($($endpoint)::+::handle),
+            document: $($endpoint)::+::document,
+        }),+]
+    };
+}
+
+const ANYONE: Access = Access::Anyone;
+const SIGNED_IN: Access = Access::SignedIn;
+const CLIENTS_READ: Access = Access::Needs(Permission::ClientsRead);
+const CLIENTS_WRITE: Access = Access::Needs(Permission::ClientsWrite);
+const SECRETS_REVEAL: Access = Access::Needs(Permission::SecretsReveal);
+const AUDIT_READ: Access = Access::Needs(Permission::AuditRead);
+const MEMBERS_WRITE: Access = Access::Needs(Permission::MembersWrite);
+const OWN_OR_MEMBERS_WRITE: Access = Access::OneselfOr(Permission::MembersWrite);
+const REPLAY_RUN: Access = Access::Needs(Permission::ReplayRun);
+
+/// The table. Methods of one path stand together.
+#[rustfmt::skip]
+static ROUTES: &[Route] = &routes! {
+    POST   "/api/v1/environments/{environment}/clients"                                 "CreateClient"        CLIENTS_WRITE, Everything => api::clients::create;
+    GET    "/api/v1/environments/{environment}/clients"                                 "ListClients"         CLIENTS_READ, Refusals => api::clients::list;
+    GET    "/api/v1/environments/{environment}/clients/{client_id}"                     "GetClient"           CLIENTS_READ, Refusals => api::clients::get;
+    PATCH  "/api/v1/environments/{environment}/clients/{client_id}"                     "ChangeClient"        CLIENTS_WRITE, Everything => api::clients::change;
+    DELETE "/api/v1/environments/{environment}/clients/{client_id}"                     "DeleteClient"        CLIENTS_WRITE, Everything => api::clients::delete;
+    POST   "/api/v1/environments/{environment}/clients/{client_id}/deactivate"          "DeactivateClient"    CLIENTS_WRITE, Everything => api::clients::deactivate;
+    POST   "/api/v1/environments/{environment}/clients/{client_id}/enable"              "EnableClient"        CLIENTS_WRITE, Everything => api::clients::enable;
+    POST   "/api/v1/environments/{environment}/clients/{client_id}/redirect_uris"       "AddRedirectUri"      CLIENTS_WRITE, Everything => api::clients::add_redirect_uri;
+    DELETE "/api/v1/environments/{environment}/clients/{client_id}/redirect_uris"       "RemoveRedirectUri"   CLIENTS_WRITE, Everything => api::clients::remove_redirect_uri;
+    POST   "/api/v1/environments/{environment}/clients/{client_id}/secrets"             "IssueSecret"         CLIENTS_WRITE, Everything => api::clients::issue_secret;
+    DELETE "/api/v1/environments/{environment}/clients/{client_id}/secrets/{secret_id}" "RevokeSecret"        CLIENTS_WRITE, Everything => api::clients::revoke_secret;
+    POST   "/api/v1/environments/{environment}/clients/{client_id}/signing_secret"      "RotateSigningSecret" CLIENTS_WRITE, Everything => api::clients::rotate_signing_secret;
+    POST   "/api/v1/environments/{environment}/clients/{client_id}/reveal"              "RevealSigningSecret" SECRETS_REVEAL, Everything => api::clients::reveal_signing_secret;
+    GET    "/api/v1/environments/{environment}/clients/{client_id}/history"             "GetClientHistory"    CLIENTS_READ, Refusals => api::clients::history;
+    GET    "/api/v1/audit/events"                                                       "ListAuditEvents"     AUDIT_READ, Refusals => api::audit::list;
+    GET    "/api/v1/audit/events/{position}"                                            "GetAuditEvent"       AUDIT_READ, Refusals => api::audit::get;
+    POST   "/api/v1/members"                                                            "CreateMember"        MEMBERS_WRITE, Everything => api::members::create;
+    GET    "/api/v1/members/{member_id}"                                                "GetMember"           OWN_OR_MEMBERS_WRITE, Refusals => api::members::get;
+    PUT    "/api/v1/members/{member_id}/roles"                                          "ChangeRoles"         MEMBERS_WRITE, Everything => api::members::change_roles;
+    POST   "/api/v1/members/{member_id}/tokens"                                         "IssueToken"          OWN_OR_MEMBERS_WRITE, Everything => api::members::issue_token;
+    DELETE "/api/v1/members/{member_id}/tokens/{token_id}"                              "RevokeToken"         OWN_OR_MEMBERS_WRITE, Everything => api::members::revoke_token;
+    GET    "/api/v1/me"                                                                 "GetMe"               SIGNED_IN, Nothing => api::me;
+    GET    "/api/v1/projections"                                                        "ListProjections"     REPLAY_RUN, Refusals => api::projections;
+    GET    "/healthz"                                                                   "GetHealth"           ANYONE, Nothing => health::alive;
+    GET    "/readyz"                                                                    "GetReadiness"        ANYONE, Nothing => health::ready;
+    GET    "/metrics"                                                                   "GetMetrics"          ANYONE, Nothing => metrics::endpoint;
+    GET    "/openapi.json"                                                              "GetOpenApi"          ANYONE, Nothing => openapi::endpoint;
+    GET    "/"                                                                          "GetPointer"          ANYONE, Nothing => api::pointer;
+};
+
+/// Every route.
+pub(crate) fn all() -> &'static [Route] {
+    ROUTES
+}
+
+/// The routes of one path, in reach of whoever handles a request for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Methods(&'static [Route]);
+
+impl Methods {
+    fn each() -> impl Iterator<Item = Self> {
+        ROUTES.chunk_by(|left, right| left.path == right.path).map(Self)
+    }
+
+    /// The pattern that they share.
+    pub(crate) fn path(self) -> &'static str {
+        self.0[0].path
+    }
+
+    /// The route that answers `method`.
+    pub(crate) fn route(self, method: &Method) -> Option<&'static Route> {
+        self.0.iter().find(|route| route.answers(method))
+    }
+
+    /// What `Allow` says.
+    fn allow(self) -> String {
+        let names: Vec<_> = self.0.iter().flat_map(Route::methods).map(Method::as_str).collect();
+        names.join(", ")
+    }
+}
+
+impl Route {
+    /// A GET answers HEAD as well; the server leaves the body out.
+    fn methods(&self) -> impl Iterator<Item = &Method> {
+        let head = (self.method == Method::GET).then_some(&Method::HEAD);
+        std::iter::once(&self.method).chain(head)
+    }
+
+    fn answers(&self, method: &Method) -> bool {
+        self.methods().any(|answered| answered == method)
+    }
+}
+
+/// Puts the table into the router.
+pub(crate) fn register(config: &mut ServiceConfig) {
+    for methods in Methods::each() {
+        let mut resource = web::resource(methods.path()).app_data(methods);
+        for route in methods.0 {
+            resource = resource.route(
+                (route.handler)().guard(guard::fn_guard(|context| route.answers(&context.head().method))),
+            );
+        }
+        config.service(
+            resource.default_service(web::to(move || std::future::ready(method_not_allowed(methods)))),
+        );
+    }
+}
+
+fn method_not_allowed(methods: Methods) -> Result<HttpResponse, Problem> {
+    Err(Problem::new(Kind::MethodNotAllowed).header(header::ALLOW, &methods.allow()))
+}
+
+/// Answers what no route does.
+pub(crate) async fn no_such_route() -> Result<HttpResponse, Problem> {
+    Err(Problem::new(Kind::NotFound).detail("nothing is served at this path: /openapi.json lists what is"))
+}

@@ -1,0 +1,66 @@
+//! What every endpoint shares.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use app::App;
+use crypto::{Entropy, SystemEntropy};
+use domain::EnvironmentName;
+use projections::Views;
+use store::Position;
+use uuid::Uuid;
+
+use crate::{
+    ServerConfig,
+    metrics::Metrics,
+    problem::{Kind, Problem},
+};
+
+/// What every endpoint shares.
+pub(crate) struct Service {
+    pub(crate) app: App,
+    pub(crate) views: Arc<Views>,
+    pub(crate) metrics: Metrics,
+    /// How long a client may take to send a body.
+    pub(crate) client_timeout: Duration,
+    /// How the service is reached from outside, without a slash at the end.
+    public_url: String,
+    views_wait: Duration,
+}
+
+impl Service {
+    pub(crate) fn new(
+        config: ServerConfig,
+        address: SocketAddr,
+        app: App,
+        views: Arc<Views>,
+        metrics: Metrics,
+    ) -> Self {
+        let public_url = config.public_url.map_or_else(|| format!("http://{address}"), String::from);
+        Self {
+            app,
+            views,
+            metrics,
+            client_timeout: Duration::from_secs(config.client_timeout_seconds),
+            public_url: public_url.trim_end_matches('/').to_owned(),
+            views_wait: Duration::from_millis(config.views_wait_milliseconds),
+        }
+    }
+
+    /// The URL of an environment's OAuth endpoint.
+    pub(crate) fn oauth_url(&self, environment: &EnvironmentName, endpoint: &str) -> String {
+        format!("{}/{environment}/{endpoint}", self.public_url)
+    }
+
+    /// Waits, bounded, until the views of this node have seen `position`; says whether they have.
+    pub(crate) async fn views_at(&self, position: Position) -> bool {
+        self.views.wait_for(position, self.views_wait).await
+    }
+
+    /// A new id, of RFC 9562 section 5.7, from the log's clock and the system's entropy.
+    pub(crate) fn new_id(&self) -> Result<Uuid, Problem> {
+        let mut random = [0; 10];
+        SystemEntropy.fill(&mut random).map_err(|error| Problem::new(Kind::Unavailable).because(error))?;
+        let millis = u64::try_from(self.app.log().now().as_millisecond()).unwrap_or_default();
+        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+}

@@ -1,0 +1,211 @@
+//! The operator's tools: replay, verify, rebuild, doctor, recover; their exit codes.
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use tests::{Service, http::CLIENTS};
+
+fn stdout(output: &std::process::Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn live_views(service: &Service) -> std::path::PathBuf {
+    let folder = service.data().join("views");
+    let name = std::fs::read_to_string(folder.join("live")).expect("a pointer");
+    folder.join(name.trim_end())
+}
+
+#[tokio::test]
+async fn a8_views_can_be_deleted_and_are_folded_again() {
+    let mut service = Service::start().await;
+    let (id, _) = service.create_client("Matter sync").await;
+    service.post(&format!("{CLIENTS}/{id}/deactivate"), &json!({})).await.expect(200);
+    let before = service.get(CLIENTS).await.expect(200);
+    service.stop().await;
+    std::fs::remove_dir_all(service.data().join("views")).expect("views can be deleted");
+    let missing = service.muniment(["replay", "verify"]);
+    assert_eq!(missing.status.code(), Some(12), "{}", stdout(&missing));
+    service.launch().await;
+    let request = service.request(reqwest::Method::GET, CLIENTS).header("muniment-position", "1");
+    let after = tests::http::answer(request).await.expect(200);
+    assert_eq!(before.body, after.body);
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a8_a_rebuild_gives_the_same_digest_and_needs_a_stopped_service() {
+    let mut service = Service::start().await;
+    service.create_client("Matter sync").await;
+    let refused = service.muniment(["projections", "rebuild"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("uses it"), "{refused:?}");
+    service.stop().await;
+    let old = live_views(&service);
+    let rebuilt = service.muniment(["projections", "rebuild", "--json"]);
+    assert_eq!(rebuilt.status.code(), Some(0), "{rebuilt:?}");
+    let report: Value = serde_json::from_str(&stdout(&rebuilt)).expect("JSON");
+    let views = report["views"].as_array().expect("views");
+    assert!(views.len() >= 2 && views.iter().all(|view| view["equal"] == true), "{report}");
+    assert_ne!(live_views(&service), old, "a new file took its place");
+    let status = service.muniment(["projections", "status"]);
+    assert!(status.status.success() && stdout(&status).contains("up to date"), "{status:?}");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a8_verify_names_each_row_that_differs() {
+    let mut service = Service::start().await;
+    let (id, _) = service.create_client("Matter sync").await;
+    service.stop().await;
+    let views = Connection::open(live_views(&service)).expect("the views");
+    views
+        .execute("UPDATE clients SET status = 'inactive' WHERE client_id = ?1", [&id])
+        .expect("a forged row");
+    drop(views);
+    let verdict = service.muniment(["replay", "verify"]);
+    assert_eq!(verdict.status.code(), Some(11), "{verdict:?}");
+    assert!(stdout(&verdict).contains(&id), "the row is named: {}", stdout(&verdict));
+    assert!(service.muniment(["projections", "rebuild"]).status.code() == Some(11), "the old one differed");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a9_an_event_that_a_view_cannot_apply_halts_it_loudly() {
+    let mut service = Service::start().await;
+    let (id, _) = service.create_client("Matter sync").await;
+    service.stop().await;
+    // What a newer release might have written: nothing this one knows.
+    let log = Connection::open(service.data().join("log.db")).expect("the log");
+    let (position, entry): (i64, Vec<u8>) = log
+        .query_row("SELECT position, entry FROM events ORDER BY position DESC LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .expect("an event");
+    let entry = String::from_utf8(entry).expect("text");
+    let unknown = entry
+        .replace("\"type\":\"client.created\"", "\"type\":\"client.teleported\"")
+        .replace("\"revision\":1", "\"revision\":2");
+    assert_ne!(entry, unknown);
+    log.execute(
+        "INSERT INTO events (position, stream, revision, entry) SELECT ?1, stream, 2, ?2 FROM events WHERE position = ?3",
+        rusqlite::params![position + 1, unknown.as_bytes(), position],
+    )
+    .expect("an appended event");
+    drop(log);
+    service.launch().await;
+    let halted = wait_until_halted(&service).await;
+    assert_eq!(halted["state"], "halted", "{halted}");
+    assert_eq!(halted["halt"]["position"], position + 1, "{halted}");
+    assert!(
+        halted["halt"]["cause"].as_str().is_some_and(|cause| cause.contains("client.teleported")),
+        "{halted}"
+    );
+    let ready = service.get("/readyz").await.expect(200);
+    assert_eq!(ready.body["status"], "degraded", "{}", ready.text);
+    let metrics = service.get("/metrics").await.expect(200);
+    assert!(metrics.text.contains("projection_halted{projection=\"clients\"} 1"), "{}", metrics.text);
+    // What was folded before is still served.
+    let client = service.get(&format!("{CLIENTS}/{id}")).await.expect(200);
+    assert_eq!(client.body["revision"], 1);
+    service.stop().await;
+    let verdict = service.muniment(["replay", "verify"]);
+    assert_ne!(verdict.status.code(), Some(0), "{verdict:?}");
+    // The forged event goes again, so that the end of every test holds for this one.
+    let log = Connection::open(service.data().join("log.db")).expect("the log");
+    drop_triggers(&log);
+    log.execute("DELETE FROM events WHERE position = ?1", [position + 1]).expect("the forged event");
+    drop(log);
+    std::fs::remove_dir_all(service.data().join("views")).expect("views can be deleted");
+    assert_eq!(service.muniment(["projections", "rebuild"]).status.code(), Some(0));
+    service.finish().await;
+}
+
+fn drop_triggers(log: &Connection) {
+    let triggers: Vec<String> = log
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'events'")
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .expect("the triggers");
+    for trigger in triggers {
+        log.execute_batch(&format!("DROP TRIGGER \"{trigger}\"")).expect("a trigger");
+    }
+}
+
+async fn wait_until_halted(service: &Service) -> Value {
+    for _ in 0..200 {
+        let status = service.get("/api/v1/projections").await.expect(200);
+        let views = status.body["items"].as_array().expect("views").clone();
+        if let Some(view) = views.iter().find(|view| view["name"] == "clients" && view["state"] == "halted") {
+            return view.clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    Value::Null
+}
+
+#[tokio::test]
+async fn a6_replay_shows_the_clients_of_a_past_moment() {
+    let service = Service::start().await;
+    let (id, created) = service.create_client("Matter sync").await;
+    service.delete(&format!("{CLIENTS}/{id}")).await.expect(204);
+    let position = created.header("muniment-position");
+    let then = service.muniment(["replay", "--at", position, "--client", &id, "--json"]);
+    let then: Value = serde_json::from_str(&stdout(&then)).expect("JSON");
+    assert_eq!(then["client"]["status"], "active");
+    let now = service.muniment(["replay", "--client", &id, "--json"]);
+    let now: Value = serde_json::from_str(&stdout(&now)).expect("JSON");
+    assert_eq!(now["client"]["status"], "deleted");
+    let at = created.text_of("/created_at");
+    let by_time = service.muniment(["replay", "--at", at]);
+    assert!(stdout(&by_time).contains("Matter sync"), "{by_time:?}");
+    assert_eq!(service.muniment(["replay", "--at", "yesterday"]).status.code(), Some(1));
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a7_verify_finds_an_altered_event() {
+    let mut service = Service::start().await;
+    service.create_client("Matter sync").await;
+    service.stop().await;
+    let log = Connection::open(service.data().join("log.db")).expect("the log");
+    let altered =
+        "UPDATE events SET entry = CAST(replace(entry, 'sandbox', 'sandbax') AS BLOB) WHERE position = 2";
+    let refused = log.execute(altered, []).expect_err("append-only is enforced");
+    assert!(refused.to_string().contains("never changed"), "{refused}");
+    // Who owns the file can drop the triggers; what they then alter is found, and named.
+    drop_triggers(&log);
+    let before: Vec<u8> =
+        log.query_row("SELECT entry FROM events WHERE position = 2", [], |row| row.get(0)).expect("an entry");
+    assert_eq!(log.execute(altered, []).expect("an alteration"), 1);
+    drop(log);
+    let verdict = service.muniment(["replay", "verify"]);
+    assert_eq!(verdict.status.code(), Some(10), "{verdict:?}");
+    assert!(stdout(&verdict).contains("position 2"), "{}", stdout(&verdict));
+    let log = Connection::open(service.data().join("log.db")).expect("the log");
+    log.execute("UPDATE events SET entry = ?1 WHERE position = 2", [before]).expect("as it was");
+    drop(log);
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a_doctor_says_what_is_wrong_and_a_lost_token_can_be_recovered() {
+    let mut service = Service::start().await;
+    service.create_client("Matter sync").await;
+    service.stop().await;
+    let healthy = service.muniment(["doctor"]);
+    assert_eq!(healthy.status.code(), Some(0), "{}", stdout(&healthy));
+    let recovered = service.muniment(["recover", "--bootstrap-token-file", "recovered"]);
+    assert_eq!(recovered.status.code(), Some(0), "{recovered:?}");
+    let token = std::fs::read_to_string(service.folder().join("recovered")).expect("a token");
+    service.launch().await;
+    tests::http::answer(service.request_as(token.trim(), reqwest::Method::GET, CLIENTS)).await.expect(200);
+    let events = service.get("/api/v1/audit/events?type=member.token_issued").await.expect(200);
+    assert_eq!(events.body["items"][0]["entry"]["actor"]["kind"], "host", "{}", events.text);
+    service.stop().await;
+
+    let key = service.folder().join("data.key");
+    std::fs::rename(&key, service.folder().join("elsewhere")).expect("a moved key");
+    let sick = service.muniment(["doctor"]);
+    assert_eq!(sick.status.code(), Some(10), "{}", stdout(&sick));
+    assert!(stdout(&sick).contains("data.key"), "{}", stdout(&sick));
+    std::fs::rename(service.folder().join("elsewhere"), &key).expect("the key is back");
+    service.finish().await;
+}

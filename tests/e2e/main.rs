@@ -1,0 +1,16 @@
+//! Everything a user sees, through the real binary: HTTP and the command line. One binary; each test on its own
+//! service, directory and port.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test reports by panicking")]
+
+mod audit;
+mod clients;
+mod command_line;
+mod concurrency;
+mod crash;
+mod idempotency;
+mod members;
+mod operation;
+mod secrecy;
+mod secrets;
+mod session;

@@ -1,0 +1,218 @@
+//! A running service, and the binary's other commands.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, ChildStdout},
+    time::timeout,
+};
+
+/// Long enough for a slow machine, short enough to notice a service that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The binary under test: `MUNIMENT_TEST_BINARY`, or what cargo builds from this tree.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(path) = std::env::var_os("MUNIMENT_TEST_BINARY") {
+            return path.into();
+        }
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "cli"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "the binary under test does not build");
+        let own = std::env::current_exe().expect("a test has a path");
+        let profile = own.ancestors().find(|folder| folder.join("muniment").is_file());
+        profile.expect("the binary stands beside the tests").join("muniment")
+    })
+}
+
+/// Runs a command of the binary to its end, in `folder`.
+pub fn muniment<I: IntoIterator<Item: AsRef<OsStr>>>(folder: &Path, arguments: I) -> Output {
+    Command::new(binary())
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary runs")
+}
+
+/// A service on a directory of its own.
+#[derive(Debug)]
+pub struct Service {
+    folder: TempDir,
+    child: Option<Child>,
+    /// Kept open: a service that writes to a closed pipe is another test.
+    _stdout: Option<BufReader<ChildStdout>>,
+    /// `http://127.0.0.1:<port>`
+    pub base: String,
+    /// The first administrator's token.
+    pub token: String,
+    pub(crate) http: reqwest::Client,
+    finished: bool,
+}
+
+impl Service {
+    /// A service on an empty directory.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        Self::start_in(folder).await
+    }
+
+    /// A service in a folder that a test has prepared.
+    pub async fn start_in(folder: TempDir) -> Self {
+        let mut service = Self {
+            folder,
+            child: None,
+            _stdout: None,
+            base: String::new(),
+            token: String::new(),
+            http: reqwest::Client::builder().no_proxy().build().expect("an HTTP client"),
+            finished: false,
+        };
+        service.launch().await;
+        let token = std::fs::read_to_string(service.token_file()).expect("the bootstrap token file");
+        token.trim().clone_into(&mut service.token);
+        service
+    }
+
+    /// Where the test's files are; the data directory is `data` in it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.folder().join("data")
+    }
+
+    fn token_file(&self) -> PathBuf {
+        self.folder().join("token")
+    }
+
+    /// Starts the service again, on the same files.
+    pub async fn launch(&mut self) {
+        let mut child = tokio::process::Command::new(binary())
+            .args([
+                "serve",
+                "--data-dir",
+                "data",
+                "--listen",
+                "127.0.0.1:0",
+                "--bootstrap-token-file",
+                "token",
+            ])
+            .args(["--public-url", "https://oauth.example.com"])
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(
+                std::fs::OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(self.stderr_file())
+                    .expect("a file"),
+            )
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the service starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("its standard output"));
+        let base = timeout(PATIENCE, listening(&mut stdout)).await.ok().flatten();
+        let Some(base) = base else {
+            panic!("the service did not start: {}", self.stderr());
+        };
+        self.base = base;
+        self.child = Some(child);
+        self._stdout = Some(stdout);
+    }
+
+    fn stderr_file(&self) -> PathBuf {
+        self.folder().join("stderr")
+    }
+
+    /// Everything the service has logged.
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(self.stderr_file()).unwrap_or_default()
+    }
+
+    fn pid(&self) -> Pid {
+        let id = self.child.as_ref().and_then(Child::id).expect("the service runs");
+        Pid::from_raw(i32::try_from(id).expect("a process id")).expect("a process id")
+    }
+
+    /// `kill -9`: no goodbye.
+    pub async fn kill(&mut self) {
+        kill_process(self.pid(), Signal::KILL).expect("the service can be killed");
+        let mut child = self.child.take().expect("the service runs");
+        child.wait().await.expect("the service ends");
+    }
+
+    /// Asks the service to stop, as a service manager does, and expects it to end well.
+    pub async fn stop(&mut self) {
+        kill_process(self.pid(), Signal::TERM).expect("the service can be asked to stop");
+        let mut child = self.child.take().expect("the service runs");
+        let status = timeout(PATIENCE, child.wait())
+            .await
+            .expect("the service stops in time")
+            .expect("the service ends");
+        assert!(status.success(), "the service ended with {status}: {}", self.stderr());
+    }
+
+    /// Runs a command of the binary on this service's files.
+    pub fn muniment<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Output {
+        let place = ["--data-dir", "data"].into_iter();
+        muniment(self.folder(), arguments.into_iter().chain(place))
+    }
+
+    /// Proves that the log is as written and the views equal a replay; works while the service runs and after.
+    pub fn verify(&self) {
+        let output = self.muniment(["replay", "verify"]);
+        assert!(
+            output.status.success(),
+            "replay verify: {}\n{}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// Ends a test: the service stops well, the log verifies, the views equal a replay.
+    pub async fn finish(mut self) {
+        if self.child.is_some() {
+            self.stop().await;
+        }
+        self.verify();
+        self.finished = true;
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        assert!(self.finished || std::thread::panicking(), "every test ends with Service::finish");
+    }
+}
+
+/// The address the service says it listens on.
+async fn listening(stdout: &mut BufReader<ChildStdout>) -> Option<String> {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if stdout.read_line(&mut line).await.ok()? == 0 {
+            return None;
+        }
+        if let Some((_, address)) = line.split_once("listening on ") {
+            return Some(address.trim().to_owned());
+        }
+    }
+}
