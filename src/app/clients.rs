@@ -288,10 +288,11 @@ impl Inner {
                     let revision = Revision::new(loaded.revision.get() + events.len() as u64);
                     return self.remembered(target.client_id, aggregate, revision, receipt.position);
                 }
-                Err(AppendOrFault::Append(error)) => match self.after_conflict(context, &id, error).await? {
-                    Some(replay) => return self.replayed_client(&replay).await,
-                    None => {}
-                },
+                Err(AppendOrFault::Append(error)) => {
+                    if let Some(replay) = self.after_conflict(context, &id, error).await? {
+                        return self.replayed_client(&replay).await;
+                    }
+                }
                 Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
             }
         }
@@ -306,7 +307,8 @@ impl Inner {
         error: AppendError,
     ) -> Result<Option<Replay>, CommandError> {
         match error {
-            AppendError::WrongExpectedRevision { .. } => {
+            // A name that is not held was released by the command that was faster: the next load sees it.
+            AppendError::WrongExpectedRevision { .. } | AppendError::ClaimNotHeld { .. } => {
                 self.clients.forget(id);
                 Ok(None)
             }
@@ -315,11 +317,6 @@ impl Inner {
                 Err(CommandError::Taken { pointer: "/client_type" })
             }
             AppendError::ClaimTaken { .. } => Err(CommandError::Taken { pointer: "/client_name" }),
-            // The name was released by the command that was faster: the next load sees it.
-            AppendError::ClaimNotHeld { .. } => {
-                self.clients.forget(id);
-                Ok(None)
-            }
             error @ (AppendError::Invalid(_) | AppendError::Unavailable { .. }) => {
                 Err(CommandError::Fault(error.into()))
             }
@@ -333,8 +330,8 @@ impl Inner {
         revision: Revision,
         position: Position,
     ) -> Result<ChangedClient, CommandError> {
-        self.clients.remember(&client_id.to_string(), aggregate.clone(), revision, position);
         let registration = aggregate.registration().cloned().ok_or(CommandError::NotFound("client"))?;
+        self.clients.remember(&client_id.to_string(), aggregate, revision, position);
         Ok(ChangedClient { client_id, registration, revision, position, replayed: false })
     }
 
@@ -467,7 +464,7 @@ fn ended_credentials(before: &Client, events: &[ClientEvent]) -> Vec<String> {
     for event in events {
         match event {
             ClientEvent::SecretRotated(rotated) => {
-                ended.extend(rotated.revoked.iter().map(ToString::to_string))
+                ended.extend(rotated.revoked.iter().map(ToString::to_string));
             }
             ClientEvent::SecretRevoked(revoked) => ended.push(revoked.secret_id.to_string()),
             ClientEvent::SigningSecretRotated(rotated) => ended.push(rotated.replaced.to_string()),

@@ -168,7 +168,14 @@ impl From<ClientError> for CommandError {
             ClientError::Invalid(violations) => Self::Invalid(violations),
             ClientError::NotFound => Self::NotFound("client"),
             ClientError::Deleted => Self::Gone("client"),
-            error => Self::Client(error),
+            ClientError::AlreadyExists
+            | ClientError::NotActive
+            | ClientError::NotInactive
+            | ClientError::PublicClient
+            | ClientError::NoSuchSecret(_)
+            | ClientError::SecretNotUsable(_)
+            | ClientError::LastSecret(_)
+            | ClientError::TooManySecrets { .. } => Self::Client(error),
         }
     }
 }
@@ -178,7 +185,10 @@ impl From<MemberError> for CommandError {
         match error {
             MemberError::Invalid(violations) => Self::Invalid(violations),
             MemberError::NotFound => Self::NotFound("member"),
-            error => Self::Member(error),
+            MemberError::AlreadyExists
+            | MemberError::NoSuchToken(_)
+            | MemberError::TokenNotLive(_)
+            | MemberError::TooManyTokens { .. } => Self::Member(error),
         }
     }
 }

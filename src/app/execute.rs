@@ -202,14 +202,12 @@ impl Inner {
         subject: Option<&StreamName>,
         error: &CommandError,
     ) -> Result<(), Fault> {
-        let errors = match error {
-            CommandError::Invalid(violations) => {
-                violations.iter().take(MOST_REFUSED_FIELDS).map(RefusedField::from).collect()
-            }
-            CommandError::Taken { pointer } => {
-                vec![RefusedField { pointer: (*pointer).to_owned(), rule: "taken".to_owned() }]
-            }
-            _ => Vec::new(),
+        let errors = if let CommandError::Invalid(violations) = error {
+            violations.iter().take(MOST_REFUSED_FIELDS).map(RefusedField::from).collect()
+        } else if let CommandError::Taken { pointer } = error {
+            vec![RefusedField { pointer: (*pointer).to_owned(), rule: "taken".to_owned() }]
+        } else {
+            Vec::new()
         };
         let refused = RegistryEvent::CommandRefused(CommandRefused {
             command: command.to_owned(),

@@ -385,7 +385,7 @@ impl Inner {
                     return self.remembered_member(member_id, aggregate, revision, receipt.position);
                 }
                 Err(AppendOrFault::Append(AppendError::WrongExpectedRevision { .. })) => {
-                    self.members.forget(&id)
+                    self.members.forget(&id);
                 }
                 Err(AppendOrFault::Append(AppendError::DuplicateCommand(_))) => {
                     return self.replayed_member(context).await?.ok_or(CommandError::Contended);
@@ -404,8 +404,8 @@ impl Inner {
         revision: Revision,
         position: Position,
     ) -> Result<ChangedMember, CommandError> {
-        self.members.remember(&member_id.to_string(), aggregate.clone(), revision, position);
         let membership = aggregate.membership().cloned().ok_or(CommandError::NotFound("member"))?;
+        self.members.remember(&member_id.to_string(), aggregate, revision, position);
         Ok(ChangedMember { member_id, membership, revision, position, replayed: false })
     }
 

@@ -91,10 +91,11 @@ async fn health_metrics_and_the_api_description_are_there() {
 async fn a_request_in_flight_is_finished_before_the_service_stops() {
     let mut service = Service::start().await;
     let request = service.request(reqwest::Method::POST, CLIENTS).json(&client_body("In flight"));
-    let in_flight = tokio::spawn(tests::http::try_answer(request));
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    service.stop().await;
-    let answered = in_flight.await.expect("a task");
+    let stopped_meanwhile = async {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        service.stop().await;
+    };
+    let (answered, ()) = tokio::join!(tests::http::try_answer(request), stopped_meanwhile);
     service.launch().await;
     let listed = service.get(CLIENTS).await.expect(200).body["items"].as_array().map_or(0, Vec::len);
     // Either it came in time and was answered, or it was never taken in: never done without an answer.
