@@ -81,6 +81,22 @@ struct ForVault {
     private: Vec<store::Disclosure>,
 }
 
+impl Target {
+    /// What the client is, if it is there, in this environment, and not deleted.
+    fn registration<'a>(&self, client: &'a Client) -> Result<&'a Registration, CommandError> {
+        match client.registration() {
+            Some(registration) if registration.environment == self.environment => {
+                if registration.status == domain::client::Status::Deleted {
+                    return Err(CommandError::Gone("client"));
+                }
+                Ok(registration)
+            }
+            // Environments are islands: the id of another one's client means nothing here.
+            Some(_) | None => Err(CommandError::NotFound("client")),
+        }
+    }
+}
+
 impl App {
     /// Changes name, contacts, redirect URIs or scopes. Needs `clients:write`.
     ///
@@ -192,7 +208,7 @@ impl Inner {
     ) -> Result<ChangedClient, CommandError> {
         context.demand(Permission::ClientsWrite)?;
         self.check_context(context, &target.environment).await?;
-        self.execute(context, target, |_| command.clone(), ForVault::default()).await
+        self.execute(context, target, |_| Ok(command.clone()), ForVault::default()).await
     }
 
     async fn change(
@@ -206,8 +222,8 @@ impl Inner {
             return Err(CommandError::PreconditionRequired);
         }
         self.check_context(context, &target.environment).await?;
-        let loaded = self.existing(target).await?;
-        let (_, registration) = loaded;
+        let loaded = self.clients.current(&target.client_id.to_string()).await?;
+        let registration = target.registration(&loaded.aggregate)?;
         let mut vault = ForVault::default();
         let contacts = match &request.contacts {
             Some(contacts) if self.same_contacts(target.client_id, contacts).await? => None,
@@ -232,9 +248,9 @@ impl Inner {
             |registration| {
                 let mut command = command.clone();
                 if let Some(edit) = &edit {
-                    command.redirect_uris = Some(edit.applied(&registration.redirect_uris));
+                    command.redirect_uris = Some(edit.applied(&registration.redirect_uris)?);
                 }
-                ClientCommand::ChangeClient(Box::new(command))
+                Ok(ClientCommand::ChangeClient(Box::new(command)))
             },
             vault,
         )
@@ -246,21 +262,22 @@ impl Inner {
         &self,
         context: &Context,
         target: &Target,
-        command: impl Fn(&Registration) -> ClientCommand,
+        command: impl Fn(&Registration) -> Result<ClientCommand, CommandError>,
         vault: ForVault,
     ) -> Result<ChangedClient, CommandError> {
         let id = target.client_id.to_string();
         let stream = Loader::<Client>::stream(&id)?;
         for _ in 0..MOST_ATTEMPTS {
-            let (loaded, registration) = self.existing(target).await?;
+            let loaded = self.clients.current(&id).await?;
+            let registration = target.registration(&loaded.aggregate)?;
             self.check_if_match(target, &loaded, &stream).await?;
             let now = self.log.now();
-            let events = loaded.aggregate.decide(command(&registration), now)?;
+            let events = loaded.aggregate.decide(command(registration)?, now)?;
             if events.is_empty() {
                 let position = self.log.head().await?;
                 return Ok(ChangedClient {
                     client_id: target.client_id,
-                    registration,
+                    registration: registration.clone(),
                     revision: loaded.revision,
                     position,
                     replayed: false,
@@ -333,22 +350,6 @@ impl Inner {
         let registration = aggregate.registration().cloned().ok_or(CommandError::NotFound("client"))?;
         self.clients.remember(&client_id.to_string(), aggregate, revision, position);
         Ok(ChangedClient { client_id, registration, revision, position, replayed: false })
-    }
-
-    /// The client, if it is there, in this environment, and not deleted.
-    async fn existing(&self, target: &Target) -> Result<(Arc<Loaded<Client>>, Registration), CommandError> {
-        let loaded = self.clients.current(&target.client_id.to_string()).await?;
-        let registration = loaded.aggregate.registration().cloned();
-        match registration {
-            Some(registration) if registration.environment == target.environment => {
-                if registration.status == domain::client::Status::Deleted {
-                    return Err(CommandError::Gone("client"));
-                }
-                Ok((loaded, registration))
-            }
-            // Environments are islands: the id of another one's client means nothing here.
-            Some(_) | None => Err(CommandError::NotFound("client")),
-        }
     }
 
     async fn check_if_match(

@@ -130,7 +130,44 @@ impl Inner {
             Ok(_) => self.write_failures.succeeded(),
             Err(_) => {}
         }
-        appended.map_err(AppendOrFault::Append)
+        match appended {
+            Err(AppendError::Unavailable { outcome_unknown: true, source }) => {
+                self.settled(command_id, source).await.map_err(AppendOrFault::Append)
+            }
+            appended => appended.map_err(AppendOrFault::Append),
+        }
+    }
+
+    /// What became of a commit whose answer says that nobody knows: the command id tells, as soon as the log can be
+    /// read again.
+    async fn settled(&self, command_id: Uuid, source: store::Cause) -> Result<Receipt, AppendError> {
+        match self.log.find_command(command_id).await {
+            Ok(Some(recorded)) => match self.receipt_of(recorded).await {
+                Ok(receipt) => Ok(receipt),
+                Err(_) => Err(AppendError::Unavailable { outcome_unknown: true, source }),
+            },
+            Ok(None) => Err(AppendError::Unavailable { outcome_unknown: false, source }),
+            Err(_) => Err(AppendError::Unavailable { outcome_unknown: true, source }),
+        }
+    }
+
+    /// The receipt that a recorded commit had, made again from its events.
+    async fn receipt_of(&self, recorded: RecordedCommand) -> Result<Receipt, Fault> {
+        let before = Position::new(recorded.first_position.get().saturating_sub(1));
+        let length = usize::try_from(recorded.position.get() - before.get()).unwrap_or(usize::MAX);
+        let events = self.log.read_all(before, length).await?;
+        let first =
+            events.first().ok_or_else(|| Fault::permanent("reading a recorded command", NoSuchCommand))?;
+        let at = first.envelope().map_err(|error| Fault::permanent("reading a recorded command", error))?.at;
+        let mut revisions: Vec<(StreamName, store::Revision)> = Vec::new();
+        for event in &events {
+            match revisions.iter_mut().find(|(stream, _)| *stream == event.stream) {
+                Some((_, revision)) => *revision = event.revision,
+                None => revisions.push((event.stream.clone(), event.revision)),
+            }
+        }
+        let RecordedCommand { first_position, position } = recorded;
+        Ok(Receipt { first_position, position, at, revisions })
     }
 
     fn proposed(

@@ -272,3 +272,120 @@ async fn o6_a_lost_race_is_decided_again() {
     revisions.sort_unstable();
     assert_eq!(revisions, [2, 3, 4, 5, 6, 7]);
 }
+
+/// A log whose next appends are done, or not, and answered as if nobody knew.
+struct Unsure {
+    log: Arc<SqliteLog>,
+    next: Mutex<Vec<bool>>,
+}
+
+#[async_trait::async_trait]
+impl EventLog for Unsure {
+    async fn append(&self, commit: store::Commit) -> Result<store::Receipt, store::AppendError> {
+        let done = self.next.lock().expect("a lock").pop();
+        if done != Some(false) {
+            let receipt = self.log.append(commit).await?;
+            if done.is_none() {
+                return Ok(receipt);
+            }
+        }
+        let source = Arc::new(std::io::Error::other("the answer was lost"));
+        Err(store::AppendError::Unavailable { outcome_unknown: true, source })
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        after: Revision,
+        limit: usize,
+    ) -> Result<Vec<store::RecordedEvent>, store::ReadError> {
+        self.log.read_stream(stream, after, limit).await
+    }
+
+    async fn read_all(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<store::RecordedEvent>, store::ReadError> {
+        self.log.read_all(after, limit).await
+    }
+
+    fn scan(
+        &self,
+        after: Position,
+        visit: &mut dyn FnMut(store::ScannedEvent<'_>) -> std::ops::ControlFlow<()>,
+    ) -> Result<Position, store::ReadError> {
+        self.log.scan(after, visit)
+    }
+
+    async fn head(&self) -> Result<Position, store::ReadError> {
+        self.log.head().await
+    }
+
+    async fn stream_revision(&self, stream: &StreamName) -> Result<Revision, store::ReadError> {
+        self.log.stream_revision(stream).await
+    }
+
+    async fn claim_holder(&self, key: &store::ClaimKey) -> Result<Option<StreamName>, store::ReadError> {
+        self.log.claim_holder(key).await
+    }
+
+    async fn find_command(
+        &self,
+        command_id: Uuid,
+    ) -> Result<Option<store::RecordedCommand>, store::ReadError> {
+        self.log.find_command(command_id).await
+    }
+
+    async fn credential(&self, id: &str) -> Result<Option<Vec<u8>>, store::ReadError> {
+        self.log.credential(id).await
+    }
+
+    async fn disclosures(&self, digests: &[String]) -> Result<Vec<store::Disclosure>, store::ReadError> {
+        self.log.disclosures(digests).await
+    }
+
+    async fn last_event_key_slot(&self) -> Result<u64, store::ReadError> {
+        self.log.last_event_key_slot().await
+    }
+
+    fn subscribe(&self, after: Position) -> store::Subscription {
+        self.log.subscribe(after)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.log.now()
+    }
+
+    fn verify(&self, report: &mut dyn FnMut(store::Defect)) -> Result<store::Verified, store::ReadError> {
+        self.log.verify(report)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a1_a_commit_whose_answer_was_lost_is_answered_by_what_the_log_says() {
+    let node = Node::start().await;
+    let client_id = node.create("Matter sync").await.client.client_id;
+    let context = node.admin().await;
+    let unsure = Arc::new(Unsure { log: Arc::clone(&node.log), next: Mutex::new(Vec::new()) });
+    let app = App::open(Parts {
+        log: Arc::clone(&unsure) as Arc<dyn EventLog>,
+        keys: Arc::clone(&node.keys) as Arc<dyn KeyStore>,
+        master_key: master_key(),
+        entropy: Arc::new(crypto::SystemEntropy),
+        commands: Handle::current(),
+        argon2_workers: NonZeroUsize::MIN,
+    })
+    .await
+    .expect("an app");
+
+    unsure.next.lock().expect("a lock").push(true);
+    let done = app.deactivate_client(context.clone(), sandbox(), client_id).await.expect("it happened");
+    assert_eq!((done.revision, done.position), (Revision::new(2), node.log.head().await.expect("a head")));
+
+    unsure.next.lock().expect("a lock").push(false);
+    let lost = app.enable_client(context.clone(), sandbox(), client_id).await.expect_err("it did not happen");
+    assert!(matches!(lost, CommandError::Fault(Fault { outcome_unknown: false, .. })), "{lost:?}");
+    let again = app.enable_client(context, sandbox(), client_id).await.expect("so it can be done again");
+    assert_eq!(again.revision, Revision::new(3));
+}

@@ -18,6 +18,8 @@ use server::ServerConfig;
 use crate::arguments::{Place, Serve};
 
 const FILE: &str = "muniment.toml";
+/// The framework's own start-up lines say nothing that ours do not.
+const DEFAULT_FILTER: &str = "info,actix_server=warn";
 const PREFIX: &str = "MUNIMENT_";
 /// Variables with this beginning belong to the test suite.
 const TESTS: &str = "TEST_";
@@ -94,7 +96,7 @@ impl Default for DataSection {
 
 impl Default for TelemetrySection {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), format: None }
+        Self { filter: DEFAULT_FILTER.to_owned(), format: None }
     }
 }
 

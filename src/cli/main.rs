@@ -17,6 +17,8 @@ use clap::Parser;
 use crate::arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
+    // Everything the program writes is its owner's alone: the log, the keys, the views, a token's file.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let arguments = Arguments::parse();
     let command = arguments.command.unwrap_or_default();
     let done = match command {

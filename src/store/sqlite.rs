@@ -5,6 +5,7 @@ mod claims;
 mod directory;
 #[cfg(test)]
 mod fault;
+mod heads;
 mod keys;
 mod queue;
 mod reader;
@@ -29,6 +30,7 @@ pub use directory::DataDirectory;
 pub use keys::SqliteKeys;
 
 use self::checkpoint::Checkpointer;
+use self::heads::Heads;
 use self::queue::{Queue, Request};
 use self::reader::Reader;
 use self::tail::Tail;
@@ -65,6 +67,7 @@ struct WriterHandle {
 struct Shared {
     clock: Arc<dyn Clock>,
     head: watch::Sender<Position>,
+    heads: Heads,
     /// Microseconds of the latest time ever recorded.
     latest_at: AtomicI64,
     /// A transaction failed, and where the log ends is not known until a new session has looked.
@@ -139,6 +142,7 @@ impl Shared {
         Self {
             clock,
             head: watch::Sender::new(tail.head),
+            heads: Heads::default(),
             latest_at: AtomicI64::new(latest_at),
             in_doubt: AtomicBool::new(false),
             #[cfg(test)]
@@ -208,7 +212,9 @@ impl EventLog for SqliteLog {
     }
 
     async fn stream_revision(&self, stream: &StreamName) -> Result<Revision, ReadError> {
-        self.reader.stream_revision(stream)
+        let read = || self.reader.stream_revision(stream);
+        // What another process writes nobody tells us of.
+        if self.writer.is_none() { read() } else { self.shared.heads.get_or_read(stream, read) }
     }
 
     async fn claim_holder(&self, key: &ClaimKey) -> Result<Option<StreamName>, ReadError> {

@@ -117,6 +117,8 @@ async fn l5_name_contacts_redirect_uris_and_scopes_can_be_changed() {
     let remove = service.request(Method::DELETE, &format!("{client}/redirect_uris"));
     let removed = answer(remove.header("if-match", "*").json(&one)).await.expect(200);
     assert_eq!(removed.body["redirect_uris"].as_array().map(Vec::len), Some(2));
+    let again = service.request(Method::DELETE, &format!("{client}/redirect_uris")).header("if-match", "*");
+    answer(again.json(&one)).await.expect_problem(404, "not_found");
 
     let contacts = json!({ "contacts": [{ "name": "Ada", "email": "ada@example.com" }] });
     service.patch(&client, "*", &contacts).await.expect(200);

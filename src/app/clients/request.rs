@@ -5,6 +5,8 @@ use domain::{client::ClientDraft, oauth::RedirectUri};
 use jiff::Timestamp;
 use store::Revision;
 
+use crate::error::CommandError;
+
 /// `If-Match` (RFC 9110 section 13.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfMatch {
@@ -63,11 +65,18 @@ pub enum RedirectUriEdit {
 }
 
 impl RedirectUriEdit {
-    pub(super) fn applied(&self, now: &[RedirectUri]) -> Vec<String> {
+    /// All redirect URIs after it.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`] if there is no such URI to take away.
+    pub(super) fn applied(&self, now: &[RedirectUri]) -> Result<Vec<String>, CommandError> {
         let texts = now.iter().map(|uri| uri.as_str().to_owned());
         match self {
-            Self::Add(uri) => texts.chain([uri.clone()]).collect(),
-            Self::Remove(uri) => texts.filter(|text| text != uri).collect(),
+            Self::Add(uri) => Ok(texts.chain([uri.clone()]).collect()),
+            Self::Remove(uri) if !now.iter().any(|known| known.as_str() == uri) => {
+                Err(CommandError::NotFound("redirect_uri"))
+            }
+            Self::Remove(uri) => Ok(texts.filter(|text| text != uri).collect()),
         }
     }
 }

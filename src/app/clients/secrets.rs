@@ -141,12 +141,13 @@ impl Inner {
             }),
         };
         // Refused before Argon2 is asked: bad requests must not be dear.
-        let (loaded, _) = self.existing(target).await?;
+        let loaded = self.clients.current(&target.client_id.to_string()).await?;
+        target.registration(&loaded.aggregate)?;
         loaded.aggregate.decide(command(&secret), self.log.now())?;
         let sealed = self.seal_client_secret(&secret.id, &minted.secret).await?;
         secret.commitment = sealed.commitment;
         let vault = ForVault { credentials: vec![sealed.row], private: Vec::new() };
-        let changed = self.execute(context, target, |_| command(&secret), vault).await?;
+        let changed = self.execute(context, target, |_| Ok(command(&secret)), vault).await?;
         *shown = Some((secret.id, minted.secret));
         Ok(changed)
     }
@@ -164,7 +165,7 @@ impl Inner {
         let sealed = self.seal_signing_secret(&id, &text)?;
         let secret = NewSigningSecret { id, commitment: sealed.commitment };
         let vault = ForVault { credentials: vec![sealed.row], private: Vec::new() };
-        let command = |_: &_| ClientCommand::RotateSigningSecret(secret.clone());
+        let command = |_: &_| Ok(ClientCommand::RotateSigningSecret(secret.clone()));
         let changed = self.execute(context, target, command, vault).await?;
         *shown = Some(text);
         Ok(changed)
@@ -177,7 +178,7 @@ impl Inner {
     ) -> Result<ChangedClient, CommandError> {
         context.demand(Permission::SecretsReveal)?;
         self.check_context(context, &target.environment).await?;
-        self.execute(context, target, |_| ClientCommand::RevealSigningSecret, ForVault::default()).await
+        self.execute(context, target, |_| Ok(ClientCommand::RevealSigningSecret), ForVault::default()).await
     }
 
     pub(super) fn mint_client_secret(

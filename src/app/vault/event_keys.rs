@@ -1,24 +1,27 @@
 //! Keys of single events, made ahead in blocks: a command that gives a reason costs no second durable write.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use crypto::{DataKey, DataKeyRef, Entropy, MasterKey};
 use store::{EventLog, KeyStore};
-use tokio::sync::Mutex;
 
 use crate::{error::Fault, vault::KeyRingError};
 
 /// Keys that one durable write makes.
 const BLOCK: u64 = 1_024;
+/// With no more than these left the next block is made, while others go on with what is left.
+const LOW: usize = 512;
 const EVENT_KEY: &str = "event";
 
 /// Keys that are stored and not used yet, with their slots. A slot is used once: those a crash or a failed commit
 /// leaves over are never taken up again.
-pub(super) struct EventKeys(Mutex<Stock>);
-
-struct Stock {
-    ready: VecDeque<(u64, DataKey)>,
-    next_block: u64,
+pub(super) struct EventKeys {
+    ready: Mutex<VecDeque<(u64, DataKey)>>,
+    /// The slot that the next block begins with; held by whoever makes that block.
+    next_block: tokio::sync::Mutex<u64>,
 }
 
 impl EventKeys {
@@ -29,7 +32,7 @@ impl EventKeys {
         if used > stored {
             return Err(KeyRingError::KeysBehindLog { used, stored });
         }
-        Ok(Self(Mutex::new(Stock { ready: VecDeque::new(), next_block: stored + 1 })))
+        Ok(Self { ready: Mutex::default(), next_block: tokio::sync::Mutex::new(stored + 1) })
     }
 
     /// A key that nothing is sealed under, and its slot.
@@ -39,25 +42,60 @@ impl EventKeys {
         master_key: &MasterKey,
         entropy: &dyn Entropy,
     ) -> Result<(u64, DataKey), Fault> {
-        let mut stock = self.0.lock().await;
-        if stock.ready.is_empty() {
-            let from = stock.next_block;
-            let mut made = VecDeque::with_capacity(BLOCK as usize);
-            let mut wrapped = Vec::with_capacity(BLOCK as usize);
-            for slot in from..from + BLOCK {
-                let key = DataKey::random(entropy)?;
-                let id = slot.to_string();
-                wrapped.push(master_key.wrap(DataKeyRef { purpose: EVENT_KEY, id: &id }, &key, entropy)?);
-                made.push_back((slot, key));
+        let (taken, left) = self.pop();
+        if let Some(taken) = taken {
+            if left <= LOW
+                && let Ok(mut next_block) = self.next_block.try_lock()
+            {
+                // The key in hand is good even if there will be no more.
+                match make_block(&mut next_block, keys, master_key, entropy).await {
+                    Ok(made) => self.ready().extend(made),
+                    Err(fault) => tracing::warn!(error = %fault, "making event keys ahead"),
+                }
             }
-            // Skipped even if the write fails: whether it took place is not known then.
-            stock.next_block = from + BLOCK;
-            keys.insert_event_keys(from, wrapped).await?;
-            stock.ready = made;
+            return Ok(taken);
         }
-        let taken = stock.ready.pop_front();
+        let mut next_block = self.next_block.lock().await;
+        // Somebody else may have made the block in the meantime.
+        if let (Some(taken), _) = self.pop() {
+            return Ok(taken);
+        }
+        let mut made = make_block(&mut next_block, keys, master_key, entropy).await?;
+        let taken = made.pop_front();
+        self.ready().extend(made);
         taken.ok_or_else(|| Fault::permanent("taking an event key", NoKey))
     }
+
+    fn pop(&self) -> (Option<(u64, DataKey)>, usize) {
+        let mut ready = self.ready();
+        (ready.pop_front(), ready.len())
+    }
+
+    fn ready(&self) -> MutexGuard<'_, VecDeque<(u64, DataKey)>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a block of keys and stores them.
+async fn make_block(
+    next_block: &mut u64,
+    keys: &dyn KeyStore,
+    master_key: &MasterKey,
+    entropy: &dyn Entropy,
+) -> Result<VecDeque<(u64, DataKey)>, Fault> {
+    let from = *next_block;
+    let mut made = VecDeque::with_capacity(BLOCK as usize);
+    let mut wrapped = Vec::with_capacity(BLOCK as usize);
+    for slot in from..from + BLOCK {
+        let key = DataKey::random(entropy)?;
+        let id = slot.to_string();
+        wrapped.push(master_key.wrap(DataKeyRef { purpose: EVENT_KEY, id: &id }, &key, entropy)?);
+        made.push_back((slot, key));
+    }
+    // Skipped even if the write fails: whether it took place is not known then.
+    *next_block = from + BLOCK;
+    keys.insert_event_keys(from, wrapped).await?;
+    Ok(made)
 }
 
 #[derive(Debug, thiserror::Error)]

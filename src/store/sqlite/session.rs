@@ -36,6 +36,8 @@ pub(super) struct Session<'c> {
     statements: Statements<'c>,
     tail: Tail,
     streams: HashMap<StreamName, Place>,
+    /// Since it was last asked.
+    moved: Vec<(StreamName, Revision)>,
     entry: String,
     entry_bytes: usize,
 }
@@ -99,6 +101,7 @@ impl<'c> Session<'c> {
             statements,
             tail,
             streams: HashMap::new(),
+            moved: Vec::new(),
             entry: String::new(),
             entry_bytes: 0,
         })
@@ -115,6 +118,11 @@ impl<'c> Session<'c> {
     /// Bytes of entries since the last call.
     pub(super) fn take_entry_bytes(&mut self) -> usize {
         std::mem::take(&mut self.entry_bytes)
+    }
+
+    /// The streams that got events since the last call, in order, and where they are now.
+    pub(super) fn take_moved(&mut self) -> std::vec::Drain<'_, (StreamName, Revision)> {
+        self.moved.drain(..)
     }
 
     pub(super) fn begin(&mut self) -> rusqlite::Result<()> {
@@ -229,6 +237,7 @@ impl<'c> Session<'c> {
             self.entry_bytes += self.entry.len();
         }
         self.remember(&stream.name, place);
+        self.moved.push((stream.name.clone(), place.revision));
         Ok(place.revision)
     }
 

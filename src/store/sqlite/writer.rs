@@ -61,6 +61,7 @@ impl Writer {
     fn serve(&mut self) -> Result<End, Cause> {
         let connection = LOG.open_to_write(&self.log).map_err(|error| Arc::new(error) as Cause)?;
         let mut session = Session::start(&connection).map_err(|error| Arc::new(error) as Cause)?;
+        self.shared.heads.forget();
         self.shared.publish(session.tail());
         let mut batch = Vec::new();
         while self.queue.take(&mut batch) {
@@ -97,6 +98,8 @@ impl Writer {
             }
             return false;
         }
+        // Before the head: whoever sees the new head must find every stream where it is at that head.
+        self.shared.heads.moved(session.take_moved());
         self.shared.publish(session.tail());
         let commits = batch.len();
         for (request, staged) in batch.drain(..).zip(staged) {

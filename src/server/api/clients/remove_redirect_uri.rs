@@ -1,7 +1,7 @@
 //! `DELETE /environments/{environment}/clients/{client_id}/redirect_uris`: one redirect URI less.
 
 use actix_web::{HttpResponse, http::StatusCode};
-use app::{ChangeClientRequest, IfMatch, RedirectUriEdit};
+use app::{ChangeClientRequest, RedirectUriEdit};
 use crypto::Personal;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -47,10 +47,5 @@ pub(crate) async fn handle(command: Command<RemoveRedirectUri>) -> Result<HttpRe
     let request = ChangeClientRequest { redirect_uri_edit: Some(edit), ..ChangeClientRequest::default() };
     let client = service.app.change_client(context, environment, client_id, if_match, request).await;
     let client = client.map_err(|error| Problem::from(error).pointing("/redirect_uris", "/redirect_uri"))?;
-    // Nothing happened to the very revision that was named: it had no such URI. After `*` that cannot be told, and the
-    // answer says that the URI is not there, which is what was asked for.
-    if if_match == Some(IfMatch::Revision(client.revision)) && !client.replayed {
-        return Err(path::not_found("redirect_uri"));
-    }
     Ok(changed(&service, &client).await)
 }
