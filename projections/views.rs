@@ -67,9 +67,21 @@ impl Views {
     /// When the directory cannot be written, or the log cannot be read.
     pub fn open(data_directory: &Path, log: Arc<dyn EventLog>) -> Result<Self, ViewsError> {
         let directory = ViewsDirectory::create(data_directory)?;
-        let file = directory.open_or_replace(&*log)?;
-        let saved = file.reader().and_then(|reader| checkpoints(&reader, &crate::all()));
-        let (checkpoints, _) = watch::channel(saved.map_err(ViewsError::database(file.path()))?.into());
+        let mut file = directory.open_or_replace(&*log)?;
+        let saved = |file: &ViewsFile| {
+            let saved = file.reader().and_then(|reader| checkpoints(&reader, &crate::all()));
+            saved.map_err(ViewsError::database(file.path()))
+        };
+        let saved = match saved(&file) {
+            Ok(saved) => saved,
+            Err(error) => {
+                // Sound as far as it was looked at, and yet not: a write-ahead log of another file beside it, perhaps.
+                tracing::warn!(file = %file.path().display(), %error, "the views cannot be read: folding the log again");
+                file = directory.replace()?;
+                saved(&file)?
+            }
+        };
+        let (checkpoints, _) = watch::channel(saved.into());
         let shared = Arc::new(Shared { file: RwLock::new(Arc::new(file)), checkpoints });
         Ok(Self { log, directory, shared, running: Mutex::new(None) })
     }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use store::{
-    AppendError, ClaimKey, Commit, Defect, Disclosure, Pages, Position, Receipt, RecordedCommand, Revision,
-    ScannedEvent, SqliteLog, StreamName, Verified,
+    AppendError, ClaimKey, Commit, Defect, Disclosure, DisclosureRef, Pages, Position, Receipt,
+    RecordedCommand, Revision, ScannedEvent, SqliteLog, StreamName, Verified,
 };
 use uuid::Uuid;
 
@@ -94,8 +94,8 @@ impl EventLog for Faulty {
     async fn credential(&self, id: &str) -> Result<Option<Vec<u8>>, ReadError> {
         self.log.credential(id).await
     }
-    async fn disclosures(&self, digests: &[String]) -> Result<Vec<Disclosure>, ReadError> {
-        self.log.disclosures(digests).await
+    async fn disclosures(&self, wanted: &[DisclosureRef]) -> Result<Vec<Disclosure>, ReadError> {
+        self.log.disclosures(wanted).await
     }
     async fn last_event_key_slot(&self) -> Result<u64, ReadError> {
         self.log.last_event_key_slot().await

@@ -67,8 +67,9 @@ impl App {
         .await
     }
 
-    /// A new token with all its permissions for an administrator who has lost theirs. For the command line of the host
-    /// alone: whoever can open the files can do this.
+    /// A new token with every permission for an administrator who has lost theirs; a member who is none, or no longer,
+    /// becomes one first, so that nobody is locked out for good. For the command line of the host alone: whoever can open
+    /// the files can do this.
     ///
     /// # Errors
     /// A token that could not be kept, an unknown member, or a fault.
@@ -81,13 +82,18 @@ impl App {
         self.run(move |inner| async move {
             let loaded = inner.members.current(&member_id.to_string()).await?;
             let membership = loaded.aggregate.membership().ok_or(CommandError::NotFound("member"))?;
+            let mut roles = membership.roles.clone();
+            if roles.insert(Role::Administrator) {
+                let command = MemberCommand::ChangeRoles { roles };
+                inner.execute_member(&context, member_id, &command, Vec::new(), Vec::new()).await?;
+            }
             let (minted, sealed) = inner.mint_token(member_id)?;
             sink.keep(&minted.secret).map_err(|error| Fault::passing("keeping the token", error))?;
             let command = MemberCommand::IssueToken(IssueToken {
                 id: SecretId(minted.id.as_str().to_owned()),
                 label: "recovered at the command line".to_owned(),
                 hint: minted.hint,
-                permissions: membership.permissions(),
+                permissions: Permission::ALL.iter().copied().collect(),
                 expires_in_seconds: FIRST_TOKEN_SECONDS.min(MAX_TOKEN_LIFETIME_SECONDS),
                 commitment: sealed.commitment,
             });

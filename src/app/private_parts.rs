@@ -1,13 +1,13 @@
 //! Opening private parts: only for who may, and never without a trace.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use domain::{
     ClientId, Permission,
     registry::{PrivatePartsOpened, RegistryEvent},
 };
 use serde_json::Value;
-use store::{Outcome, Revision};
+use store::{DisclosureRef, Outcome, Revision};
 
 use crate::{
     App, Inner,
@@ -46,7 +46,7 @@ impl std::fmt::Debug for OpenedPart {
 }
 
 impl App {
-    /// Opens the private parts with these digests. Needs `audit:read_private`; recorded before anything is opened.
+    /// Opens these private parts, and answers them by their digests. Needs `audit:read_private`; recorded before anything is opened.
     ///
     /// # Errors
     /// [`CommandError::Denied`], or a fault; a part that does not fit its digest is a fault, never an answer.
@@ -56,7 +56,7 @@ impl App {
         what: &'static str,
         subject: Option<String>,
         events: u32,
-        digests: Vec<String>,
+        wanted: Vec<DisclosureRef>,
     ) -> Result<HashMap<String, PrivatePart>, CommandError> {
         self.run(move |inner| async move {
             if let Err(error) = context.demand(Permission::AuditReadPrivate) {
@@ -64,7 +64,7 @@ impl App {
             }
             let opened = PrivatePartsOpened { what: what.to_owned(), subject, events };
             inner.record(&context, Outcome::Done, RegistryEvent::PrivatePartsOpened(opened)).await?;
-            Ok(inner.open_parts(&digests).await?)
+            Ok(inner.open_parts(&wanted).await?)
         })
         .await
     }
@@ -96,10 +96,10 @@ impl App {
 }
 
 impl Inner {
-    async fn open_parts(&self, digests: &[String]) -> Result<HashMap<String, PrivatePart>, Fault> {
-        let rows = self.log.disclosures(digests).await?;
+    async fn open_parts(&self, wanted: &[DisclosureRef]) -> Result<HashMap<String, PrivatePart>, Fault> {
+        let rows = self.log.disclosures(wanted).await?;
         let mut parts: HashMap<_, _> =
-            digests.iter().map(|digest| (digest.clone(), PrivatePart::Erased)).collect();
+            wanted.iter().map(|part| (part.digest.clone(), PrivatePart::Erased)).collect();
         for row in rows {
             if let Some(disclosure) = self.vault.open_disclosure(&row).await? {
                 let name = disclosure.name().to_owned();
@@ -121,7 +121,9 @@ impl Inner {
                 let envelope =
                     event.envelope().map_err(|error| Fault::permanent("reading an event", error))?;
                 if matches!(envelope.event_type.as_ref(), "client.created" | "client.contacts_changed") {
-                    newest = envelope.private.iter().map(|digest| digest.clone().into_owned()).collect();
+                    let digests = envelope.private.into_iter().map(Cow::into_owned);
+                    newest =
+                        digests.map(|digest| DisclosureRef { position: event.position, digest }).collect();
                 }
             }
             match page.last() {
@@ -130,7 +132,7 @@ impl Inner {
             }
         }
         let parts = self.open_parts(&newest).await?;
-        let ordered = newest.iter().filter_map(|digest| parts.get(digest));
+        let ordered = newest.iter().filter_map(|part| parts.get(&part.digest));
         Ok(ordered
             .filter_map(|part| match part {
                 PrivatePart::Open(open) if open.name == CONTACT => Some(open.value.clone()),

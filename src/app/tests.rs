@@ -341,8 +341,11 @@ impl EventLog for Unsure {
         self.log.credential(id).await
     }
 
-    async fn disclosures(&self, digests: &[String]) -> Result<Vec<store::Disclosure>, store::ReadError> {
-        self.log.disclosures(digests).await
+    async fn disclosures(
+        &self,
+        wanted: &[store::DisclosureRef],
+    ) -> Result<Vec<store::Disclosure>, store::ReadError> {
+        self.log.disclosures(wanted).await
     }
 
     async fn last_event_key_slot(&self) -> Result<u64, store::ReadError> {

@@ -21,7 +21,7 @@ pub enum Command {
     Serve(Serve),
     /// Fill an empty data directory and stop
     Init(Init),
-    /// Issue a new token to an administrator who has lost theirs (the service must be stopped)
+    /// Issue a new token to an administrator who has lost theirs, or make a member one (the service must be stopped)
     Recover(Recover),
     /// Fold the log again and show the clients as they were, or verify that the live views equal it
     Replay(Replay),
@@ -82,7 +82,7 @@ pub struct Init {
 pub struct Recover {
     #[command(flatten)]
     pub place: Place,
-    /// Which administrator; needed only if there are several
+    /// Which member; needed only unless there is exactly one administrator
     #[arg(long, value_name = "MEMBER_ID")]
     pub member: Option<String>,
     /// Where the new token is written, once

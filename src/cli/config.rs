@@ -2,6 +2,7 @@
 //! refused: a misspelt setting that is silently ignored is worse than none.
 
 use std::{
+    ffi::OsStr,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
@@ -176,6 +177,13 @@ impl Config {
     /// The file of the master key: beside the data directory unless it is set, so that a copy of the one is not a copy
     /// of the other.
     pub fn master_key_file(&self) -> PathBuf {
-        self.keys.master_key_file.clone().unwrap_or_else(|| self.data.directory.with_extension("key"))
+        self.keys.master_key_file.clone().unwrap_or_else(|| {
+            // Absolute first: `.` has a name then, and one that is not cut at a dot.
+            let directory =
+                std::path::absolute(&self.data.directory).unwrap_or_else(|_| self.data.directory.clone());
+            let mut name = directory.file_name().unwrap_or(OsStr::new("muniment-data")).to_owned();
+            name.push(".key");
+            directory.with_file_name(name)
+        })
     }
 }

@@ -13,7 +13,7 @@ pub enum Exit {
     LogDamaged,
     /// Verdict: a view differs from a replay of the log.
     ViewsDiffer,
-    /// Verdict: a view is halted, behind or missing.
+    /// Verdict: a view is halted or missing.
     ViewsIncomplete,
     /// Verdict: something about the instance needs a hand, but nothing is lost.
     NeedsAttention,

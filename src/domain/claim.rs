@@ -24,12 +24,12 @@ pub enum ClaimChange {
 }
 
 impl Claim {
-    /// A client's name, unique in its environment whatever its case or Unicode form (PRODUCT.md O3).
+    /// A client's name, unique in its environment whatever its case or Unicode form (behaviour O3).
     pub fn client_name(environment: &EnvironmentName, client_name: &str) -> Self {
         Self { namespace: format!("client_name:{environment}"), key: folded(client_name) }
     }
 
-    /// The one client of a singleton type in an environment (PRODUCT.md O2).
+    /// The one client of a singleton type in an environment (behaviour O2).
     pub fn singleton(environment: &EnvironmentName, client_type: &str) -> Self {
         Self { namespace: format!("singleton:{environment}"), key: client_type.to_owned() }
     }

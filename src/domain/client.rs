@@ -76,7 +76,7 @@ pub struct Registration {
     pub updated_at: Timestamp,
     /// Every secret it ever had, oldest first.
     pub secrets: Vec<Secret>,
-    /// The secret that signs payloads (PRODUCT.md O4).
+    /// The secret that signs payloads (behaviour O4).
     pub signing_secret: SigningSecret,
     /// Whether it is the one client of its type in its environment, and holds that claim.
     pub singleton: bool,

@@ -1,4 +1,4 @@
-//! The client type: fixes which scopes its clients can hold (PRODUCT.md O2).
+//! The client type: fixes which scopes its clients can hold (behaviour O2).
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The environment: an island of clients, secrets and tokens, with its own policy (PRODUCT.md L7).
+//! The environment: an island of clients, secrets and tokens, with its own policy (behaviour L7).
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

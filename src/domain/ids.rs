@@ -60,7 +60,7 @@ impl fmt::Display for SecretId {
 /// First segments of our own URLs, which an environment's issuer `{base}/{environment}` must not shadow.
 const RESERVED: [&str; 8] = ["api", "oauth", "console", "problems", "assets", "healthz", "readyz", "metrics"];
 
-/// The name of an environment: an island of clients, secrets and tokens (PRODUCT.md L7).
+/// The name of an environment: an island of clients, secrets and tokens (behaviour L7).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EnvironmentName(String);

@@ -60,7 +60,7 @@ pub enum Role {
     Administrator,
     /// Manages clients and reads their history; no members, no catalog, no private parts.
     IntegrationManager,
-    /// Reads and verifies everything in the audit, and nothing else (PRODUCT.md A12).
+    /// Reads and verifies everything in the audit, and nothing else (behaviour A12).
     Auditor,
 }
 

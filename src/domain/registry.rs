@@ -10,9 +10,9 @@ events! {
     RegistryEvent {
         /// The wall clock went back between two commits.
         ClockStepped(ClockStepped) = "clock.stepped", 1;
-        /// A command of an admin was refused (PRODUCT.md A2); its outcome is `refused`.
+        /// A command of an admin was refused (behaviour A2); its outcome is `refused`.
         CommandRefused(CommandRefused) = "command.refused", 1;
-        /// Private parts of events or clients were opened for someone (PRODUCT.md A2).
+        /// Private parts of events or clients were opened for someone (behaviour A2).
         PrivatePartsOpened(PrivatePartsOpened) = "audit.private_parts_opened", 1;
     }
 }

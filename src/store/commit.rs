@@ -162,6 +162,15 @@ pub struct Disclosure {
     pub sealed: Vec<u8>,
 }
 
+/// Which disclosure: one that an event refers to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DisclosureRef {
+    /// Where the event stands.
+    pub position: Position,
+    /// The digest in its `private`.
+    pub digest: String,
+}
+
 /// Which key of the key store a disclosure is sealed under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DisclosureKey {

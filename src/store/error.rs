@@ -83,9 +83,9 @@ pub enum InvalidCommit {
     /// A disclosure that no event of the commit refers to: nothing would commit to its content.
     #[error("no event of the commit refers to disclosure `{0}`")]
     UnreferencedDisclosure(String),
-    /// A disclosure with this digest exists already, or stands in the commit twice.
-    #[error("disclosure `{0}` exists already")]
-    DisclosureExists(String),
+    /// A disclosure with this digest stands in the commit twice.
+    #[error("the commit holds disclosure `{0}` twice")]
+    RepeatedDisclosure(String),
     /// A disclosure sealed under the key of this slot exists already, or stands in the commit twice.
     #[error("the event key in slot {0} is used already")]
     EventKeyUsed(u64),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::commit::{ClaimKey, Commit, Disclosure, Receipt, RecordedCommand};
+use crate::commit::{ClaimKey, Commit, Disclosure, DisclosureRef, Receipt, RecordedCommand};
 use crate::error::{AppendError, ReadError};
 use crate::event::RecordedEvent;
 use crate::position::{Position, Revision};
@@ -77,8 +77,8 @@ pub trait EventLog: Send + Sync {
     /// The sealed value of a credential; `None` if there never was one, or once destroyed.
     async fn credential(&self, id: &str) -> Result<Option<Vec<u8>>, ReadError>;
 
-    /// The disclosures with these digests, in their order; those that are not there are left out.
-    async fn disclosures(&self, digests: &[String]) -> Result<Vec<Disclosure>, ReadError>;
+    /// The disclosures that these events refer to, in this order; those that are not there are left out.
+    async fn disclosures(&self, wanted: &[DisclosureRef]) -> Result<Vec<Disclosure>, ReadError>;
 
     /// The highest slot of an event key that any disclosure refers to; 0 before the first.
     async fn last_event_key_slot(&self) -> Result<u64, ReadError>;

@@ -26,8 +26,8 @@ pub use canonical::{CanonicalError, CanonicalJson};
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, to_microseconds, to_rfc3339};
 pub use commit::{
-    Actor, ActorKind, ClaimChange, ClaimKey, Commit, Credential, Disclosure, DisclosureKey, Outcome,
-    ProposedEvent, Receipt, RecordedCommand, StreamCommit,
+    Actor, ActorKind, ClaimChange, ClaimKey, Commit, Credential, Disclosure, DisclosureKey, DisclosureRef,
+    Outcome, ProposedEvent, Receipt, RecordedCommand, StreamCommit,
 };
 pub use error::{AppendError, Cause, InvalidCommit, KeyStoreError, LogClosed, OpenError, Place, ReadError};
 pub use event::{CorruptEntry, Envelope, EnvelopeActor, RecordedEvent};

@@ -143,7 +143,7 @@ fn check_vault(commit: &Commit) -> Result<(), InvalidCommit> {
     for disclosure in &commit.disclosures {
         let digest = disclosure.digest.as_str();
         if !digests.insert(digest) {
-            return Err(InvalidCommit::DisclosureExists(digest.to_owned()));
+            return Err(InvalidCommit::RepeatedDisclosure(digest.to_owned()));
         }
         if !unclaimed.remove(digest) {
             return Err(InvalidCommit::UnreferencedDisclosure(digest.to_owned()));

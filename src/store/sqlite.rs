@@ -36,7 +36,7 @@ use self::reader::Reader;
 use self::tail::Tail;
 use self::writer::Writer;
 use crate::clock::Clock;
-use crate::commit::{ClaimKey, Commit, Disclosure, Receipt, RecordedCommand};
+use crate::commit::{ClaimKey, Commit, Disclosure, DisclosureRef, Receipt, RecordedCommand};
 use crate::error::{AppendError, LogClosed, OpenError, ReadError};
 use crate::event::RecordedEvent;
 use crate::event_log::{EventLog, ScannedEvent};
@@ -229,8 +229,8 @@ impl EventLog for SqliteLog {
         self.reader.with(|connection| vault::credential(connection, id))
     }
 
-    async fn disclosures(&self, digests: &[String]) -> Result<Vec<Disclosure>, ReadError> {
-        self.reader.with(|connection| vault::disclosures(connection, digests))
+    async fn disclosures(&self, wanted: &[DisclosureRef]) -> Result<Vec<Disclosure>, ReadError> {
+        self.reader.with(|connection| vault::disclosures(connection, wanted))
     }
 
     async fn last_event_key_slot(&self) -> Result<u64, ReadError> {

@@ -21,6 +21,15 @@ async fn a8_views_can_be_deleted_and_are_folded_again() {
     service.post(&format!("{CLIENTS}/{id}/deactivate"), &json!({})).await.expect(200);
     let before = service.get(CLIENTS).await.expect(200);
     service.stop().await;
+    // Damage that a look at the first pages does not find: another file's write-ahead log beside it.
+    let live = live_views(&service);
+    std::fs::write(&live, b"not a database at all").expect("a damaged file");
+    std::fs::write(live.with_extension("db-wal"), [7; 4_096]).expect("a stray write-ahead log");
+    service.launch().await;
+    let request = service.request(reqwest::Method::GET, CLIENTS).header("muniment-position", "1");
+    assert_eq!(tests::http::answer(request).await.expect(200).body, before.body);
+    service.stop().await;
+
     std::fs::remove_dir_all(service.data().join("views")).expect("views can be deleted");
     let missing = service.muniment(["replay", "verify"]);
     assert_eq!(missing.status.code(), Some(12), "{}", stdout(&missing));
@@ -199,6 +208,18 @@ async fn a_doctor_says_what_is_wrong_and_a_lost_token_can_be_recovered() {
     tests::http::answer(service.request_as(token.trim(), reqwest::Method::GET, CLIENTS)).await.expect(200);
     let events = service.get("/api/v1/audit/events?type=member.token_issued").await.expect(200);
     assert_eq!(events.body["items"][0]["entry"]["actor"]["kind"], "host", "{}", events.text);
+    // An administrator who gives up the role by mistake is not locked out for good either.
+    let me = service.get("/api/v1/me").await.text_of("/member_id").to_owned();
+    let roles = service.request(reqwest::Method::PUT, &format!("/api/v1/members/{me}/roles"));
+    tests::http::answer(roles.json(&json!({ "roles": ["auditor"] }))).await.expect(200);
+    service.stop().await;
+    let nobody = service.muniment(["recover", "--bootstrap-token-file", "again"]);
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains(&me), "{nobody:?}");
+    let again = service.muniment(["recover", "--member", &me, "--bootstrap-token-file", "again"]);
+    assert_eq!(again.status.code(), Some(0), "{again:?}");
+    let token = std::fs::read_to_string(service.folder().join("again")).expect("a token");
+    service.launch().await;
+    tests::http::answer(service.request_as(token.trim(), reqwest::Method::GET, CLIENTS)).await.expect(200);
     service.stop().await;
 
     let key = service.folder().join("data.key");

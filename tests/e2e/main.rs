@@ -8,6 +8,7 @@ mod clients;
 mod command_line;
 mod concurrency;
 mod crash;
+mod docs;
 mod idempotency;
 mod members;
 mod operation;

@@ -103,7 +103,10 @@ fn log(data: &store::DataDirectory) -> Finding {
             Finding { what, verdict: Verdict::Bad, detail }
         }
         (Ok(verified), None) => {
-            let detail = format!("{} events in {} streams, all as written", verified.head, verified.streams);
+            let detail = format!(
+                "{} events in {} streams: dense, canonical, at one with their indexes",
+                verified.head, verified.streams
+            );
             Finding { what, verdict: Verdict::Good, detail }
         }
     }

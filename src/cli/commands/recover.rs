@@ -44,14 +44,12 @@ pub fn run(recover: &Recover) -> anyhow::Result<Exit> {
 
 /// The administrator, if there is exactly one.
 fn only_administrator(log: &dyn EventLog) -> anyhow::Result<MemberId> {
-    let mut administrators: Vec<MemberId> = Vec::new();
+    let mut members: Vec<(MemberId, bool)> = Vec::new();
     let mut failed = None;
     log.scan(Position::ORIGIN, &mut |event| match member_event(event.entry) {
-        Ok(Some((member, roles))) => {
-            administrators.retain(|known| *known != member);
-            if roles {
-                administrators.push(member);
-            }
+        Ok(Some((member, administrator))) => {
+            members.retain(|(known, _)| *known != member);
+            members.push((member, administrator));
             ControlFlow::Continue(())
         }
         Ok(None) => ControlFlow::Continue(()),
@@ -63,13 +61,25 @@ fn only_administrator(log: &dyn EventLog) -> anyhow::Result<MemberId> {
     if let Some(error) = failed {
         return Err(error);
     }
+    let ids = |chosen: &dyn Fn(bool) -> bool| {
+        let ids =
+            members.iter().filter(|(_, administrator)| chosen(*administrator)).map(|(id, _)| id.to_string());
+        ids.collect::<Vec<_>>().join("\n  ")
+    };
+    let administrators: Vec<_> = members.iter().filter(|(_, administrator)| *administrator).collect();
     match administrators.as_slice() {
-        [] => bail!("the log has no administrator: run `muniment init` on an empty directory"),
-        [member] => Ok(*member),
-        several => {
-            let ids = several.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ");
-            bail!("there are several administrators; say which one with --member:\n  {ids}")
+        [(member, _)] => Ok(*member),
+        [] if members.is_empty() => {
+            bail!("the log has no members: start the service on an empty directory, or run `muniment init`")
         }
+        [] => bail!(
+            "no member is an administrator any more; make one of them one with --member:\n  {}",
+            ids(&|_| true)
+        ),
+        _ => bail!(
+            "there are several administrators; say which one with --member:\n  {}",
+            ids(&|chosen| chosen)
+        ),
     }
 }
 

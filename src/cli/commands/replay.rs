@@ -10,13 +10,13 @@ use projections::{
     clients::{self, ClientRow, ListFilter},
 };
 use serde_json::json;
-use store::{EventLog, Position};
+use store::{EventLog, Position, ReadError};
 
 use crate::{
     arguments::{Replay, ReplayCommand, Verify},
     commands::init::say,
     config::Config,
-    exit::Exit,
+    exit::{self, Exit},
     instance::open_to_read,
 };
 
@@ -131,7 +131,15 @@ fn verify(arguments: &Verify) -> anyhow::Result<Exit> {
     let config = Config::load(&arguments.place)?;
     let log = open_to_read(&config)?;
     let mut defects = Vec::new();
-    let verified = log.verify(&mut |defect| defects.push(defect.to_string()))?;
+    let verified = match log.verify(&mut |defect| defects.push(defect.to_string())) {
+        Ok(verified) => verified,
+        // A row that cannot be read at all is a verdict too, not a failure of this command.
+        Err(error @ ReadError::Corrupt { .. }) => {
+            exit::report(&error.into());
+            return Ok(Exit::LogDamaged);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut differences = Vec::new();
     let compared =
         projections::verify(&config.data.directory, log.as_ref(), &mut |found| differences.push(found));

@@ -115,7 +115,7 @@ pub(super) fn client_name(text: &str) -> Result<String, (Rule, String)> {
     plain_text(text, LONGEST_NAME)
 }
 
-/// At least one scope: a client that may ask for nothing is a mistake (PRODUCT.md C2).
+/// At least one scope: a client that may ask for nothing is a mistake (behaviour C2).
 pub(super) fn scope(text: &str) -> Result<ScopeSet, Vec<Violation>> {
     let scope = ScopeSet::parse(text, "/scope")?;
     if scope.is_empty() {

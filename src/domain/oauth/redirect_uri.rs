@@ -17,7 +17,7 @@ pub struct RedirectUri(String);
 
 impl RedirectUri {
     /// Accepts an absolute `https` URI, or `http` on `localhost` or a loopback address, without fragment and
-    /// without user information (PRODUCT.md L6).
+    /// without user information (behaviour L6).
     ///
     /// # Errors
     /// The first rule that it breaks.

@@ -5,6 +5,7 @@ pub(crate) mod list;
 
 use app::Context;
 use serde::Deserialize;
+use store::DisclosureRef;
 use utoipa::ToSchema;
 
 use crate::{problem::Problem, representation::AuditEvent, service::Service};
@@ -38,9 +39,13 @@ pub(crate) async fn disclosed(
     subject: Option<String>,
     mut events: Vec<AuditEvent>,
 ) -> Result<Vec<AuditEvent>, Problem> {
-    let digests = events.iter().map(AuditEvent::digests).collect::<Result<Vec<_>, _>>()?.concat();
+    let mut wanted = Vec::new();
+    for event in &events {
+        let position = event.position;
+        wanted.extend(event.digests()?.into_iter().map(|digest| DisclosureRef { position, digest }));
+    }
     let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
-    let opened = service.app.open_private_parts(context, what, subject, count, digests).await?;
+    let opened = service.app.open_private_parts(context, what, subject, count, wanted).await?;
     for event in &mut events {
         event.disclose(&opened)?;
     }

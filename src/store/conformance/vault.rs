@@ -4,8 +4,9 @@ use uuid::Uuid;
 
 use super::sample::{credential, disclosure, one};
 use super::{Fixture, check_log};
-use crate::commit::{Commit, Disclosure, DisclosureKey};
+use crate::commit::{Commit, Disclosure, DisclosureKey, DisclosureRef, ProposedEvent};
 use crate::error::{AppendError, InvalidCommit};
+use crate::position::Position;
 
 /// Kept, not replaced, destroyed.
 pub async fn credentials_are_kept_and_destroyed(fixture: &mut dyn Fixture) {
@@ -34,31 +35,49 @@ fn disclosing(command: u64, disclosures: Vec<Disclosure>) -> Commit {
     Commit { disclosures, ..commit }
 }
 
-/// Kept under their digests, each with its key; a slot seals one disclosure only.
+/// Kept for the events that refer to them, each with its key; a slot seals one disclosure only.
 pub async fn disclosures_are_kept(fixture: &mut dyn Fixture) {
     let log = fixture.open().await;
     assert_eq!(log.last_event_key_slot().await.unwrap(), 0);
     let contact = disclosure("contact", DisclosureKey::Person(Uuid::from_u128(9)));
     let reason = disclosure("reason", DisclosureKey::Event(257));
     log.append(disclosing(1, vec![contact.clone(), reason.clone()])).await.unwrap();
-    let digests = ["reason", "none", "contact"].map(str::to_owned);
-    assert_eq!(log.disclosures(&digests).await.unwrap(), [reason.clone(), contact.clone()]);
+    let wanted = |position, digests: &[&str]| -> Vec<DisclosureRef> {
+        let position = Position::new(position);
+        digests.iter().map(|digest| DisclosureRef { position, digest: (*digest).to_owned() }).collect()
+    };
+    let of_first = wanted(1, &["reason", "none", "contact"]);
+    assert_eq!(log.disclosures(&of_first).await.unwrap(), [reason.clone(), contact.clone()]);
+    assert_eq!(log.disclosures(&wanted(0, &["reason"])).await.unwrap(), []);
     assert_eq!(log.last_event_key_slot().await.unwrap(), 257);
 
     let unreferenced =
         Commit { disclosures: vec![disclosure("x", DisclosureKey::Event(300))], ..one(2, "a") };
-    let replacing = disclosing(2, vec![contact]);
+    let repeating = disclosing(2, vec![contact.clone(), contact.clone()]);
     let reusing = disclosing(2, vec![disclosure("other", DisclosureKey::Event(257))]);
     for (invalid, expected) in [
         (unreferenced, InvalidCommit::UnreferencedDisclosure("x".to_owned())),
-        (replacing, InvalidCommit::DisclosureExists("contact".to_owned())),
+        (repeating, InvalidCommit::RepeatedDisclosure("contact".to_owned())),
         (reusing, InvalidCommit::EventKeyUsed(257)),
     ] {
         let refused = log.append(invalid).await.unwrap_err();
         assert!(matches!(&refused, AppendError::Invalid(reason) if *reason == expected), "{refused:?}");
     }
-    log.append(disclosing(2, vec![disclosure("later", DisclosureKey::Event(12))])).await.unwrap();
+    // What all events of a commit refer to is there for each of them; the same digest elsewhere is another one.
+    let later = disclosure("later", DisclosureKey::Event(12));
+    let other = Disclosure { sealed: b"another contact".to_vec(), ..contact.clone() };
+    let mut two_events = disclosing(2, vec![later.clone(), other.clone()]);
+    let second = ProposedEvent { id: Uuid::from_u128(77), ..two_events.streams[0].events[0].clone() };
+    two_events.streams[0].events.push(second);
+    log.append(two_events).await.unwrap();
+    log.append(one(3, "a")).await.unwrap();
     let log = fixture.open().await;
+    for position in [2, 3] {
+        let found = log.disclosures(&wanted(position, &["later", "contact", "reason"])).await.unwrap();
+        assert_eq!(found, [later.clone(), other.clone()], "at {position}");
+    }
+    assert_eq!(log.disclosures(&wanted(4, &["other"])).await.unwrap(), []);
+    assert_eq!(log.disclosures(&of_first).await.unwrap(), [reason, contact]);
     assert_eq!(log.last_event_key_slot().await.unwrap(), 257);
-    check_log(log.as_ref(), 2);
+    check_log(log.as_ref(), 4);
 }

@@ -60,13 +60,14 @@ impl Schema {
         transaction.commit()
     }
 
-    /// A connection that may write. The write-ahead log is copied into the file only when asked for.
+    /// A connection that may write. The write-ahead log is copied into the file only when asked for. The journal mode is
+    /// set at every opening: a copy that `VACUUM INTO` made has lost it.
     pub(super) fn open_to_write(&self, path: &Path) -> Result<Connection, OpenError> {
         let connection = connect(path, OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE)?;
         self.expect_newest(path, &connection)?;
         connection
             .execute_batch(
-                "PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;",
+                "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;",
             )
             .map_err(|source| open_error(path, source))?;
         Ok(connection)

@@ -4,8 +4,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 use super::reader::{as_i64, read_error};
-use crate::commit::{Disclosure, DisclosureKey};
+use crate::commit::{Disclosure, DisclosureKey, DisclosureRef};
 use crate::error::{InvalidCommit, ReadError};
+use crate::position::Position;
 use crate::prepared::PreparedCommit;
 
 pub(super) fn credential(connection: &Connection, id: &str) -> Result<Option<Vec<u8>>, ReadError> {
@@ -15,13 +16,21 @@ pub(super) fn credential(connection: &Connection, id: &str) -> Result<Option<Vec
         .map_err(read_error)
 }
 
-pub(super) fn disclosures(connection: &Connection, digests: &[String]) -> Result<Vec<Disclosure>, ReadError> {
+pub(super) fn disclosures(
+    connection: &Connection,
+    wanted: &[DisclosureRef],
+) -> Result<Vec<Disclosure>, ReadError> {
     let find = || -> rusqlite::Result<Vec<Disclosure>> {
-        let mut statement = connection
-            .prepare_cached("SELECT digest, person, event_key, sealed FROM disclosures WHERE digest = ?1")?;
-        let mut found = Vec::with_capacity(digests.len());
-        for digest in digests {
-            found.extend(statement.query_row([digest], disclosure).optional()?);
+        // They stand at the first position of their commit, and no other commit begins between that and its events.
+        let mut statement = connection.prepare_cached(
+            "SELECT digest, person, event_key, sealed FROM disclosures
+             WHERE command_position = (SELECT max(command_position) FROM disclosures WHERE command_position <= ?1)
+             AND digest = ?2",
+        )?;
+        let mut found = Vec::with_capacity(wanted.len());
+        for DisclosureRef { position, digest } in wanted {
+            found
+                .extend(statement.query_row(params![as_i64(position.get()), digest], disclosure).optional()?);
         }
         Ok(found)
     };
@@ -57,10 +66,6 @@ pub(super) fn check(
         }
     }
     for disclosure in &commit.disclosures {
-        let mut exists = connection.prepare_cached("SELECT 1 FROM disclosures WHERE digest = ?1")?;
-        if exists.exists([&disclosure.digest])? {
-            return Ok(Some(InvalidCommit::DisclosureExists(disclosure.digest.clone())));
-        }
         if let DisclosureKey::Event(slot) = disclosure.key {
             let mut exists = connection.prepare_cached("SELECT 1 FROM disclosures WHERE event_key = ?1")?;
             if exists.exists([as_i64(slot)])? {
@@ -71,8 +76,12 @@ pub(super) fn check(
     Ok(None)
 }
 
-/// Writes rows that were checked.
-pub(super) fn write(connection: &Connection, commit: &PreparedCommit) -> rusqlite::Result<()> {
+/// Writes rows that were checked, of a commit that begins at `first`.
+pub(super) fn write(
+    connection: &Connection,
+    commit: &PreparedCommit,
+    first: Position,
+) -> rusqlite::Result<()> {
     for id in &commit.destroyed_credentials {
         connection.prepare_cached("DELETE FROM credentials WHERE id = ?1")?.execute([id])?;
     }
@@ -88,9 +97,10 @@ pub(super) fn write(connection: &Connection, commit: &PreparedCommit) -> rusqlit
         };
         connection
             .prepare_cached(
-                "INSERT INTO disclosures (digest, person, event_key, sealed) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO disclosures (command_position, digest, person, event_key, sealed)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
-            .execute(params![disclosure.digest, person, slot, disclosure.sealed])?;
+            .execute(params![as_i64(first.get()), disclosure.digest, person, slot, disclosure.sealed])?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The golden files: every shape that was ever stored, byte for byte (PRODUCT.md A10).
+//! The golden files: every shape that was ever stored, byte for byte (behaviour A10).
 //!
 //! A file is written once, by `MUNIMENT_BLESS=1 cargo test -p domain --test events`, and never again: blessing adds
 //! what is missing and overwrites nothing.
