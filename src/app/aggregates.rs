@@ -32,7 +32,10 @@ pub(crate) struct Loader<A: Aggregate> {
 }
 
 /// A place in the cache: dear to take, cheap to fill anew with each command.
-struct Slot<A>(RwLock<Arc<Loaded<A>>>);
+struct Slot<A> {
+    stream: StreamName,
+    loaded: RwLock<Arc<Loaded<A>>>,
+}
 
 impl<A> Loaded<A> {
     fn new(aggregate: A, revision: Revision, seen_at: Position) -> Self {
@@ -50,12 +53,12 @@ impl<A> Loaded<A> {
 
 impl<A> Slot<A> {
     fn get(&self) -> Arc<Loaded<A>> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Streams only grow: what comes late is not put over what is newer.
     fn put(&self, loaded: Arc<Loaded<A>>) {
-        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         if loaded.revision >= held.revision {
             *held = loaded;
         }
@@ -90,7 +93,7 @@ where
             if loaded.seen_at() >= head {
                 return Ok(loaded);
             }
-            if self.log.stream_revision(&Self::stream(id)?).await? == loaded.revision {
+            if self.log.stream_revision(&slot.stream).await? == loaded.revision {
                 loaded.still_there_at(head);
                 return Ok(loaded);
             }
@@ -100,14 +103,15 @@ where
         let loaded = Arc::new(Loaded::new(context.aggregate, revision, head));
         // An id that nobody has used is not worth a place: anyone can ask for any number of them.
         if revision != Revision::NONE {
-            self.keep(id, Arc::clone(&loaded));
+            self.keep(id, Arc::clone(&loaded))?;
         }
         Ok(loaded)
     }
 
     /// Remembers what a commit of ours made of the aggregate.
     pub(crate) fn remember(&self, id: &str, aggregate: A, revision: Revision, position: Position) {
-        self.keep(id, Arc::new(Loaded::new(aggregate, revision, position)));
+        // An id without a stream could not have been appended to.
+        let _ = self.keep(id, Arc::new(Loaded::new(aggregate, revision, position)));
     }
 
     /// Forgets it: another commit was faster.
@@ -115,11 +119,15 @@ where
         self.cache.invalidate(id);
     }
 
-    fn keep(&self, id: &str, loaded: Arc<Loaded<A>>) {
+    fn keep(&self, id: &str, loaded: Arc<Loaded<A>>) -> Result<(), Fault> {
         match self.cache.get(id) {
             Some(slot) => slot.put(loaded),
-            None => self.cache.insert(id.to_owned(), Arc::new(Slot(RwLock::new(loaded)))),
+            None => {
+                let slot = Slot { stream: Self::stream(id)?, loaded: RwLock::new(loaded) };
+                self.cache.insert(id.to_owned(), Arc::new(slot));
+            }
         }
+        Ok(())
     }
 }
 

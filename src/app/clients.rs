@@ -181,7 +181,6 @@ impl Inner {
         target: &Target,
         work: impl Future<Output = Result<ChangedClient, CommandError>>,
     ) -> Result<ChangedClient, CommandError> {
-        let stream = Loader::<Client>::stream(&target.client_id.to_string())?;
         let error = match self.replayed(context).await {
             Ok(Some(replay)) => return self.replayed_client(&replay).await,
             Ok(None) => match work.await {
@@ -191,12 +190,13 @@ impl Inner {
             Err(error) => error,
         };
         // The same request may have been recorded between the look-up and the decision, which then saw its effect.
-        if error.refusal()
+        if error.is_recorded()
             && !matches!(error, CommandError::IdempotencyMismatch)
             && let Ok(Some(replay)) = self.replayed(context).await
         {
             return self.replayed_client(&replay).await;
         }
+        let stream = Loader::<Client>::stream(&target.client_id.to_string())?;
         Err(self.refused(context, command, Some(&stream), error).await)
     }
 
@@ -374,7 +374,8 @@ impl Inner {
         context: &Context,
         environment: &EnvironmentName,
     ) -> Result<(), CommandError> {
-        let (policy, _) = self.policy(environment).await?;
+        let loaded = self.environments.current(environment.as_str()).await?;
+        let policy = loaded.aggregate.policy().ok_or(CommandError::NotFound("environment"))?;
         let wrong = context.violations(policy.reason_required);
         if wrong.is_empty() { Ok(()) } else { Err(CommandError::Invalid(wrong)) }
     }

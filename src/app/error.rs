@@ -234,8 +234,8 @@ impl CommandError {
         }
     }
 
-    /// Whether it is a refusal, which is recorded, rather than a fault of ours.
-    pub(crate) fn refusal(&self) -> bool {
+    /// Whether it is a refusal, which is an event of the log by the time anyone hears of it, rather than a fault of ours.
+    pub fn is_recorded(&self) -> bool {
         !matches!(self, Self::Contended | Self::Busy | Self::Fault(_))
     }
 }

@@ -223,7 +223,7 @@ impl Inner {
         subject: Option<&StreamName>,
         error: CommandError,
     ) -> CommandError {
-        if !error.refusal() {
+        if !error.is_recorded() {
             return error;
         }
         match self.record_refusal(context, command, subject, &error).await {

@@ -28,7 +28,7 @@ mod vault;
 
 use std::{num::NonZeroUsize, sync::Arc};
 
-use crypto::{Argon2Pool, Entropy, MasterKey};
+use crypto::{Argon2Pool, BufferedEntropy, Entropy, MasterKey};
 use domain::{Client, ClientType, Environment, Member};
 use store::{EventLog, KeyStore};
 use tokio::runtime::Handle;
@@ -96,6 +96,7 @@ impl App {
     /// A wrong master key, missing or damaged keys, or a key store that cannot be used.
     pub async fn open(parts: Parts) -> Result<Self, KeyRingError> {
         let Parts { log, keys, master_key, entropy, commands, argon2_workers } = parts;
+        let entropy: Arc<dyn Entropy> = Arc::new(BufferedEntropy::new(entropy));
         let vault = Vault::open(keys, master_key, log.as_ref(), Arc::clone(&entropy)).await?;
         let argon2 = Argon2Pool::new(argon2_workers, ARGON2_QUEUE).map_err(KeyRingError::Threads)?;
         let inner = Inner {

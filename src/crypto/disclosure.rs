@@ -35,9 +35,9 @@ impl Disclosure {
     /// Fails on the names that RFC 9901 keeps for itself, `_sd` and `...`.
     pub fn new(name: &str, value: Value, salt: [u8; 32]) -> Result<Self, MalformedDisclosure> {
         refuse_reserved(name)?;
-        let salt = Value::from(URL_SAFE_NO_PAD.encode(salt));
-        let array = Value::Array(vec![salt, Value::from(name), value.clone()]);
-        let encoded = URL_SAFE_NO_PAD.encode(Zeroizing::new(array.to_string()).as_bytes());
+        let salt = URL_SAFE_NO_PAD.encode(salt);
+        let json = serde_json::to_vec(&(salt, name, &value)).map_err(|_| MalformedDisclosure::Json)?;
+        let encoded = URL_SAFE_NO_PAD.encode(Zeroizing::new(json));
         Ok(Self {
             name: name.to_owned(),
             value,

@@ -46,7 +46,7 @@ pub use master_key::{DataKeyRef, MalformedMasterKey, MasterKey, MasterKeyError, 
 pub use personal::Personal;
 #[cfg(any(test, feature = "testing"))]
 pub use random::SeededEntropy;
-pub use random::{Entropy, EntropyError, SystemEntropy};
+pub use random::{BufferedEntropy, Entropy, EntropyError, SystemEntropy};
 pub use seal::OpenError;
 pub use secrecy::{ExposeSecret, SecretBox, SecretString};
 pub use secret::{

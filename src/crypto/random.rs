@@ -1,10 +1,12 @@
 //! Where random bytes come from: an argument, so that a test can know them and a failure can be told.
 
+mod buffered;
 #[cfg(any(test, feature = "testing"))]
 mod seeded;
 #[cfg(test)]
 mod tests;
 
+pub use buffered::BufferedEntropy;
 #[cfg(any(test, feature = "testing"))]
 pub use seeded::SeededEntropy;
 

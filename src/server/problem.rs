@@ -42,6 +42,7 @@ struct Inner {
     members: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<String>,
+    recorded: bool,
 }
 
 /// One thing that is wrong at one place of the request.
@@ -111,6 +112,7 @@ impl Problem {
             members: Map::new(),
             headers: kind.headers(),
             cause: None,
+            recorded: false,
         }))
     }
 
@@ -187,6 +189,11 @@ impl Problem {
         self
     }
 
+    /// Whether the refusal that this answers is an event of the log.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.0.recorded
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.0.kind
     }
@@ -197,7 +204,7 @@ impl Problem {
 
     /// The answer, for the request with this id.
     pub(crate) fn to_response(&self, request_id: &str) -> HttpResponse {
-        let Inner { kind, detail, errors, members, headers, cause: _ } = &*self.0;
+        let Inner { kind, detail, errors, members, headers, cause: _, recorded: _ } = &*self.0;
         let mut response = HttpResponse::build(kind.status());
         for header in headers {
             response.append_header(header.clone());
@@ -233,7 +240,8 @@ impl ResponseError for Problem {
 
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
-        let problem = Self::new(Kind::of(&error));
+        let mut problem = Self::new(Kind::of(&error));
+        problem.0.recorded = error.is_recorded();
         match error {
             CommandError::Denied(permission) | CommandError::GrantsTooMuch(permission) => {
                 problem.member("permission", permission.as_str())

@@ -5,10 +5,14 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     middleware::Next,
+    web::Data,
 };
 
 use super::request_id::RequestId;
-use crate::problem::{Kind, Problem};
+use crate::{
+    problem::{Kind, Problem},
+    service::Service,
+};
 
 /// What became of a request, for those who count.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +36,13 @@ pub(crate) async fn write(
     };
     if let Some(cause) = problem.cause() {
         tracing::error!(request_id = id.0, problem = problem.kind().slug(), cause, "a request failed");
+    }
+    if problem.is_recorded()
+        && let Some(service) = request.app_data::<Data<Service>>()
+        && let Ok(head) = service.app.log().head().await
+    {
+        // Who is refused and then reads the audit finds the refusal there.
+        service.views_at(head).await;
     }
     let mut written = problem.to_response(&id.0);
     written.extensions_mut().insert(Failed(problem.kind()));
