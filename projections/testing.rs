@@ -232,7 +232,7 @@ pub fn happens(choice: u64) -> ClientEvent {
         }),
         5 => ClientEvent::SecretRevoked(SecretRevoked { secret_id: secret_id(number), lockout: false }),
         6 => ClientEvent::SigningSecretRevealed(SigningSecretRevealed {
-            signing_secret: SecretId("signing1".into()),
+            signing_secret_id: SecretId("signing1".into()),
         }),
         7 => ClientEvent::Deactivated(status(Status::Active, Status::Inactive)),
         _ => ClientEvent::Enabled(status(Status::Inactive, Status::Active)),

@@ -126,7 +126,8 @@ async fn opened_private_parts_of_a_client_are_found_by_the_client() {
     let opened = domain::registry::PrivatePartsOpened {
         what: "client".into(),
         subject: Some(stream(client(7))),
-        events: 1,
+        positions: vec![1],
+        parts: 1,
     };
     log.record(Happening::new("member-u1", Event::Registry(RegistryEvent::PrivatePartsOpened(opened)))).await;
     let filter = AuditFilter { client: text(&client(7).to_string()), ..AuditFilter::default() };

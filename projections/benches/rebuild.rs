@@ -93,7 +93,10 @@ async fn write_history(log: &Arc<TestLog>, events: u64) {
         } else if random % 20 == 1 {
             Happening::new(
                 format!("member-{}", member(random % 50)),
-                MemberEvent::TokenRevoked(TokenRevoked { token_id: SecretId("token1".into()) }),
+                MemberEvent::TokenRevoked(TokenRevoked {
+                    token_id: SecretId("token1".into()),
+                    descendants: Vec::new(),
+                }),
             )
         } else {
             let age = (random >> 20) % (1 << ((random >> 8) % 16));

@@ -10,7 +10,7 @@ use domain::{
     MemberCommand, MemberId, Permission, Role, ScopeCommand, ScopeDefinition, SecretId,
     client_type::ClientTypeCreated,
     environment::Policy,
-    member::{CreateMember, IssueToken, IssuedToken, MAX_TOKEN_LIFETIME_SECONDS},
+    member::{CreateMember, IssueToken, IssuedToken},
     oauth::ScopeToken,
     scope::ScopeCreated,
 };
@@ -82,22 +82,23 @@ impl App {
         self.run(move |inner| async move {
             let loaded = inner.members.current(&member_id.to_string()).await?;
             let membership = loaded.aggregate.membership().ok_or(CommandError::NotFound("member"))?;
+            let (minted, sealed) = inner.mint_token(member_id)?;
+            sink.keep(&minted.secret).map_err(|error| Fault::passing("keeping the token", error))?;
             let mut roles = membership.roles.clone();
             if roles.insert(Role::Administrator) {
                 let command = MemberCommand::ChangeRoles { roles };
-                inner.execute_member(&context, member_id, &command, Vec::new(), Vec::new()).await?;
+                inner.execute_member(&context, member_id, None, &command, Vec::new()).await?;
             }
-            let (minted, sealed) = inner.mint_token(member_id)?;
-            sink.keep(&minted.secret).map_err(|error| Fault::passing("keeping the token", error))?;
             let command = MemberCommand::IssueToken(IssueToken {
                 id: SecretId(minted.id.as_str().to_owned()),
                 label: "recovered at the command line".to_owned(),
                 hint: minted.hint,
                 permissions: Permission::ALL.iter().copied().collect(),
-                expires_in_seconds: FIRST_TOKEN_SECONDS.min(MAX_TOKEN_LIFETIME_SECONDS),
+                expires_in_seconds: FIRST_TOKEN_SECONDS,
                 commitment: sealed.commitment,
+                made_with: None,
             });
-            inner.execute_member(&context, member_id, &command, vec![sealed.row], Vec::new()).await?;
+            inner.execute_member(&context, member_id, None, &command, vec![sealed.row]).await?;
             Ok(Bootstrapped { member_id, token: minted.secret })
         })
         .await
@@ -122,6 +123,8 @@ impl Inner {
             permissions: Permission::ALL.iter().copied().collect(),
             expires_at: now.saturating_add(lifetime).unwrap_or(now),
             commitment: sealed.commitment,
+            parent: None,
+            issued_by: None,
         };
         let create = CreateMember { roles: [Role::Administrator].into(), token: Some(token) };
         let name = Personal::new("First administrator".to_owned());

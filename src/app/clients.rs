@@ -1,34 +1,27 @@
 //! The use cases of clients.
 
+mod contacts;
 mod create;
 mod request;
 mod secrets;
 
-use std::sync::Arc;
-
 use crypto::SecretString;
 use domain::{
     Client, ClientCommand, ClientEvent, ClientId, ClientType, Environment, EnvironmentName, Event,
-    Permission, PersonId, client::Registration, client_type::TypeRules, environment::Policy,
+    Permission, client::Registration, client_type::TypeRules, environment::Policy,
 };
-use serde_json::json;
-use store::{AppendError, ExpectedRevision, Position, Revision, StreamName};
+use store::{AppendError, ExpectedRevision, Position, Revision};
 
-pub use request::{
-    ChangeClientRequest, Contact, CreateClientRequest, IfMatch, IssueSecretRequest, RedirectUriEdit,
-};
+pub use request::{ChangeClientRequest, Contact, CreateClientRequest, IssueSecretRequest, RedirectUriEdit};
 
 use crate::{
     App, Inner,
-    aggregates::{Loaded, Loader},
-    context::Context,
-    error::{ChangedSince, CommandError, Fault},
-    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, Replay, claim_changes},
-    ids::uuid_v7,
+    aggregates::Loader,
+    context::{Context, IfMatch},
+    error::{CommandError, Fault},
+    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
+    idempotency::Replay,
 };
-
-/// Events that an answer to a failed `If-Match` names at most.
-const MOST_CHANGES_SHOWN: usize = 20;
 
 /// A client after a command.
 #[derive(Clone, Debug)]
@@ -112,7 +105,10 @@ impl App {
     ) -> Result<ChangedClient, CommandError> {
         self.run(move |inner| async move {
             let target = Target { environment, client_id, if_match };
-            inner.guarded(&context, "ChangeClient", &target, inner.change(&context, &target, request)).await
+            {
+                let work = inner.change(&context, &target, request);
+                inner.on_client(&context, &target, Permission::ClientsWrite, work).await
+            }
         })
         .await
     }
@@ -165,39 +161,25 @@ impl App {
     ) -> Result<ChangedClient, CommandError> {
         self.run(move |inner| async move {
             let target = Target { environment, client_id, if_match: None };
-            let name = command.name();
-            inner.guarded(&context, name, &target, inner.plain(&context, &target, command)).await
+            let work = inner.plain(&context, &target, command);
+            inner.on_client(&context, &target, Permission::ClientsWrite, work).await
         })
         .await
     }
 }
 
 impl Inner {
-    /// Runs a use case on an existing client, answers a repeated request, and records a refusal.
-    async fn guarded(
-        self: &Arc<Self>,
+    /// Runs a use case on an existing client.
+    async fn on_client(
+        &self,
         context: &Context,
-        command: &'static str,
         target: &Target,
+        permission: Permission,
         work: impl Future<Output = Result<ChangedClient, CommandError>>,
     ) -> Result<ChangedClient, CommandError> {
-        let error = match self.replayed(context).await {
-            Ok(Some(replay)) => return self.replayed_client(&replay).await,
-            Ok(None) => match work.await {
-                Ok(changed) => return Ok(changed),
-                Err(error) => error,
-            },
-            Err(error) => error,
-        };
-        // The same request may have been recorded between the look-up and the decision, which then saw its effect.
-        if error.is_recorded()
-            && !matches!(error, CommandError::IdempotencyMismatch)
-            && let Ok(Some(replay)) = self.replayed(context).await
-        {
-            return self.replayed_client(&replay).await;
-        }
         let stream = Loader::<Client>::stream(&target.client_id.to_string())?;
-        Err(self.refused(context, command, Some(&stream), error).await)
+        let replayed = |replay| async move { self.replayed_client(&replay).await };
+        self.guarded(context, Some(&stream), context.demand(permission), work, replayed).await
     }
 
     async fn plain(
@@ -206,7 +188,6 @@ impl Inner {
         target: &Target,
         command: ClientCommand,
     ) -> Result<ChangedClient, CommandError> {
-        context.demand(Permission::ClientsWrite)?;
         self.check_context(context, &target.environment).await?;
         self.execute(context, target, |_| Ok(command.clone()), ForVault::default()).await
     }
@@ -217,7 +198,6 @@ impl Inner {
         target: &Target,
         request: ChangeClientRequest,
     ) -> Result<ChangedClient, CommandError> {
-        context.demand(Permission::ClientsWrite)?;
         if target.if_match.is_none() {
             return Err(CommandError::PreconditionRequired);
         }
@@ -270,7 +250,7 @@ impl Inner {
         for _ in 0..MOST_ATTEMPTS {
             let loaded = self.clients.current(&id).await?;
             let registration = target.registration(&loaded.aggregate)?;
-            self.check_if_match(target, &loaded, &stream).await?;
+            self.check_if_match(target.if_match, loaded.revision, &stream).await?;
             let now = self.log.now();
             let events = loaded.aggregate.decide(command(registration)?, now)?;
             if events.is_empty() {
@@ -305,31 +285,23 @@ impl Inner {
                     let revision = Revision::new(loaded.revision.get() + events.len() as u64);
                     return self.remembered(target.client_id, aggregate, revision, receipt.position);
                 }
-                Err(AppendOrFault::Append(error)) => {
-                    if let Some(replay) = self.after_conflict(context, &id, error).await? {
-                        return self.replayed_client(&replay).await;
-                    }
-                }
+                Err(AppendOrFault::Append(error)) => self.after_conflict(&id, error)?,
                 Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
             }
         }
         Err(CommandError::Contended)
     }
 
-    /// What a failed append means: decide again (`None`), answer as before, or an error.
-    async fn after_conflict(
-        &self,
-        context: &Context,
-        id: &str,
-        error: AppendError,
-    ) -> Result<Option<Replay>, CommandError> {
+    /// What a failed append means: decide again, or an error. A command that is recorded already is left to the guard,
+    /// which answers it as the repeated request that it is.
+    fn after_conflict(&self, id: &str, error: AppendError) -> Result<(), CommandError> {
         match error {
             // A name that is not held was released by the command that was faster: the next load sees it.
             AppendError::WrongExpectedRevision { .. } | AppendError::ClaimNotHeld { .. } => {
                 self.clients.forget(id);
-                Ok(None)
+                Ok(())
             }
-            AppendError::DuplicateCommand(recorded) => self.replay_of(context, recorded).await.map(Some),
+            AppendError::DuplicateCommand(_) => Err(CommandError::Contended),
             AppendError::ClaimTaken { key, .. } if key.namespace.starts_with("singleton:") => {
                 Err(CommandError::Taken { pointer: "/client_type" })
             }
@@ -350,22 +322,6 @@ impl Inner {
         let registration = aggregate.registration().cloned().ok_or(CommandError::NotFound("client"))?;
         self.clients.remember(&client_id.to_string(), aggregate, revision, position);
         Ok(ChangedClient { client_id, registration, revision, position, replayed: false })
-    }
-
-    async fn check_if_match(
-        &self,
-        target: &Target,
-        loaded: &Loaded<Client>,
-        stream: &StreamName,
-    ) -> Result<(), CommandError> {
-        let Some(IfMatch::Revision(given)) = target.if_match else { return Ok(()) };
-        if given == loaded.revision {
-            return Ok(());
-        }
-        let since = if given < loaded.revision { given } else { Revision::NONE };
-        let events = self.log.read_stream(stream, since, MOST_CHANGES_SHOWN).await?;
-        let changed = events.iter().map(changed_since).collect::<Result<_, Fault>>()?;
-        Err(CommandError::PreconditionFailed { current: loaded.revision, changed })
     }
 
     /// Reason and ticket, by the rules of the environment; and that there is such an environment.
@@ -402,46 +358,8 @@ impl Inner {
             .map(|rules| (rules.clone(), ProposedStream::unmoved(stream, loaded.revision))))
     }
 
-    /// Finds or makes the pseudonym of each contact, and seals who it is.
-    async fn seal_contacts(
-        &self,
-        contacts: &[Contact],
-        vault: &mut ForVault,
-    ) -> Result<Vec<PersonId>, CommandError> {
-        let wrong: Vec<_> = contacts
-            .iter()
-            .enumerate()
-            .flat_map(|(place, contact)| {
-                let pointer = format!("/contacts/{place}");
-                domain::client::check_contact(contact.name.expose(), contact.email.expose(), &pointer)
-            })
-            .collect();
-        if !wrong.is_empty() {
-            return Err(CommandError::Invalid(wrong));
-        }
-        let mut persons = Vec::with_capacity(contacts.len());
-        for contact in contacts {
-            let candidate = uuid_v7(self.log.now(), self.entropy.as_ref())?;
-            let person = self.vault.person_by_email(contact.email.expose(), candidate).await?;
-            let value =
-                json!({ "person": person, "name": contact.name.expose(), "email": contact.email.expose() });
-            vault.private.push(self.vault.seal_for_person(person, "contact", value).await?);
-            persons.push(PersonId(person));
-        }
-        Ok(persons)
-    }
-
-    /// Whether a client's contacts are these already, to the letter.
-    async fn same_contacts(&self, client_id: ClientId, contacts: &[Contact]) -> Result<bool, CommandError> {
-        let now = self.contacts_of(client_id).await?;
-        let given =
-            contacts.iter().map(|contact| (contact.name.expose().as_str(), contact.email.expose().as_str()));
-        let held: Vec<_> = now.iter().map(|part| (text(part, "name"), text(part, "email"))).collect();
-        Ok(given.eq(held.iter().copied()))
-    }
-
     async fn replayed_client(&self, replay: &Replay) -> Result<ChangedClient, CommandError> {
-        let id = replay.stream.id();
+        let id = replay.stream().id();
         let client_id = id.parse().map_err(|error| Fault::permanent("reading a recorded command", error))?;
         let loaded = self.clients.current(id).await?;
         let registration =
@@ -456,10 +374,6 @@ impl Inner {
     }
 }
 
-fn text<'a>(part: &'a serde_json::Value, field: &str) -> &'a str {
-    part.get(field).and_then(serde_json::Value::as_str).unwrap_or_default()
-}
-
 /// Verifiers that nothing will ever be checked against again.
 fn ended_credentials(before: &Client, events: &[ClientEvent]) -> Vec<String> {
     let mut ended = Vec::new();
@@ -469,7 +383,7 @@ fn ended_credentials(before: &Client, events: &[ClientEvent]) -> Vec<String> {
                 ended.extend(rotated.revoked.iter().map(ToString::to_string));
             }
             ClientEvent::SecretRevoked(revoked) => ended.push(revoked.secret_id.to_string()),
-            ClientEvent::SigningSecretRotated(rotated) => ended.push(rotated.replaced.to_string()),
+            ClientEvent::SigningSecretRotated(rotated) => ended.push(rotated.replaced_id.to_string()),
             ClientEvent::Deleted(_) => {
                 if let Some(client) = before.registration() {
                     let live = client.secrets.iter().filter(|secret| secret.revoked_at.is_none());
@@ -489,18 +403,4 @@ fn ended_credentials(before: &Client, events: &[ClientEvent]) -> Vec<String> {
         }
     }
     ended
-}
-
-fn changed_since(event: &store::RecordedEvent) -> Result<ChangedSince, Fault> {
-    let unreadable = |error| Fault::permanent("reading an event", error);
-    let envelope = event.envelope().map_err(unreadable)?;
-    let data = serde_json::from_str(envelope.data.get())
-        .map_err(|error| Fault::permanent("reading an event", error))?;
-    Ok(ChangedSince {
-        revision: event.revision,
-        event_type: envelope.event_type.into_owned(),
-        at: envelope.at,
-        actor: envelope.actor.id.into_owned(),
-        data,
-    })
 }

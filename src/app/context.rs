@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crypto::Personal;
-use domain::{MemberId, Permission, Rule, SecretId, Violation};
-use store::ActorKind;
+use domain::{MemberId, Permission, Rule, SecretId, Violation, member::MadeWith};
+use store::{ActorKind, Revision};
 use uuid::Uuid;
 
 /// The longest free-text reason, in characters.
@@ -52,11 +52,22 @@ pub struct Idempotency {
     pub request: Personal<Vec<u8>>,
 }
 
+/// `If-Match` (RFC 9110 section 13.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfMatch {
+    /// `*`: whatever revision it is at.
+    Any,
+    /// `"<revision>"`.
+    Revision(Revision),
+}
+
 /// Everything about a command that is not the command.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Who acts.
     pub actor: Actor,
+    /// What is asked, by the name that audit and metrics know it by: `CreateClient`.
+    pub operation: &'static str,
     /// The id that the answer and the service's own logs carry too.
     pub request_id: String,
     /// The same for everything that one outside request set going.
@@ -84,6 +95,16 @@ impl Context {
     pub(crate) fn member(&self) -> Option<MemberId> {
         match &self.actor {
             Actor::Member(principal) => Some(principal.member),
+            Actor::Host { .. } => None,
+        }
+    }
+
+    /// The token that a token made by this request descends from.
+    pub(crate) fn made_with(&self) -> Option<MadeWith> {
+        match &self.actor {
+            Actor::Member(principal) => {
+                Some(MadeWith { member: principal.member, token: principal.token.clone() })
+            }
             Actor::Host { .. } => None,
         }
     }

@@ -9,7 +9,9 @@
 //! | `context` | who asks, from where, why |
 //! | `authenticate` | whose personal token this is |
 //! | `clients`, `members`, `bootstrap` | the use cases |
-//! | `execute` | from events to one commit; refused commands; replays by idempotency key |
+//! | `execute` | from events to one commit |
+//! | `idempotency` | the order of every use case: permission, repeated request, work; unknown outcomes |
+//! | `refusal` | what is recorded of refusals and of what was read |
 //! | `aggregates` | loading through `cqrs-es`, and the cache that the log's head keeps honest |
 //! | `vault` | keys, sealed credentials, sealed private parts |
 
@@ -21,9 +23,11 @@ mod context;
 mod error;
 mod execute;
 mod health;
+mod idempotency;
 mod ids;
 mod members;
 mod private_parts;
+mod refusal;
 mod vault;
 
 use std::{num::NonZeroUsize, sync::Arc};
@@ -36,10 +40,10 @@ use tokio::runtime::Handle;
 pub use authenticate::AuthenticationError;
 pub use bootstrap::{Bootstrapped, TokenSink};
 pub use clients::{
-    ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, IfMatch,
-    IssueSecretRequest, IssuedClientSecret, RedirectUriEdit,
+    ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, IssueSecretRequest,
+    IssuedClientSecret, RedirectUriEdit,
 };
-pub use context::{Actor, Context, Idempotency, MAX_REASON_CHARS, Principal, Source};
+pub use context::{Actor, Context, Idempotency, IfMatch, MAX_REASON_CHARS, Principal, Source};
 pub use error::{ChangedSince, CommandError, Fault};
 pub use health::Health;
 pub use members::{ChangedMember, CreateMemberRequest, IssueTokenRequest, IssuedPersonalToken};
@@ -131,28 +135,21 @@ impl App {
     ///
     /// # Errors
     /// [`CommandError::Denied`], or the fault that kept it from being recorded.
-    pub async fn demand(
-        &self,
-        context: Context,
-        operation: &'static str,
-        permission: domain::Permission,
-    ) -> Result<(), CommandError> {
+    pub async fn demand(&self, context: Context, permission: domain::Permission) -> Result<(), CommandError> {
         match context.demand(permission) {
             Ok(()) => Ok(()),
             Err(error) => {
-                self.run(
-                    move |inner| async move { Err(inner.refused(&context, operation, None, error).await) },
-                )
-                .await
+                self.run(move |inner| async move { Err(inner.refused(&context, None, error).await) }).await
             }
         }
     }
 
-    /// Whether the log can be read, and whether its last write took place.
+    /// Whether log and keys can be read, and whether the last write took place.
     pub async fn health(&self) -> Health {
         Health {
             log_readable: self.inner.log.head().await.is_ok(),
-            log_writable: !self.inner.write_failures.failed_recently(self.inner.log.now()),
+            log_writable: !self.inner.write_failures.failed_recently(),
+            keys_readable: self.inner.vault.keys_readable().await,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::{Binding, Minted, Personal, SecretKind, SecretString};
 use domain::{
-    Claim, Event, Member, MemberCommand, MemberId, Permission, Role, Rule, SecretId, Violation,
+    Claim, Event, Member, MemberCommand, MemberEvent, MemberId, Permission, Role, Rule, SecretId, Violation,
     member::{CreateMember, IssueToken, Membership},
 };
 use serde_json::json;
@@ -15,9 +15,10 @@ use crate::{
     App, Inner,
     aggregates::Loader,
     authenticate::MEMBERS,
-    context::Context,
+    context::{Context, IfMatch},
     error::{CommandError, Fault},
     execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes, claim_key},
+    idempotency::Replay,
     ids::uuid_v7,
     vault::SealedCredential,
 };
@@ -84,40 +85,38 @@ impl App {
         request: CreateMemberRequest,
     ) -> Result<ChangedMember, CommandError> {
         self.run(move |inner| async move {
-            match inner.replayed_member(&context).await {
-                Ok(Some(member)) => return Ok(member),
-                Ok(None) => {}
-                Err(error) => return Err(inner.refused(&context, "CreateMember", None, error).await),
-            }
-            match inner.create_member(&context, &request).await {
-                Ok(member) => Ok(member),
-                Err(error) => Err(inner.refused(&context, "CreateMember", None, error).await),
-            }
+            let allowed = context.demand(Permission::MembersWrite);
+            let work = inner.create_member(&context, &request);
+            let replayed = |replay| async {
+                let replay = replay;
+                inner.replayed_member(&replay).await
+            };
+            inner.guarded(&context, None, allowed, work, replayed).await
         })
         .await
     }
 
-    /// Gives a member other roles. Needs `members:write`, and every permission that they give.
+    /// Gives a member other roles. Needs `members:write`, `If-Match`, and every permission that they give or take away:
+    /// nobody rules over who can do more.
     ///
     /// # Errors
-    /// [`CommandError`].
+    /// [`CommandError`]; [`CommandError::PreconditionFailed`] says what changed in the meantime.
     pub async fn change_roles(
         &self,
         context: Context,
         member_id: MemberId,
+        if_match: Option<IfMatch>,
         roles: Vec<String>,
     ) -> Result<ChangedMember, CommandError> {
-        self.member_command(context, member_id, "ChangeRoles", move |inner, context| {
-            context.demand(Permission::MembersWrite)?;
-            let roles = parse_roles(&roles)?;
-            grantable(context, roles.iter().flat_map(|role| role.permissions()))?;
-            let _ = inner;
-            Ok((MemberCommand::ChangeRoles { roles }, Vec::new()))
+        self.run(move |inner| async move {
+            let work = inner.change_roles(&context, member_id, if_match, &roles);
+            inner.on_member(&context, member_id, context.demand(Permission::MembersWrite), work).await
         })
         .await
     }
 
-    /// Stops a personal token. A member may stop its own; other ones need `members:write`.
+    /// Stops a personal token and those that it made. A member may stop its own with a token that can do all that the
+    /// other can; any other case needs `members:write`.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -127,15 +126,16 @@ impl App {
         member_id: MemberId,
         token_id: SecretId,
     ) -> Result<ChangedMember, CommandError> {
-        self.member_command(context, member_id, "RevokeToken", move |_, context| {
-            own_or(context, member_id, Permission::MembersWrite)?;
-            Ok((MemberCommand::RevokeToken { token_id: token_id.clone() }, vec![token_id.0.clone()]))
+        self.run(move |inner| async move {
+            let allowed = own_or(&context, member_id, Permission::MembersWrite);
+            let work = inner.revoke_token(&context, member_id, token_id);
+            inner.on_member(&context, member_id, allowed, work).await
         })
         .await
     }
 
     /// Issues a personal token. A member may make its own; other ones need `members:write`. No token can do more than
-    /// the one that made it.
+    /// the one that made it, and none of the same member lives longer.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -147,15 +147,10 @@ impl App {
     ) -> Result<IssuedPersonalToken, CommandError> {
         self.run(move |inner| async move {
             let stream = Loader::<Member>::stream(&member_id.to_string())?;
-            let error = match inner.replayed_member(&context).await {
-                Ok(Some(member)) => return issued_before(member),
-                Ok(None) => match inner.issue_token(&context, member_id, &request).await {
-                    Ok(issued) => return Ok(issued),
-                    Err(error) => error,
-                },
-                Err(error) => error,
-            };
-            Err(inner.refused(&context, "IssueToken", Some(&stream), error).await)
+            let allowed = own_or(&context, member_id, Permission::MembersWrite);
+            let work = inner.issue_token(&context, member_id, &request);
+            let replayed = |replay| inner.replayed_token(replay);
+            inner.guarded(&context, Some(&stream), allowed, work, replayed).await
         })
         .await
     }
@@ -175,45 +170,64 @@ impl App {
         let position = self.inner.log.head().await?;
         Ok(ChangedMember { member_id, membership, revision: loaded.revision, position, replayed: false })
     }
-
-    async fn member_command<F>(
-        &self,
-        context: Context,
-        member_id: MemberId,
-        name: &'static str,
-        command: F,
-    ) -> Result<ChangedMember, CommandError>
-    where
-        F: FnOnce(&Inner, &Context) -> Result<(MemberCommand, Vec<String>), CommandError> + Send + 'static,
-    {
-        self.run(move |inner| async move {
-            let stream = Loader::<Member>::stream(&member_id.to_string())?;
-            let error = match inner.replayed_member(&context).await {
-                Ok(Some(member)) => return Ok(member),
-                Ok(None) => match command(&inner, &context) {
-                    Ok((command, ended)) => {
-                        match inner.execute_member(&context, member_id, &command, Vec::new(), ended).await {
-                            Ok(member) => return Ok(member),
-                            Err(error) => error,
-                        }
-                    }
-                    Err(error) => error,
-                },
-                Err(error) => error,
-            };
-            Err(inner.refused(&context, name, Some(&stream), error).await)
-        })
-        .await
-    }
 }
 
 impl Inner {
+    /// Runs a use case on an existing member.
+    async fn on_member(
+        &self,
+        context: &Context,
+        member_id: MemberId,
+        allowed: Result<(), CommandError>,
+        work: impl Future<Output = Result<ChangedMember, CommandError>>,
+    ) -> Result<ChangedMember, CommandError> {
+        let stream = Loader::<Member>::stream(&member_id.to_string())?;
+        let replayed = |replay| async move { self.replayed_member(&replay).await };
+        self.guarded(context, Some(&stream), allowed, work, replayed).await
+    }
+
+    async fn change_roles(
+        &self,
+        context: &Context,
+        member_id: MemberId,
+        if_match: Option<IfMatch>,
+        roles: &[String],
+    ) -> Result<ChangedMember, CommandError> {
+        if if_match.is_none() {
+            return Err(CommandError::PreconditionRequired);
+        }
+        let roles = parse_roles(roles)?;
+        let loaded = self.members.current(&member_id.to_string()).await?;
+        let membership = loaded.aggregate.membership().ok_or(CommandError::NotFound("member"))?;
+        grantable(context, membership.permissions().into_iter())?;
+        grantable(context, roles.iter().flat_map(|role| role.permissions()))?;
+        let command = MemberCommand::ChangeRoles { roles };
+        self.execute_member(context, member_id, if_match, &command, Vec::new()).await
+    }
+
+    async fn revoke_token(
+        &self,
+        context: &Context,
+        member_id: MemberId,
+        token_id: SecretId,
+    ) -> Result<ChangedMember, CommandError> {
+        let loaded = self.members.current(&member_id.to_string()).await?;
+        let membership = loaded.aggregate.membership().ok_or(CommandError::NotFound("member"))?;
+        let token = membership.tokens.iter().find(|token| token.id == token_id);
+        let within_own =
+            token.is_none_or(|token| token.permissions.iter().all(|permission| context.allows(*permission)));
+        if !within_own {
+            context.demand(Permission::MembersWrite)?;
+        }
+        let command = MemberCommand::RevokeToken { token_id };
+        self.execute_member(context, member_id, None, &command, Vec::new()).await
+    }
+
     async fn create_member(
         &self,
         context: &Context,
         request: &CreateMemberRequest,
     ) -> Result<ChangedMember, CommandError> {
-        context.demand(Permission::MembersWrite)?;
         let mut wrong = domain::client::check_contact(request.name.expose(), request.email.expose(), "");
         wrong.extend(context.violations(false));
         let roles = match parse_roles(&request.roles) {
@@ -249,9 +263,8 @@ impl Inner {
             Err(AppendOrFault::Append(AppendError::ClaimTaken { .. })) => {
                 Err(CommandError::Taken { pointer: "/email" })
             }
-            Err(AppendOrFault::Append(AppendError::DuplicateCommand(_))) => {
-                self.replayed_member(context).await?.ok_or(CommandError::Contended)
-            }
+            // Left to the guard, which answers it as the repeated request that it is.
+            Err(AppendOrFault::Append(AppendError::DuplicateCommand(_))) => Err(CommandError::Contended),
             Err(AppendOrFault::Append(error)) => Err(CommandError::Fault(error.into())),
             Err(AppendOrFault::Fault(fault)) => Err(fault.into()),
         }
@@ -294,7 +307,6 @@ impl Inner {
         member_id: MemberId,
         request: &IssueTokenRequest,
     ) -> Result<IssuedPersonalToken, CommandError> {
-        own_or(context, member_id, Permission::MembersWrite)?;
         let loaded = self.members.current(&member_id.to_string()).await?;
         let membership = loaded.aggregate.membership().ok_or(CommandError::NotFound("member"))?;
         let permissions = match &request.permissions {
@@ -310,11 +322,9 @@ impl Inner {
             permissions,
             expires_in_seconds: request.expires_in_seconds,
             commitment: sealed.commitment,
+            made_with: context.made_with(),
         });
-        let member = self.execute_member(context, member_id, &command, vec![sealed.row], Vec::new()).await?;
-        if member.replayed {
-            return issued_before(member);
-        }
+        let member = self.execute_member(context, member_id, None, &command, vec![sealed.row]).await?;
         Ok(IssuedPersonalToken {
             member,
             token_id: SecretId(minted.id.as_str().to_owned()),
@@ -337,9 +347,9 @@ impl Inner {
         &self,
         context: &Context,
         member_id: MemberId,
+        if_match: Option<IfMatch>,
         command: &MemberCommand,
         credentials: Vec<store::Credential>,
-        destroyed_credentials: Vec<String>,
     ) -> Result<ChangedMember, CommandError> {
         let wrong = context.violations(false);
         if !wrong.is_empty() {
@@ -349,6 +359,7 @@ impl Inner {
         let stream = Loader::<Member>::stream(&id)?;
         for _ in 0..MOST_ATTEMPTS {
             let loaded = self.members.current(&id).await?;
+            self.check_if_match(if_match, loaded.revision, &stream).await?;
             let events = loaded.aggregate.decide(command.clone(), self.log.now())?;
             if events.is_empty() {
                 let membership =
@@ -365,7 +376,7 @@ impl Inner {
             let proposal = Proposal {
                 claims: claim_changes(Member::claims(&events), &stream),
                 credentials: credentials.clone(),
-                destroyed_credentials: destroyed_credentials.clone(),
+                destroyed_credentials: ended_credentials(&events),
                 streams: vec![ProposedStream {
                     stream: stream.clone(),
                     expected: ExpectedRevision::Exact(loaded.revision),
@@ -388,7 +399,7 @@ impl Inner {
                     self.members.forget(&id);
                 }
                 Err(AppendOrFault::Append(AppendError::DuplicateCommand(_))) => {
-                    return self.replayed_member(context).await?.ok_or(CommandError::Contended);
+                    return Err(CommandError::Contended);
                 }
                 Err(AppendOrFault::Append(error)) => return Err(CommandError::Fault(error.into())),
                 Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
@@ -409,14 +420,22 @@ impl Inner {
         Ok(ChangedMember { member_id, membership, revision, position, replayed: false })
     }
 
-    async fn replayed_member(&self, context: &Context) -> Result<Option<ChangedMember>, CommandError> {
-        let Some(replay) = self.replayed(context).await? else { return Ok(None) };
-        let id = replay.stream.id();
+    async fn replayed_member(&self, replay: &Replay) -> Result<ChangedMember, CommandError> {
+        let id = replay.stream().id();
         let member_id = id.parse().map_err(|error| Fault::permanent("reading a recorded command", error))?;
         let loaded = self.members.current(id).await?;
         let membership = loaded.aggregate.membership().cloned().ok_or(CommandError::NotFound("member"))?;
         let (revision, position) = (loaded.revision, replay.recorded.position);
-        Ok(Some(ChangedMember { member_id, membership, revision, position, replayed: true }))
+        Ok(ChangedMember { member_id, membership, revision, position, replayed: true })
+    }
+
+    /// The token that was issued then, by what the log says: others may have come since.
+    async fn replayed_token(&self, replay: Replay) -> Result<IssuedPersonalToken, CommandError> {
+        let Event::Member(MemberEvent::TokenIssued(issued)) = replay.event()? else {
+            return Err(CommandError::IdempotencyMismatch);
+        };
+        let member = self.replayed_member(&replay).await?;
+        Ok(IssuedPersonalToken { member, token_id: issued.token.id, token: None })
     }
 }
 
@@ -427,9 +446,16 @@ pub(crate) struct EnrolledMember {
     pub(crate) member: Vec<domain::MemberEvent>,
 }
 
-fn issued_before(member: ChangedMember) -> Result<IssuedPersonalToken, CommandError> {
-    let newest = member.membership.tokens.last().map(|token| token.id.clone());
-    Ok(IssuedPersonalToken { token_id: newest.ok_or(CommandError::NotFound("token"))?, token: None, member })
+/// Verifiers that nothing will ever be checked against again.
+fn ended_credentials(events: &[MemberEvent]) -> Vec<String> {
+    let mut ended = Vec::new();
+    for event in events {
+        if let MemberEvent::TokenRevoked(revoked) = event {
+            ended.push(revoked.token_id.to_string());
+            ended.extend(revoked.descendants.iter().map(ToString::to_string));
+        }
+    }
+    ended
 }
 
 fn own_or(context: &Context, member_id: MemberId, permission: Permission) -> Result<(), CommandError> {

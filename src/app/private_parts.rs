@@ -7,7 +7,7 @@ use domain::{
     registry::{PrivatePartsOpened, RegistryEvent},
 };
 use serde_json::Value;
-use store::{DisclosureRef, Outcome, Revision};
+use store::{DisclosureRef, Outcome, Revision, StreamName};
 
 use crate::{
     App, Inner,
@@ -55,16 +55,13 @@ impl App {
         context: Context,
         what: &'static str,
         subject: Option<String>,
-        events: u32,
         wanted: Vec<DisclosureRef>,
     ) -> Result<HashMap<String, PrivatePart>, CommandError> {
         self.run(move |inner| async move {
             if let Err(error) = context.demand(Permission::AuditReadPrivate) {
-                return Err(inner.refused(&context, "OpenPrivateParts", None, error).await);
+                return Err(inner.refused(&context, None, error).await);
             }
-            let opened = PrivatePartsOpened { what: what.to_owned(), subject, events };
-            inner.record(&context, Outcome::Done, RegistryEvent::PrivatePartsOpened(opened)).await?;
-            Ok(inner.open_parts(&wanted).await?)
+            Ok(inner.open_recorded(&context, what, subject, &wanted).await?)
         })
         .await
     }
@@ -81,15 +78,12 @@ impl App {
         self.run(move |inner| async move {
             let stream = Loader::<domain::Client>::stream(&client_id.to_string())?;
             if let Err(error) = context.demand(Permission::AuditReadPrivate) {
-                return Err(inner.refused(&context, "OpenPrivateParts", Some(&stream), error).await);
+                return Err(inner.refused(&context, Some(&stream), error).await);
             }
-            let opened = PrivatePartsOpened {
-                what: "client.contacts".into(),
-                subject: Some(stream.to_string()),
-                events: 1,
-            };
-            inner.record(&context, Outcome::Done, RegistryEvent::PrivatePartsOpened(opened)).await?;
-            inner.contacts_of(client_id).await
+            let wanted = inner.parts_with_contacts(&stream).await?;
+            let parts =
+                inner.open_recorded(&context, "client.contacts", Some(stream.to_string()), &wanted).await?;
+            Ok(contacts_among(&wanted, &parts))
         })
         .await
     }
@@ -110,13 +104,38 @@ impl Inner {
         Ok(parts)
     }
 
-    /// Who a client's contacts are: the private parts of the newest event that names contacts.
+    /// Opens parts after recording that they are opened, and which; nothing is recorded where there is nothing to open.
+    async fn open_recorded(
+        &self,
+        context: &Context,
+        what: &str,
+        subject: Option<String>,
+        wanted: &[DisclosureRef],
+    ) -> Result<HashMap<String, PrivatePart>, Fault> {
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut positions: Vec<u64> = wanted.iter().map(|part| part.position.get()).collect();
+        positions.dedup();
+        let parts = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
+        let opened = PrivatePartsOpened { what: what.to_owned(), subject, positions, parts };
+        self.record(context, Outcome::Done, RegistryEvent::PrivatePartsOpened(opened)).await?;
+        self.open_parts(wanted).await
+    }
+
+    /// Who a client's contacts are, for a decision of the write side; nobody is shown them.
     pub(crate) async fn contacts_of(&self, client_id: ClientId) -> Result<Vec<Value>, CommandError> {
         let stream = Loader::<domain::Client>::stream(&client_id.to_string())?;
+        let wanted = self.parts_with_contacts(&stream).await?;
+        Ok(contacts_among(&wanted, &self.open_parts(&wanted).await?))
+    }
+
+    /// The private parts of the newest event that names contacts.
+    async fn parts_with_contacts(&self, stream: &StreamName) -> Result<Vec<DisclosureRef>, Fault> {
         let mut newest = Vec::new();
         let mut after = Revision::NONE;
         loop {
-            let page = self.log.read_stream(&stream, after, PAGE).await?;
+            let page = self.log.read_stream(stream, after, PAGE).await?;
             for event in &page {
                 let envelope =
                     event.envelope().map_err(|error| Fault::permanent("reading an event", error))?;
@@ -128,16 +147,19 @@ impl Inner {
             }
             match page.last() {
                 Some(last) if page.len() == PAGE => after = last.revision,
-                Some(_) | None => break,
+                Some(_) | None => return Ok(newest),
             }
         }
-        let parts = self.open_parts(&newest).await?;
-        let ordered = newest.iter().filter_map(|part| parts.get(&part.digest));
-        Ok(ordered
-            .filter_map(|part| match part {
-                PrivatePart::Open(open) if open.name == CONTACT => Some(open.value.clone()),
-                PrivatePart::Open(_) | PrivatePart::Erased => None,
-            })
-            .collect())
     }
+}
+
+/// The contacts among opened parts, in their order; reason and source of the event stand beside them.
+fn contacts_among(wanted: &[DisclosureRef], parts: &HashMap<String, PrivatePart>) -> Vec<Value> {
+    let ordered = wanted.iter().filter_map(|part| parts.get(&part.digest));
+    ordered
+        .filter_map(|part| match part {
+            PrivatePart::Open(open) if open.name == CONTACT => Some(open.value.clone()),
+            PrivatePart::Open(_) | PrivatePart::Erased => None,
+        })
+        .collect()
 }

@@ -95,6 +95,7 @@ impl Node {
 fn host() -> Context {
     Context {
         actor: Actor::Host { uid: 0 },
+        operation: "Test",
         request_id: "test".into(),
         correlation_id: Uuid::nil(),
         source: None,
@@ -391,4 +392,100 @@ async fn a1_a_commit_whose_answer_was_lost_is_answered_by_what_the_log_says() {
     assert!(matches!(lost, CommandError::Fault(Fault { outcome_unknown: false, .. })), "{lost:?}");
     let again = app.enable_client(context, sandbox(), client_id).await.expect("so it can be done again");
     assert_eq!(again.revision, Revision::new(3));
+}
+
+fn keyed(context: Context, key: &str) -> Context {
+    let idempotency = Idempotency { key: key.into(), request: Personal::new(key.as_bytes().to_vec()) };
+    Context { idempotency: Some(idempotency), ..context }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_repeated_request_is_judged_by_what_its_sender_may_now() {
+    let node = Node::start().await;
+    let client_id = node.create("Matter sync").await.client.client_id;
+    let admin = node.admin().await;
+    let reveal = || node.app.reveal_signing_secret(keyed(admin.clone(), "k"), sandbox(), client_id);
+    let (first, _) = reveal().await.expect("allowed");
+    let (second, _) = reveal().await.expect("allowed");
+    assert_eq!(second.revision.get(), first.revision.get() + 1, "each look is an event, whatever the key");
+
+    let deactivate = |context| node.app.deactivate_client(keyed(context, "d"), sandbox(), client_id);
+    deactivate(admin.clone()).await.expect("allowed");
+    let Actor::Member(principal) = &admin.actor else { panic!("a member") };
+    let permissions = [Permission::AuditRead].into();
+    let demoted = Actor::Member(Principal { permissions, ..principal.clone() });
+    let refused = deactivate(Context { actor: demoted, ..admin.clone() }).await.expect_err("not any more");
+    assert_eq!(refused.slug(), "permission_denied");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l3_a_repeated_request_names_the_secret_that_it_issued_then() {
+    let node = Node::start().await;
+    let client_id = node.create("Matter sync").await.client.client_id;
+    let admin = node.admin().await;
+    let issue = |context| node.app.issue_secret(context, sandbox(), client_id, IssueSecretRequest::default());
+    let mine = issue(keyed(admin.clone(), "k")).await.expect("a secret");
+    issue(admin.clone()).await.expect("a colleague's secret");
+    let again = issue(keyed(admin.clone(), "k")).await.expect("the same request");
+    assert!(again.secret.is_none() && again.client.replayed);
+    assert_eq!(again.secret_id, mine.secret_id);
+
+    let Actor::Member(principal) = &admin.actor else { panic!("a member") };
+    let request = || IssueTokenRequest { label: "ci".into(), permissions: None, expires_in_seconds: 60 };
+    let token = |context| node.app.issue_token(context, principal.member, request());
+    let mine = token(keyed(admin.clone(), "t")).await.expect("a token");
+    token(admin.clone()).await.expect("another token");
+    let again = token(keyed(admin.clone(), "t")).await.expect("the same request");
+    assert_eq!(again.token_id, mine.token_id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a2_a_token_that_we_did_not_make_is_refused_whatever_it_knows() {
+    let node = Node::start().await;
+    let admin = node.admin().await;
+    let Actor::Member(principal) = &admin.actor else { panic!("a member") };
+    let owner = principal.member.to_string();
+    let binding = crypto::Binding { environment: authenticate::MEMBERS, owner: &owner };
+    // Well formed, with a right checksum, for the right member: but tagged by somebody else.
+    let others = crypto::TagKeys::new(1, &crypto::DataKey::from_bytes([9; 32]));
+    let forged = crypto::mint(crypto::SecretKind::PersonalToken, &binding, &others, &SeededEntropy::new(3))
+        .expect("a token");
+    let refused = node.app.authenticate(forged.secret.expose_secret()).await.expect_err("nobody's token");
+    assert!(matches!(refused, AuthenticationError::Unknown));
+    // Tagged by us, but never issued: what a commit that failed leaves with whoever was shown it.
+    let tags = &node.app.inner.vault.ring.tags;
+    let unissued = crypto::mint(crypto::SecretKind::PersonalToken, &binding, tags, &SeededEntropy::new(4))
+        .expect("a token");
+    let refused = node.app.authenticate(unissued.secret.expose_secret()).await.expect_err("never issued");
+    assert!(matches!(refused, AuthenticationError::Unknown));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a3_who_was_erased_and_acts_again_has_a_new_key_and_the_old_parts_stay_erased() {
+    let node = Node::start().await;
+    let source = Source { address: Personal::new("192.0.2.7".into()), user_agent: None };
+    let admin = Context { source: Some(source), ..node.admin().await };
+    let created =
+        node.app.create_client(admin.clone(), sandbox(), request("Before")).await.expect("a client").client;
+    let Actor::Member(principal) = &admin.actor else { panic!("a member") };
+    node.keys.delete_person(principal.member.0).await.expect("an erasure");
+    node.log.close().await;
+    drop((node.app, node.log, node.keys));
+    let (app, log, _) = open(&node.folder, &node.clock).await;
+    app.deactivate_client(admin.clone(), sandbox(), created.client_id).await.expect("under a new key");
+    let events = log.read_stream(&stream(created.client_id), Revision::NONE, 10).await.expect("the stream");
+    let mut opened = Vec::new();
+    for event in &events {
+        let envelope = event.envelope().expect("an entry");
+        let wanted = envelope.private.iter().map(|digest| store::DisclosureRef {
+            position: event.position,
+            digest: digest.clone().into_owned(),
+        });
+        let parts =
+            app.open_private_parts(admin.clone(), "test", None, wanted.collect()).await.expect("a look");
+        let source =
+            parts.values().filter(|part| matches!(part, PrivatePart::Open(open) if open.name == "source"));
+        opened.push(source.count());
+    }
+    assert_eq!(opened, [0, 1], "what the old key sealed is erased, not damaged");
 }

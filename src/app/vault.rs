@@ -5,6 +5,7 @@
 //! because the entry holds only a salted digest.
 
 mod event_keys;
+mod marked_key;
 mod ring;
 
 use std::sync::Arc;
@@ -19,7 +20,13 @@ use uuid::Uuid;
 pub use ring::KeyRingError;
 use ring::{KeyRing, PERSON_KEY};
 
-use crate::{error::Fault, vault::event_keys::EventKeys};
+use crate::{
+    error::Fault,
+    vault::{
+        event_keys::EventKeys,
+        marked_key::{Looked, MarkedKey},
+    },
+};
 
 /// Person keys that are kept unwrapped in memory.
 const CACHED_PERSONS: u64 = 10_000;
@@ -30,7 +37,7 @@ pub(crate) struct Vault {
     master_key: MasterKey,
     entropy: Arc<dyn Entropy>,
     pub(crate) ring: KeyRing,
-    persons: Cache<Uuid, Arc<DataKey>>,
+    persons: Cache<Uuid, Arc<MarkedKey>>,
     event_keys: EventKeys,
 }
 
@@ -70,11 +77,8 @@ impl Vault {
         value: &str,
     ) -> Result<SealedCredential, Fault> {
         let disclosure = self.disclosure(name, Value::from(value))?;
-        let sealed = self.ring.vault.seal(
-            credential_place(id).as_bytes(),
-            disclosure.encoded().as_bytes(),
-            self.entropy.as_ref(),
-        )?;
+        let sealed =
+            self.ring.sealing().seal(&credential_place(id), disclosure.encoded(), self.entropy.as_ref())?;
         Ok(SealedCredential {
             row: store::Credential { id: id.to_owned(), sealed },
             commitment: disclosure.digest().to_owned(),
@@ -92,8 +96,7 @@ impl Vault {
         let sealed =
             log.credential(id).await?.ok_or_else(|| damaged(CredentialError::Missing(id.to_owned())))?;
         let swapped = || damaged(CredentialError::Swapped(id.to_owned()));
-        let encoded =
-            self.ring.vault.open(credential_place(id).as_bytes(), &sealed).map_err(|_| swapped())?;
+        let encoded = self.ring.unseal(&credential_place(id), &sealed).ok_or_else(swapped)?;
         let disclosure = str::from_utf8(&encoded)
             .ok()
             .and_then(|text| Disclosure::parse(text).ok())
@@ -141,27 +144,36 @@ impl Vault {
     pub(crate) async fn seal_for_event(&self, name: &str, value: Value) -> Result<store::Disclosure, Fault> {
         let (slot, key) =
             self.event_keys.take(self.keys.as_ref(), &self.master_key, self.entropy.as_ref()).await?;
-        self.seal(&key, DisclosureKey::Event(slot), name, value)
+        self.seal(&MarkedKey::new(key), DisclosureKey::Event(slot), name, value)
     }
 
-    /// Opens a private part; `None` if its key was deleted, which is what erasure is.
+    /// Opens a private part; `None` if its key was deleted, which is what erasure is, whether or not there is a new one.
     pub(crate) async fn open_disclosure(&self, row: &store::Disclosure) -> Result<Option<Disclosure>, Fault> {
         let key = match row.key {
             DisclosureKey::Person(person) => self.person_key(person).await?,
             DisclosureKey::Event(slot) => {
-                event_keys::stored(self.keys.as_ref(), &self.master_key, slot).await?.map(Arc::new)
+                let stored = event_keys::stored(self.keys.as_ref(), &self.master_key, slot).await?;
+                stored.map(|key| Arc::new(MarkedKey::new(key)))
             }
         };
         let Some(key) = key else { return Ok(None) };
         let swapped =
             || Fault::permanent("opening a private part", CredentialError::Swapped(row.digest.clone()));
-        let encoded =
-            key.open(disclosure_place(&row.digest).as_bytes(), &row.sealed).map_err(|_| swapped())?;
+        let encoded = match key.open(&disclosure_place(&row.digest), &row.sealed) {
+            Ok(Looked::Opened(encoded)) => encoded,
+            Ok(Looked::OfAnotherKey) => return Ok(None),
+            Err(_) => return Err(swapped()),
+        };
         let disclosure = str::from_utf8(&encoded)
             .ok()
             .and_then(|text| Disclosure::parse(text).ok())
             .ok_or_else(swapped)?;
         if disclosure.digest() == row.digest { Ok(Some(disclosure)) } else { Err(swapped()) }
+    }
+
+    /// Whether the key store answers.
+    pub(crate) async fn keys_readable(&self) -> bool {
+        self.keys.last_event_key().await.is_ok()
     }
 
     /// The keyed digest of a request, by which its replay is told from another request under the same key.
@@ -171,18 +183,14 @@ impl Vault {
 
     fn seal(
         &self,
-        key: &DataKey,
+        key: &MarkedKey,
         place: DisclosureKey,
         name: &str,
         value: Value,
     ) -> Result<store::Disclosure, Fault> {
         let disclosure = self.disclosure(name, value)?;
         let digest = disclosure.digest().to_owned();
-        let sealed = key.seal(
-            disclosure_place(&digest).as_bytes(),
-            disclosure.encoded().as_bytes(),
-            self.entropy.as_ref(),
-        )?;
+        let sealed = key.seal(&disclosure_place(&digest), disclosure.encoded(), self.entropy.as_ref())?;
         Ok(store::Disclosure { digest, key: place, sealed })
     }
 
@@ -191,7 +199,7 @@ impl Vault {
         Disclosure::new(name, value, salt).map_err(|error| Fault::permanent("making a disclosure", error))
     }
 
-    async fn person_key(&self, person: Uuid) -> Result<Option<Arc<DataKey>>, Fault> {
+    async fn person_key(&self, person: Uuid) -> Result<Option<Arc<MarkedKey>>, Fault> {
         if let Some(key) = self.persons.get(&person) {
             return Ok(Some(key));
         }
@@ -201,7 +209,7 @@ impl Vault {
             .master_key
             .unwrap(DataKeyRef { purpose: PERSON_KEY, id: &id }, &wrapped)
             .map_err(|error| Fault::permanent("unwrapping a person's key", error))?;
-        let key = Arc::new(key);
+        let key = Arc::new(MarkedKey::new(key));
         self.persons.insert(person, Arc::clone(&key));
         Ok(Some(key))
     }

@@ -149,6 +149,7 @@ impl Config {
             None if Path::new(FILE).is_file() => figment = figment.merge(Toml::file_exact(FILE)),
             None => {}
         }
+        refuse_unsectioned_variables()?;
         let variables =
             Env::prefixed(PREFIX).filter(|key| !key.as_str().to_ascii_uppercase().starts_with(TESTS));
         let flags = Flags {
@@ -186,4 +187,19 @@ impl Config {
             directory.with_file_name(name)
         })
     }
+}
+
+/// A variable without a section, by its name alone: figment's own message would quote the value, and the value of a
+/// mistyped `MUNIMENT_KEYS__MASTER_KEY` is the master key.
+fn refuse_unsectioned_variables() -> anyhow::Result<()> {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if let Some(rest) = name.strip_prefix(PREFIX)
+            && !rest.starts_with(TESTS)
+            && !rest.contains("__")
+        {
+            bail!("the environment variable `{name}` is not known: they are called {PREFIX}SECTION__KEY");
+        }
+    }
+    Ok(())
 }

@@ -102,10 +102,11 @@ pub fn master_key_lies_inside(config: &Config) -> bool {
 }
 
 /// The context of a command that a person at the host gives.
-pub fn host_context(command: &str) -> app::Context {
+pub fn host_context(command: &'static str) -> app::Context {
     let now = SystemClock.now();
     app::Context {
         actor: Actor::Host { uid: rustix::process::getuid().as_raw() },
+        operation: command,
         request_id: format!("cli:{command}"),
         correlation_id: correlation_id(now),
         source: None,

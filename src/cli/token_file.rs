@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use app::{App, TokenSink};
+use app::{App, AuthenticationError, TokenSink};
 use crypto::{ExposeSecret, SecretString};
 
 /// A file that a token is written to, once.
@@ -44,11 +44,16 @@ impl TokenFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error).context("reading a pending token file"),
         };
-        if app.authenticate(token.expose_secret().trim()).await.is_ok() {
-            self.complete()
-        } else {
-            fs::remove_file(&self.pending)
-                .context("removing a pending token file whose token was never made valid")
+        match app.authenticate(token.expose_secret().trim()).await {
+            Ok(_) => self.complete(),
+            // Whether it is valid is not known: it may be the only copy of the only token.
+            Err(AuthenticationError::Fault(fault)) => {
+                Err(fault).context("judging the token of a pending token file")
+            }
+            Err(
+                AuthenticationError::Malformed | AuthenticationError::Unknown | AuthenticationError::NotLive,
+            ) => fs::remove_file(&self.pending)
+                .context("removing a pending token file whose token was never made valid"),
         }
     }
 

@@ -84,10 +84,6 @@ macro_rules! events {
 pub(crate) use events;
 
 /// An event of any aggregate: what a projection is handed.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "events are read and folded one at a time: a box would only cost an allocation"
-)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Of a client.

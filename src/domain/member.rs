@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use command::{CreateMember, IssueToken, MemberCommand};
+pub use command::{CreateMember, IssueToken, MadeWith, MemberCommand};
 pub use error::MemberError;
 pub use event::{IssuedToken, MemberCreated, MemberEvent, RolesChanged, TokenIssued, TokenRevoked};
 
@@ -71,6 +71,8 @@ pub struct PersonalToken {
     pub revoked_at: Option<Timestamp>,
     /// Digest of the verifier's disclosure in the vault.
     pub commitment: String,
+    /// The token of the same member that made it.
+    pub parent: Option<SecretId>,
 }
 
 impl PersonalToken {
@@ -128,7 +130,8 @@ impl Member {
                 member.tokens.push(PersonalToken::issued(&issued.token, at));
             }
             (MemberEvent::TokenRevoked(revoked), Self::Enrolled(member)) => {
-                for token in member.tokens.iter_mut().filter(|token| token.id == revoked.token_id) {
+                let ended = |id: &SecretId| *id == revoked.token_id || revoked.descendants.contains(id);
+                for token in member.tokens.iter_mut().filter(|token| ended(&token.id)) {
                     token.revoked_at.get_or_insert(at);
                 }
             }
@@ -171,7 +174,10 @@ impl Membership {
     }
 
     fn issue_token(&self, issue: IssueToken, now: Timestamp) -> Result<Vec<MemberEvent>, MemberError> {
-        let token = issue.decide(now, &self.permissions())?;
+        // A token of the member's own can make no longer-lived one: who stole it for an hour has it for an hour.
+        let parent =
+            issue.made_with.as_ref().and_then(|made| self.tokens.iter().find(|token| token.id == made.token));
+        let token = issue.decide(now, &self.permissions(), parent)?;
         if self.tokens.iter().filter(|token| token.live(now)).count() >= MOST_LIVE_TOKENS {
             return Err(MemberError::TooManyTokens { most: MOST_LIVE_TOKENS });
         }
@@ -182,8 +188,24 @@ impl Membership {
         match self.tokens.iter().find(|token| token.id == token_id) {
             None => Err(MemberError::NoSuchToken(token_id)),
             Some(token) if !token.live(now) => Err(MemberError::TokenNotLive(token_id)),
-            Some(_) => Ok(vec![MemberEvent::TokenRevoked(TokenRevoked { token_id })]),
+            Some(_) => {
+                let descendants = self.descendants(&token_id, now);
+                Ok(vec![MemberEvent::TokenRevoked(TokenRevoked { token_id, descendants })])
+            }
         }
+    }
+
+    /// The live tokens that a token has made, and they in turn, oldest first.
+    fn descendants(&self, token_id: &SecretId, now: Timestamp) -> Vec<SecretId> {
+        let mut family = vec![token_id.clone()];
+        // A token stands after the one that made it: one pass finds them all.
+        for token in &self.tokens {
+            if token.parent.as_ref().is_some_and(|parent| family.contains(parent)) {
+                family.push(token.id.clone());
+            }
+        }
+        let live = |id: &SecretId| self.tokens.iter().any(|token| token.id == *id && token.live(now));
+        family.into_iter().skip(1).filter(live).collect()
     }
 }
 
@@ -206,11 +228,22 @@ impl CreateMember {
 }
 
 impl IssueToken {
-    fn decide(self, now: Timestamp, allowed: &BTreeSet<Permission>) -> Result<IssuedToken, MemberError> {
+    fn decide(
+        self,
+        now: Timestamp,
+        allowed: &BTreeSet<Permission>,
+        parent: Option<&PersonalToken>,
+    ) -> Result<IssuedToken, MemberError> {
         let mut wrong = Violations::default();
         check_token(&mut wrong, "", &self.label, &self.permissions, allowed);
         if !(1..=MAX_TOKEN_LIFETIME_SECONDS).contains(&self.expires_in_seconds) {
             let detail = format!("must be 1 to {MAX_TOKEN_LIFETIME_SECONDS}");
+            wrong.add("/expires_in_seconds", Rule::OutOfRange, detail);
+        } else if let Some(parent) = parent
+            && after(now, self.expires_in_seconds) > parent.expires_at
+        {
+            let left = parent.expires_at.duration_since(now).as_secs();
+            let detail = format!("must be at most {left}: the token that makes it ends then");
             wrong.add("/expires_in_seconds", Rule::OutOfRange, detail);
         }
         wrong.refuse(MemberError::Invalid)?;
@@ -221,6 +254,8 @@ impl IssueToken {
             permissions: self.permissions,
             expires_at: after(now, self.expires_in_seconds),
             commitment: self.commitment,
+            issued_by: self.made_with.filter(|_| parent.is_none()).map(|made| made.member),
+            parent: parent.map(|parent| parent.id.clone()),
         })
     }
 }
@@ -268,6 +303,7 @@ impl PersonalToken {
             expires_at: issued.expires_at,
             revoked_at: None,
             commitment: issued.commitment.clone(),
+            parent: issued.parent.clone(),
         }
     }
 }

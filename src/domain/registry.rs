@@ -75,8 +75,10 @@ pub struct PrivatePartsOpened {
     /// The stream it belongs to, if one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// How many events were opened.
-    pub events: u32,
+    /// The events whose private parts were opened, by position.
+    pub positions: Vec<u64>,
+    /// How many private parts they have together.
+    pub parts: u32,
 }
 
 #[cfg(test)]

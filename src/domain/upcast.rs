@@ -47,7 +47,27 @@ fn follow(
 
 /// The same steps for aggregates that are loaded through `cqrs-es`, whose payload is the whole entry.
 pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
-    STEPS.iter().map(|step| Box::new(EntryUpcaster(step)) as Box<dyn EventUpcaster>).collect()
+    let steps = STEPS.iter().map(|step| Box::new(EntryUpcaster(step)) as Box<dyn EventUpcaster>);
+    steps.chain([Box::new(UnknownSchema) as Box<dyn EventUpcaster>]).collect()
+}
+
+/// Stands last, and makes what no step has brought to a current schema unreadable. `cqrs-es` looks at the fields alone:
+/// an event of a newer release that has the same fields with another meaning would be folded, and decided on.
+struct UnknownSchema;
+
+impl EventUpcaster for UnknownSchema {
+    fn can_upcast(&self, event_type: &str, event_version: &str) -> bool {
+        !crate::Event::types()
+            .any(|(known, schema)| known == event_type && schema.to_string() == event_version)
+    }
+
+    fn upcast(&self, mut event: SerializedEvent) -> SerializedEvent {
+        event.payload = Value::String(format!(
+            "no event is called `{}` in schema {}",
+            event.event_type, event.event_version
+        ));
+        event
+    }
 }
 
 struct EntryUpcaster(&'static Upcast);

@@ -25,6 +25,8 @@ struct Readiness {
     /// `ready`; `degraded` if a view is halted, which keeps nobody from being served; `unavailable`.
     status: &'static str,
     log: Log,
+    /// The keys of the vault.
+    keys: Keys,
     views: Vec<PublicProjection>,
 }
 
@@ -35,21 +37,30 @@ struct Log {
     writable: bool,
 }
 
-/// `GET /readyz`: fails only if the log cannot be read or written.
+/// What works of the vault.
+#[derive(Debug, Serialize, ToSchema)]
+struct Keys {
+    readable: bool,
+}
+
+/// `GET /readyz`: fails only if the log cannot be read or written, or the keys cannot be read.
 pub(crate) mod ready {
-    use super::{Data, HttpResponse, Log, Operation, Readiness, Service, StatusCode};
+    use super::{Data, HttpResponse, Keys, Log, Operation, Readiness, Service, StatusCode};
 
     pub(crate) fn document(operation: Operation) -> Operation {
         operation
             .summary("Whether the service can do its work")
             .json::<Readiness>(StatusCode::OK, "It can")
-            .json::<Readiness>(StatusCode::SERVICE_UNAVAILABLE, "The log cannot be read or written")
+            .json::<Readiness>(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The log cannot be read or written, or the keys cannot be read",
+        )
     }
 
     pub(crate) async fn handle(service: Data<Service>) -> HttpResponse {
         let health = service.app.health().await;
         let checkpoints = service.views.checkpoints();
-        let (status_code, status) = if !(health.log_readable && health.log_writable) {
+        let (status_code, status) = if !(health.log_readable && health.log_writable && health.keys_readable) {
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
         } else if checkpoints.iter().any(|checkpoint| checkpoint.halt.is_some()) {
             (StatusCode::OK, "degraded")
@@ -58,6 +69,7 @@ pub(crate) mod ready {
         };
         let log = Log { readable: health.log_readable, writable: health.log_writable };
         let views = checkpoints.iter().map(Into::into).collect();
-        HttpResponse::build(status_code).json(Readiness { status, log, views })
+        let keys = Keys { readable: health.keys_readable };
+        HttpResponse::build(status_code).json(Readiness { status, log, keys, views })
     }
 }

@@ -76,6 +76,7 @@ pub(crate) async fn serve(test: impl AsyncFnOnce(Served)) {
 fn host() -> Context {
     Context {
         actor: Actor::Host { uid: 0 },
+        operation: "Test",
         request_id: "test".into(),
         correlation_id: Uuid::nil(),
         source: None,

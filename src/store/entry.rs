@@ -34,7 +34,7 @@ impl EntryTemplate {
         stream: &StreamCommit,
         event: &ProposedEvent,
     ) -> Result<Self, InvalidCommit> {
-        let mut text = String::with_capacity(576 + event.data.as_str().len());
+        let mut text = String::with_capacity(576 + event.data.as_str().len() + 48 * event.private.len());
         text.push_str("{\"actor\":");
         write_actor(&mut text, &commit.actor)?;
         text.push_str(",\"at\":\"");

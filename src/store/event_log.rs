@@ -62,6 +62,7 @@ pub trait EventLog: Send + Sync {
     ) -> Result<Position, ReadError>;
 
     /// The position of the last event; [`Position::ORIGIN`] for an empty log. Never lags behind an acknowledged commit.
+    /// [`ReadError::Unavailable`] while a commit of unknown outcome may still turn out to be recorded.
     async fn head(&self) -> Result<Position, ReadError>;
 
     /// The revision of a stream's last event; [`Revision::NONE`] for a stream that is not there.
@@ -71,7 +72,7 @@ pub trait EventLog: Send + Sync {
     async fn claim_holder(&self, key: &ClaimKey) -> Result<Option<StreamName>, ReadError>;
 
     /// Where the commit with this command id stands; `None` means that it never happened (but still might, if its
-    /// append was not answered yet).
+    /// append was not answered yet). [`ReadError::Unavailable`] for as long as that cannot be said.
     async fn find_command(&self, command_id: Uuid) -> Result<Option<RecordedCommand>, ReadError>;
 
     /// The sealed value of a credential; `None` if there never was one, or once destroyed.
@@ -86,8 +87,8 @@ pub trait EventLog: Send + Sync {
     /// An ordered feed of everything after a position.
     fn subscribe(&self, after: Position) -> Subscription;
 
-    /// The later of the wall clock and every time ever recorded: what expiry is judged by, so that a clock set back
-    /// brings nothing to life again.
+    /// The later of the wall clock and the time of the last event: what expiry is judged by. A clock set back brings
+    /// nothing to life again before an event tells of it, as the next one recorded does.
     fn now(&self) -> Timestamp;
 
     /// Walks the whole log and tells of everything that is not as the log writes it (see [`Defect`]), then says how

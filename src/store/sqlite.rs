@@ -17,12 +17,14 @@ mod verify;
 mod writer;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
@@ -33,6 +35,7 @@ use self::checkpoint::Checkpointer;
 use self::heads::Heads;
 use self::queue::{Queue, Request};
 use self::reader::Reader;
+use self::schema::LOG;
 use self::tail::Tail;
 use self::writer::Writer;
 use crate::clock::Clock;
@@ -68,9 +71,9 @@ struct Shared {
     clock: Arc<dyn Clock>,
     head: watch::Sender<Position>,
     heads: Heads,
-    /// Microseconds of the latest time ever recorded.
-    latest_at: AtomicI64,
-    /// A transaction failed, and where the log ends is not known until a new session has looked.
+    /// Microseconds of when the last event was recorded.
+    last_at: AtomicI64,
+    /// A transaction failed so late that a crash could bring it back, and nothing has taken its place yet.
     in_doubt: AtomicBool,
     #[cfg(test)]
     faults: fault::Faults,
@@ -81,7 +84,7 @@ struct Shared {
 #[error("the log was opened to read")]
 struct OpenedToRead;
 
-/// A transaction failed, and what became of it is not known yet.
+/// A transaction failed, and what becomes of it is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the last transaction of the log failed, and its outcome is not known yet")]
 struct InDoubt;
@@ -93,21 +96,23 @@ impl SqliteLog {
     /// When a file cannot be opened, or the newest entry cannot be read.
     pub fn open(directory: &DataDirectory, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let log = directory.log();
+        let index = if directory.is_read_only() { None } else { Some(open_index(&log)?) };
         let reader = Arc::new(Reader::open(log.clone())?);
         let shared = Arc::new(Shared::new(clock, reader.with(Tail::read)?));
         let io_error = |source| OpenError::Io { path: log.clone(), source };
-        let writer = if directory.is_read_only() {
-            None
-        } else {
+        let writer = if let Some(index) = index {
             let queue = Arc::new(Queue::default());
             let writer = Writer {
                 log: log.clone(),
                 queue: Arc::clone(&queue),
                 shared: Arc::clone(&shared),
                 checkpointer: Checkpointer::start(log.clone()).map_err(io_error)?,
+                _index: index,
             };
             let thread = thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run());
             Some(WriterHandle { queue, thread: Mutex::new(Some(thread.map_err(io_error)?)) })
+        } else {
+            None
         };
         Ok(Self { reader, shared, writer, _directory: directory.clone() })
     }
@@ -136,14 +141,27 @@ impl WriterHandle {
     }
 }
 
+/// A connection that is never written to, and is open for as long as the writer lives: the index of the write-ahead log
+/// lives with the connections. Without any, the next would rebuild it from the file and take in what a commit left there
+/// that failed at its fsync.
+///
+/// Right after a crash that cannot be helped: what a recovery found is readable, but nobody knows whether it is durable.
+/// Copied into the file it is.
+fn open_index(log: &Path) -> Result<Connection, OpenError> {
+    let connection = LOG.open_to_write(log)?;
+    connection
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        .map_err(|source| schema::open_error(log, source))?;
+    Ok(connection)
+}
+
 impl Shared {
     fn new(clock: Arc<dyn Clock>, tail: Tail) -> Self {
-        let latest_at = tail.latest_at.map_or(i64::MIN, Timestamp::as_microsecond);
         Self {
             clock,
             head: watch::Sender::new(tail.head),
             heads: Heads::default(),
-            latest_at: AtomicI64::new(latest_at),
+            last_at: AtomicI64::new(tail.last_at.map_or(i64::MIN, Timestamp::as_microsecond)),
             in_doubt: AtomicBool::new(false),
             #[cfg(test)]
             faults: fault::Faults::default(),
@@ -152,16 +170,25 @@ impl Shared {
 
     /// Where the log durably ends. Called before any answer leaves, so that no head lags behind an answer.
     fn publish(&self, tail: Tail) {
-        if let Some(latest_at) = tail.latest_at {
-            self.latest_at.fetch_max(latest_at.as_microsecond(), Ordering::AcqRel);
+        if let Some(last_at) = tail.last_at {
+            self.last_at.store(last_at.as_microsecond(), Ordering::Release);
         }
         self.head.send_if_modified(|head| std::mem::replace(head, tail.head) != tail.head);
         self.in_doubt.store(false, Ordering::Release);
     }
 
-    /// Nobody knows where the log ends until a new session has looked.
+    /// Nobody knows where the log ends until a new session has settled it. Called before any answer leaves, so that
+    /// who is told of an unknown outcome does not find a known one.
     fn doubt(&self) {
         self.in_doubt.store(true, Ordering::Release);
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.in_doubt.load(Ordering::Acquire)
+    }
+
+    fn expect_certain(&self) -> Result<(), ReadError> {
+        if self.is_in_doubt() { Err(ReadError::Unavailable(Arc::new(InDoubt))) } else { Ok(()) }
     }
 }
 
@@ -205,9 +232,7 @@ impl EventLog for SqliteLog {
         if self.writer.is_none() {
             return self.reader.head();
         }
-        if self.shared.in_doubt.load(Ordering::Acquire) {
-            return Err(ReadError::Unavailable(Arc::new(InDoubt)));
-        }
+        self.shared.expect_certain()?;
         Ok(*self.shared.head.borrow())
     }
 
@@ -222,7 +247,12 @@ impl EventLog for SqliteLog {
     }
 
     async fn find_command(&self, command_id: Uuid) -> Result<Option<RecordedCommand>, ReadError> {
-        self.reader.find_command(command_id)
+        let found = self.reader.find_command(command_id)?;
+        // What can be read is durable. What cannot may still come back.
+        if found.is_none() {
+            self.shared.expect_certain()?;
+        }
+        Ok(found)
     }
 
     async fn credential(&self, id: &str) -> Result<Option<Vec<u8>>, ReadError> {
@@ -242,9 +272,9 @@ impl EventLog for SqliteLog {
     }
 
     fn now(&self) -> Timestamp {
-        let latest_at = self.shared.latest_at.load(Ordering::Acquire);
+        let last_at = self.shared.last_at.load(Ordering::Acquire);
         let now = self.shared.clock.now();
-        Timestamp::from_microsecond(latest_at).map_or(now, |latest_at| now.max(latest_at))
+        Timestamp::from_microsecond(last_at).map_or(now, |last_at| now.max(last_at))
     }
 
     fn verify(&self, report: &mut dyn FnMut(Defect)) -> Result<Verified, ReadError> {

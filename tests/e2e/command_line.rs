@@ -210,7 +210,8 @@ async fn a_doctor_says_what_is_wrong_and_a_lost_token_can_be_recovered() {
     assert_eq!(events.body["items"][0]["entry"]["actor"]["kind"], "host", "{}", events.text);
     // An administrator who gives up the role by mistake is not locked out for good either.
     let me = service.get("/api/v1/me").await.text_of("/member_id").to_owned();
-    let roles = service.request(reqwest::Method::PUT, &format!("/api/v1/members/{me}/roles"));
+    let roles =
+        service.request(reqwest::Method::PUT, &format!("/api/v1/members/{me}/roles")).header("if-match", "*");
     tests::http::answer(roles.json(&json!({ "roles": ["auditor"] }))).await.expect(200);
     service.stop().await;
     let nobody = service.muniment(["recover", "--bootstrap-token-file", "again"]);

@@ -27,9 +27,11 @@ async fn l1_without_the_permission_the_answer_is_403_and_is_itself_recorded() {
 
     // Granted, it works at the next request.
     let roles = json!({ "roles": ["auditor", "integration_manager"], "reason": "promoted" });
-    answer(service.request(Method::PUT, &format!("/api/v1/members/{auditor_id}/roles")).json(&roles))
-        .await
-        .expect(200);
+    let put = || service.request(Method::PUT, &format!("/api/v1/members/{auditor_id}/roles")).json(&roles);
+    answer(put()).await.expect_problem(428, "precondition_required");
+    let stale = answer(put().header("if-match", "\"1\"")).await.expect_problem(412, "precondition_failed");
+    assert_eq!(stale.body["changed"][0]["type"], "member.token_issued");
+    answer(put().header("if-match", "\"2\"")).await.expect(200);
     let body = json!({ "label": "more", "expires_in_seconds": 60 });
     let token = answer(
         service

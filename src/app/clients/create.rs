@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crypto::{SecretString, SigningSecret};
 use domain::{
-    Client, ClientCommand, ClientId, EnvironmentName, Event, Permission,
+    Claim, Client, ClientCommand, ClientId, EnvironmentName, Event, Permission,
     client::{CreateClient, NewSecret, NewSigningSecret},
 };
 use store::ExpectedRevision;
@@ -15,7 +15,8 @@ use crate::{
     aggregates::Loader,
     context::Context,
     error::CommandError,
-    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
+    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes, claim_key},
+    idempotency::Replay,
     ids::uuid_v7,
 };
 
@@ -31,21 +32,10 @@ impl App {
         request: CreateClientRequest,
     ) -> Result<CreatedClient, CommandError> {
         self.run(move |inner| async move {
-            let error = match inner.replayed(&context).await {
-                Ok(Some(replay)) => return inner.replayed_creation(&replay).await,
-                Ok(None) => match inner.create(&context, &environment, &request).await {
-                    Ok(created) => return Ok(created),
-                    Err(error) => error,
-                },
-                Err(error) => error,
-            };
-            // The same request may have been recorded meanwhile, which then holds the name.
-            if matches!(error, CommandError::Taken { .. })
-                && let Ok(Some(replay)) = inner.replayed(&context).await
-            {
-                return inner.replayed_creation(&replay).await;
-            }
-            Err(inner.refused(&context, "CreateClient", None, error).await)
+            let allowed = context.demand(Permission::ClientsWrite);
+            let work = inner.create(&context, &environment, &request);
+            let replayed = |replay| inner.replayed_creation(replay);
+            inner.guarded(&context, None, allowed, work, replayed).await
         })
         .await
     }
@@ -58,7 +48,6 @@ impl Inner {
         environment: &EnvironmentName,
         request: &CreateClientRequest,
     ) -> Result<CreatedClient, CommandError> {
-        context.demand(Permission::ClientsWrite)?;
         let responsible = context.member().ok_or(CommandError::Denied(Permission::ClientsWrite))?;
         let client_id = ClientId(uuid_v7(self.log.now(), self.entropy.as_ref())?);
         let mut vault = ForVault::default();
@@ -82,6 +71,7 @@ impl Inner {
                 // Everything that can be refused is refused before a person is looked up and before Argon2 is asked:
                 // bad requests must not be dear.
                 self.rehearse(context, request, policy.reason_required, command, &minted)?;
+                self.check_name_is_free(environment, &request.metadata.client_name).await?;
                 vault.credentials.extend(self.seal_client_secrets(request, &mut minted).await?);
                 rehearsed = true;
             }
@@ -123,9 +113,7 @@ impl Inner {
                     });
                 }
                 Err(AppendOrFault::Append(error)) => {
-                    if let Some(replay) = self.after_conflict(context, &client_id.to_string(), error).await? {
-                        return self.replayed_creation(&replay).await;
-                    }
+                    self.after_conflict(&client_id.to_string(), error)?;
                     // Only policy or type can have moved: the client's own stream is new.
                     self.environments.forget(environment.as_str());
                     self.client_types.forget(request.metadata.client_type.trim());
@@ -134,6 +122,20 @@ impl Inner {
             }
         }
         Err(CommandError::Contended)
+    }
+
+    /// Refuses a name that is taken before anything is made for it: the commit is what decides, but a key for a contact of
+    /// a client that never came to be would stay behind.
+    async fn check_name_is_free(
+        &self,
+        environment: &EnvironmentName,
+        client_name: &str,
+    ) -> Result<(), CommandError> {
+        let claim = claim_key(&Claim::client_name(environment, client_name));
+        match self.log.claim_holder(&claim).await? {
+            Some(_) => Err(CommandError::Taken { pointer: "/client_name" }),
+            None => Ok(()),
+        }
     }
 
     /// Decides with stand-ins for what is dear to make, and collects every violation into one answer.
@@ -225,11 +227,8 @@ impl Inner {
         Ok(rows)
     }
 
-    async fn replayed_creation(
-        &self,
-        replay: &crate::execute::Replay,
-    ) -> Result<CreatedClient, CommandError> {
-        let client = self.replayed_client(replay).await?;
+    async fn replayed_creation(&self, replay: Replay) -> Result<CreatedClient, CommandError> {
+        let client = self.replayed_client(&replay).await?;
         Ok(CreatedClient { client, client_secret: None, signing_secret: None })
     }
 }

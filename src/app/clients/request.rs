@@ -3,18 +3,8 @@
 use crypto::Personal;
 use domain::{client::ClientDraft, oauth::RedirectUri};
 use jiff::Timestamp;
-use store::Revision;
 
 use crate::error::CommandError;
-
-/// `If-Match` (RFC 9110 section 13.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IfMatch {
-    /// `*`: whatever revision it is at.
-    Any,
-    /// `"<revision>"`.
-    Revision(Revision),
-}
 
 /// A person or team to turn to: personal, so it never gets further than the vault.
 #[derive(Clone, Debug)]

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use crypto::{Binding, ExposeSecret, Minted, SecretKind, SecretString, SigningSecret};
 use domain::{
-    ClientCommand, ClientId, EnvironmentName, Permission, SecretId,
+    Client, ClientCommand, ClientEvent, ClientId, EnvironmentName, Event, Permission, SecretId,
     client::{IssueSecret, NewSecret, NewSigningSecret, RevokeSecret, RotateSecret},
 };
 
 use super::{ChangedClient, ForVault, IssueSecretRequest, IssuedClientSecret, Target};
 use crate::{
     App, Inner,
+    aggregates::Loader,
     context::Context,
     error::{CommandError, Fault},
+    idempotency::Replay,
     vault::SealedCredential,
 };
 
@@ -35,16 +37,11 @@ impl App {
     ) -> Result<IssuedClientSecret, CommandError> {
         self.run(move |inner| async move {
             let target = Target { environment, client_id, if_match: None };
-            let name = if request.overlap_seconds.is_some() { "RotateSecret" } else { "IssueSecret" };
-            let mut shown = None;
-            let work = inner.issue(&context, &target, &request, &mut shown);
-            let client = inner.guarded(&context, name, &target, work).await?;
-            let newest = client.registration.secrets.last().map(|secret| secret.id.clone());
-            let (secret_id, secret) = match shown {
-                Some((id, text)) if !client.replayed => (id, Some(text)),
-                _ => (newest.ok_or(CommandError::NotFound("secret"))?, None),
-            };
-            Ok(IssuedClientSecret { client, secret_id, secret })
+            let stream = Loader::<Client>::stream(&client_id.to_string())?;
+            let allowed = context.demand(Permission::ClientsWrite);
+            let work = inner.issue(&context, &target, &request);
+            let replayed = |replay| inner.replayed_secret(replay);
+            inner.guarded(&context, Some(&stream), allowed, work, replayed).await
         })
         .await
     }
@@ -79,7 +76,7 @@ impl App {
             let target = Target { environment, client_id, if_match: None };
             let mut shown = None;
             let work = inner.rotate_signing(&context, &target, &mut shown);
-            let client = inner.guarded(&context, "RotateSigningSecret", &target, work).await?;
+            let client = inner.on_client(&context, &target, Permission::ClientsWrite, work).await?;
             let shown = shown.filter(|_| !client.replayed);
             Ok((client, shown))
         })
@@ -98,8 +95,10 @@ impl App {
     ) -> Result<(ChangedClient, SecretString), CommandError> {
         self.run(move |inner| async move {
             let target = Target { environment, client_id, if_match: None };
+            // Each look is recorded: a repeated request is a second look, not the first one's answer.
+            let context = Context { idempotency: None, ..context };
             let work = inner.reveal_signing(&context, &target);
-            let client = inner.guarded(&context, "RevealSigningSecret", &target, work).await?;
+            let client = inner.on_client(&context, &target, Permission::SecretsReveal, work).await?;
             let secret = &client.registration.signing_secret;
             let text =
                 inner.vault.open_credential(inner.log.as_ref(), &secret.id.0, &secret.commitment).await?;
@@ -116,9 +115,7 @@ impl Inner {
         context: &Context,
         target: &Target,
         request: &IssueSecretRequest,
-        shown: &mut Option<(SecretId, SecretString)>,
-    ) -> Result<ChangedClient, CommandError> {
-        context.demand(Permission::ClientsWrite)?;
+    ) -> Result<IssuedClientSecret, CommandError> {
         self.check_context(context, &target.environment).await?;
         let (policy, _) = self.policy(&target.environment).await?;
         let minted = self.mint_client_secret(&target.environment, target.client_id)?;
@@ -147,9 +144,22 @@ impl Inner {
         let sealed = self.seal_client_secret(&secret.id, &minted.secret).await?;
         secret.commitment = sealed.commitment;
         let vault = ForVault { credentials: vec![sealed.row], private: Vec::new() };
-        let changed = self.execute(context, target, |_| Ok(command(&secret)), vault).await?;
-        *shown = Some((secret.id, minted.secret));
-        Ok(changed)
+        let client = self.execute(context, target, |_| Ok(command(&secret)), vault).await?;
+        Ok(IssuedClientSecret { client, secret_id: secret.id, secret: Some(minted.secret) })
+    }
+
+    /// The secret that was issued then, by what the log says: others may have come since.
+    async fn replayed_secret(&self, replay: Replay) -> Result<IssuedClientSecret, CommandError> {
+        let event = replay.event()?;
+        let secret_id = if let Event::Client(ClientEvent::SecretIssued(issued)) = event {
+            issued.secret.id
+        } else if let Event::Client(ClientEvent::SecretRotated(rotated)) = event {
+            rotated.secret.id
+        } else {
+            // The key belongs to this very request, which can have done nothing else.
+            return Err(CommandError::IdempotencyMismatch);
+        };
+        Ok(IssuedClientSecret { client: self.replayed_client(&replay).await?, secret_id, secret: None })
     }
 
     async fn rotate_signing(
@@ -158,7 +168,6 @@ impl Inner {
         target: &Target,
         shown: &mut Option<SecretString>,
     ) -> Result<ChangedClient, CommandError> {
-        context.demand(Permission::ClientsWrite)?;
         self.check_context(context, &target.environment).await?;
         let text = SigningSecret::mint(self.entropy.as_ref())?.reveal();
         let id = self.signing_secret_id()?;
@@ -176,7 +185,6 @@ impl Inner {
         context: &Context,
         target: &Target,
     ) -> Result<ChangedClient, CommandError> {
-        context.demand(Permission::SecretsReveal)?;
         self.check_context(context, &target.environment).await?;
         self.execute(context, target, |_| Ok(ClientCommand::RevealSigningSecret), ForVault::default()).await
     }

@@ -4,6 +4,9 @@ use std::io;
 
 use crypto::{CursorKey, DataKey, DataKeyRef, Entropy, KeyedDigest, MasterKey, TagKeys, UnwrapError};
 use store::{EventLog, KeyStore, KeyStoreError, Position, ReadError, WrappedKey};
+use zeroize::Zeroizing;
+
+use super::marked_key::{Looked, MarkedKey};
 
 pub(super) const PERSON_KEY: &str = "person";
 const VAULT: &str = "vault";
@@ -14,8 +17,8 @@ const FIRST_KEYS: [(&str, &str); 3] = [(VAULT, "vault-1"), (DIGEST, "digest-1"),
 
 /// The unwrapped data keys.
 pub(crate) struct KeyRing {
-    /// Seals credentials.
-    pub(crate) vault: DataKey,
+    /// Seal credentials: the newest seals, all of them open.
+    vaults: Vec<MarkedKey>,
     /// E-mail tokens, request digests, token verifiers.
     pub(crate) digests: KeyedDigest,
     /// The tags of secrets.
@@ -83,17 +86,35 @@ impl KeyRing {
                 }
             }
         }
+        let all = |purpose: &'static str| {
+            let keys = stored.iter().filter(move |key| key.purpose == purpose);
+            keys.map(|key| unwrap(master_key, key)).collect::<Result<Vec<_>, _>>()
+        };
         let newest = |purpose: &'static str| {
             let key =
                 stored.iter().rfind(|key| key.purpose == purpose).ok_or(KeyRingError::Missing(purpose))?;
             unwrap(master_key, key)
         };
+        newest(VAULT)?;
         let digest = newest(DIGEST)?;
         Ok(Self {
-            vault: newest(VAULT)?,
+            vaults: all(VAULT)?.into_iter().map(MarkedKey::new).collect(),
             digests: KeyedDigest::new(&digest),
             cursors: CursorKey::new(&digest),
             tags: TagKeys::new(1, &newest(TAG)?),
+        })
+    }
+
+    /// The key that seals credentials now.
+    pub(super) fn sealing(&self) -> &MarkedKey {
+        &self.vaults[self.vaults.len() - 1]
+    }
+
+    /// Opens a credential, whichever of the keys sealed it; `None` if none did, or it was altered.
+    pub(super) fn unseal(&self, place: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.vaults.iter().rev().find_map(|key| match key.open(place, sealed) {
+            Ok(Looked::Opened(encoded)) => Some(encoded),
+            Ok(Looked::OfAnotherKey) | Err(_) => None,
         })
     }
 }

@@ -31,24 +31,6 @@ pub enum ClientCommand {
     Delete,
 }
 
-impl ClientCommand {
-    /// The command's name as audit and metrics show it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::CreateClient(_) => "CreateClient",
-            Self::ChangeClient(_) => "ChangeClient",
-            Self::IssueSecret(_) => "IssueSecret",
-            Self::RotateSecret(_) => "RotateSecret",
-            Self::RevokeSecret(_) => "RevokeSecret",
-            Self::RotateSigningSecret(_) => "RotateSigningSecret",
-            Self::RevealSigningSecret => "RevealSigningSecret",
-            Self::Deactivate => "Deactivate",
-            Self::Enable => "Enable",
-            Self::Delete => "Delete",
-        }
-    }
-}
-
 /// A secret that was minted for this command; its verifier goes into the vault in the same commit.
 #[derive(Clone, Debug)]
 pub struct NewSecret {

@@ -44,7 +44,7 @@ impl Client {
             ClientCommand::RotateSigningSecret(secret) => Ok(vec![client.rotate_signing_secret(secret)]),
             ClientCommand::RevealSigningSecret => {
                 Ok(vec![ClientEvent::SigningSecretRevealed(SigningSecretRevealed {
-                    signing_secret: client.signing_secret.id.clone(),
+                    signing_secret_id: client.signing_secret.id.clone(),
                 })])
             }
             ClientCommand::Deactivate if client.status != Status::Active => Err(ClientError::NotActive),
@@ -217,7 +217,8 @@ impl Registration {
             Some(secret) if !secret.usable(now) => return Err(ClientError::SecretNotUsable(secret_id)),
             Some(_) => {}
         }
-        let lockout = !self.working(now).any(|other| other.id != secret_id);
+        let works = self.working(now).any(|secret| secret.id == secret_id);
+        let lockout = works && self.working(now).all(|secret| secret.id == secret_id);
         if lockout && !allow_lockout {
             return Err(ClientError::LastSecret(secret_id));
         }
@@ -227,7 +228,7 @@ impl Registration {
     fn rotate_signing_secret(&self, secret: NewSigningSecret) -> ClientEvent {
         ClientEvent::SigningSecretRotated(SigningSecretRotated {
             signing_secret: secret.issued(),
-            replaced: self.signing_secret.id.clone(),
+            replaced_id: self.signing_secret.id.clone(),
         })
     }
 

@@ -168,7 +168,7 @@ pub struct ExpiryMoved {
     /// Which one.
     pub id: SecretId,
     /// When it would have expired.
-    #[serde(with = "crate::time::micros::option")]
+    #[serde(default, with = "crate::time::micros::option", skip_serializing_if = "Option::is_none")]
     pub old: Option<Timestamp>,
     /// When it does.
     #[serde(with = "crate::time::micros")]
@@ -181,7 +181,7 @@ pub struct ExpiryMoved {
 pub struct SecretRevoked {
     /// Which one.
     pub secret_id: SecretId,
-    /// Whether no usable secret was left after it.
+    /// Whether it was the last one that worked at that moment; others may have been pending.
     pub lockout: bool,
 }
 
@@ -192,7 +192,7 @@ pub struct SigningSecretRotated {
     /// The new one.
     pub signing_secret: IssuedSigningSecret,
     /// The one it replaced.
-    pub replaced: SecretId,
+    pub replaced_id: SecretId,
 }
 
 /// Someone saw it.
@@ -200,7 +200,7 @@ pub struct SigningSecretRotated {
 #[serde(deny_unknown_fields)]
 pub struct SigningSecretRevealed {
     /// Which one.
-    pub signing_secret: SecretId,
+    pub signing_secret_id: SecretId,
 }
 
 /// Old and new status.

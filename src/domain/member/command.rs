@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::event::IssuedToken;
-use crate::{Permission, Role, SecretId};
+use crate::{MemberId, Permission, Role, SecretId};
 
 /// A request to change one member.
 #[derive(Clone, Debug)]
@@ -22,18 +22,6 @@ pub enum MemberCommand {
         /// Which one.
         token_id: SecretId,
     },
-}
-
-impl MemberCommand {
-    /// The command's name as audit and metrics show it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::CreateMember(_) => "CreateMember",
-            Self::ChangeRoles { .. } => "ChangeRoles",
-            Self::IssueToken(_) => "IssueToken",
-            Self::RevokeToken { .. } => "RevokeToken",
-        }
-    }
 }
 
 /// Enrol a member; who it is goes into the vault in the same commit.
@@ -60,4 +48,15 @@ pub struct IssueToken {
     pub expires_in_seconds: u32,
     /// Digest of the verifier's disclosure.
     pub commitment: String,
+    /// The token that it is made with, if a member makes it.
+    pub made_with: Option<MadeWith>,
+}
+
+/// The token that makes another one.
+#[derive(Clone, Debug)]
+pub struct MadeWith {
+    /// Whose it is.
+    pub member: MemberId,
+    /// Which one.
+    pub token: SecretId,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Permission, Role, SecretId, event::events};
+use crate::{Change, MemberId, Permission, Role, SecretId, event::events};
 
 events! {
     /// The events of a `member-<id>` stream.
@@ -49,6 +49,12 @@ pub struct IssuedToken {
     pub expires_at: Timestamp,
     /// Digest of the verifier's disclosure in the vault.
     pub commitment: String,
+    /// The token of the same member that made it: it ends when that one is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<SecretId>,
+    /// Who made it for the member; absent if the member did, or the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_by: Option<MemberId>,
 }
 
 /// Old and new roles.
@@ -73,4 +79,7 @@ pub struct TokenIssued {
 pub struct TokenRevoked {
     /// Which one.
     pub token_id: SecretId,
+    /// Those that it had made, and they in turn: they stopped with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub descendants: Vec<SecretId>,
 }

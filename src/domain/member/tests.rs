@@ -3,7 +3,9 @@
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 
 use super::*;
-use crate::{At, Stamped};
+use uuid::Uuid;
+
+use crate::{At, MemberId, Stamped};
 
 const YEAR: u32 = 365 * 24 * 60 * 60;
 
@@ -31,6 +33,8 @@ fn token(name: &str, expires_at: u32) -> IssuedToken {
         permissions: permissions(&[Permission::ClientsRead]),
         expires_at: at_second(expires_at),
         commitment: format!("commitment of {name}"),
+        parent: None,
+        issued_by: None,
     }
 }
 
@@ -42,6 +46,7 @@ fn asked(name: &str, seconds: u32) -> IssueToken {
         permissions: permissions(&[Permission::ClientsRead]),
         expires_in_seconds: seconds,
         commitment: format!("commitment of {name}"),
+        made_with: None,
     }
 }
 
@@ -57,7 +62,7 @@ fn issued(name: &str, expires_at: u32) -> MemberEvent {
 }
 
 fn revoked(name: &str) -> MemberEvent {
-    MemberEvent::TokenRevoked(TokenRevoked { token_id: id(name) })
+    MemberEvent::TokenRevoked(TokenRevoked { token_id: id(name), descendants: Vec::new() })
 }
 
 fn revoke(name: &str) -> MemberCommand {
@@ -277,10 +282,38 @@ fn a1_an_event_that_cannot_follow_changes_nothing() {
     assert_eq!(absent, Member::Absent);
 }
 
+fn made_with(name: &str, seconds: u32, maker: &str) -> MemberCommand {
+    let made = MadeWith { member: MemberId(Uuid::nil()), token: id(maker) };
+    MemberCommand::IssueToken(IssueToken { made_with: Some(made), ..asked(name, seconds) })
+}
+
 #[test]
-fn a2_commands_have_names() {
-    let commands =
-        [create(|_| {}), MemberCommand::ChangeRoles { roles: roles(&[]) }, issue(|_| {}), revoke("first")];
-    let names: Vec<_> = commands.iter().map(MemberCommand::name).collect();
-    assert_eq!(names, ["CreateMember", "ChangeRoles", "IssueToken", "RevokeToken"]);
+fn a12_a_token_makes_none_that_outlives_it_and_ends_with_what_it_made() {
+    let now = at_second(0);
+    let mut member = Member::default();
+    member.apply(&created(), now);
+    let refused =
+        member.decide(made_with("child", YEAR + 1, "first"), now).expect_err("longer than its parent");
+    assert!(matches!(refused, MemberError::Invalid(wrong) if wrong[0].pointer == "/expires_in_seconds"));
+    for (name, maker) in [("child", "first"), ("grandchild", "child"), ("other", "of-somebody-else")] {
+        for event in member.decide(made_with(name, 60, maker), now).expect("short enough") {
+            member.apply(&event, now);
+        }
+    }
+    let tokens = &member.membership().expect("a member").tokens;
+    assert_eq!(tokens[2].parent, Some(id("child")));
+    assert_eq!(tokens[3].parent, None, "a token of somebody else is no parent");
+    let ended = member.decide(revoke("child"), now).expect("it is live");
+    let revoked = TokenRevoked { token_id: id("child"), descendants: vec![id("grandchild")] };
+    assert_eq!(ended, [MemberEvent::TokenRevoked(revoked)]);
+    ended.iter().for_each(|event| member.apply(event, now));
+    let live = |name: &str| {
+        member
+            .membership()
+            .expect("a member")
+            .tokens
+            .iter()
+            .any(|token| token.id == id(name) && token.live(now))
+    };
+    assert!(!live("child") && !live("grandchild") && live("first") && live("other"));
 }

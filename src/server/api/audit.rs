@@ -44,8 +44,7 @@ pub(crate) async fn disclosed(
         let position = event.position;
         wanted.extend(event.digests()?.into_iter().map(|digest| DisclosureRef { position, digest }));
     }
-    let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
-    let opened = service.app.open_private_parts(context, what, subject, count, wanted).await?;
+    let opened = service.app.open_private_parts(context, what, subject, wanted).await?;
     for event in &mut events {
         event.disclose(&opened)?;
     }

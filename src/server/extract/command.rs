@@ -8,7 +8,7 @@ use crypto::Personal;
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use super::{NoParameters, body, context, idempotency_key, if_match, json, principal, query, read};
+use super::{NoParameters, body, context, idempotency_key, if_match, json, path, principal, query, read};
 use crate::{problem::Problem, routes::Access, service::Service};
 
 /// A request to do something, by a member. Whether the member may is for the use case to say, which records it.
@@ -79,9 +79,16 @@ impl<B: CommandBody, Q: DeserializeOwned> Command<B, Q> {
             Ok(asked) => asked,
             Err(problem) => {
                 // Who may not do it at all hears that, and it is recorded, whatever else is wrong with the request.
-                let route = read::route(&http)?;
-                if let Access::Needs(permission) = route.access {
-                    service.app.demand(context, route.operation, permission).await?;
+                let needed = match read::route(&http)?.access {
+                    Access::Needs(permission) => Some(permission),
+                    Access::OneselfOr(permission) => {
+                        let oneself = path::member_id(&http).is_ok_and(|member| member == principal.member);
+                        (!oneself).then_some(permission)
+                    }
+                    Access::Anyone | Access::SignedIn => None,
+                };
+                if let Some(permission) = needed {
+                    service.app.demand(context, permission).await?;
                 }
                 return Err(problem);
             }

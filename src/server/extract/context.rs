@@ -5,6 +5,7 @@ use app::{Actor, Context, Principal, Source};
 use crypto::Personal;
 use uuid::Uuid;
 
+use super::read;
 use crate::{middleware::request_id::RequestId, problem::Problem, service::Service};
 
 /// Longer ones say nothing more about whose they are.
@@ -19,6 +20,7 @@ pub(super) fn of(service: &Service, http: &HttpRequest, principal: &Principal) -
     };
     Ok(Context {
         actor: Actor::Member(principal.clone()),
+        operation: read::route(http)?.operation,
         request_id,
         correlation_id,
         source: source(http),

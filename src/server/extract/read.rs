@@ -33,7 +33,7 @@ impl<Q: DeserializeOwned> Read<Q> {
         let principal = principal::authenticate(&service, &http).await?;
         let context = context::of(&service, &http, &principal)?;
         if let Access::Needs(permission) = route.access {
-            service.app.demand(context.clone(), route.operation, permission).await?;
+            service.app.demand(context.clone(), permission).await?;
         }
         let parameters = query::of(&http)?;
         if let Some(position) = demanded_position(http.headers())?
@@ -46,8 +46,7 @@ impl<Q: DeserializeOwned> Read<Q> {
 
     /// Demands a permission that depends on what is asked for; a refusal is recorded.
     pub(crate) async fn demand(&self, permission: Permission) -> Result<(), Problem> {
-        let operation = route(&self.http)?.operation;
-        Ok(self.service.app.demand(self.context.clone(), operation, permission).await?)
+        Ok(self.service.app.demand(self.context.clone(), permission).await?)
     }
 }
 

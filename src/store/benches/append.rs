@@ -62,7 +62,7 @@ fn main() -> Result<()> {
 }
 
 fn compare(in_flight: u64, round: Duration, rounds: u64) -> Result<()> {
-    let directory = tempfile::tempdir_in(std::env::current_dir()?)?;
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let probe = Probe::open(&directory.path().join("probe.db"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let log_directory = directory.path().join("log");

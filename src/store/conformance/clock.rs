@@ -1,4 +1,4 @@
-//! Time: what is recorded is the wall clock; what expires goes by the latest time ever known.
+//! Time: what is recorded is the wall clock; what expires goes by it too, but never by less than was recorded last.
 
 use jiff::SignedDuration;
 
@@ -34,23 +34,35 @@ pub async fn a_clock_set_back_is_recorded(fixture: &mut dyn Fixture) {
     check_log(log.as_ref(), 4);
 }
 
-/// Two steps back and a restart: `now` stays at the latest time until the clock has passed it.
-pub async fn time_never_goes_back_for_expiry(fixture: &mut dyn Fixture) {
+/// A clock that only went back, and a restart: `now` stays at what was recorded last until the clock has passed it.
+pub async fn expiry_is_not_judged_by_less_than_was_recorded(fixture: &mut dyn Fixture) {
     let log = fixture.open().await;
     let clock = fixture.clock();
-    let peak = log.append(one(1, "a")).await.unwrap().at;
-    for number in 2..=3 {
-        clock.advance(SignedDuration::from_hours(-1));
-        log.append(one(number, "a")).await.unwrap();
-        clock.advance(SignedDuration::from_mins(10));
-        log.append(one(number + 10, "a")).await.unwrap();
-        assert_eq!(log.now(), peak);
-    }
+    let recorded = log.append(one(1, "a")).await.unwrap().at;
+    clock.advance(SignedDuration::from_hours(-1));
+    assert_eq!(log.now(), recorded);
     drop(log);
     let log = fixture.open().await;
-    assert_eq!(log.now(), peak);
+    assert_eq!(log.now(), recorded);
     clock.advance(SignedDuration::from_hours(3));
     assert_eq!(log.now(), clock.now());
-    assert!(log.now() > peak);
-    check_log(log.as_ref(), 7);
+    assert!(log.now() > recorded);
+    check_log(log.as_ref(), 1);
+}
+
+/// A clock that was wrong once, by a lifetime: as soon as the log says that it went back, it has gone back.
+pub async fn one_wrong_reading_of_the_clock_does_not_last(fixture: &mut dyn Fixture) {
+    let log = fixture.open().await;
+    let clock = fixture.clock();
+    let right = log.append(one(1, "a")).await.unwrap().at;
+    clock.set("2100-01-01T00:00:00Z".parse().unwrap());
+    let wrong = log.append(one(2, "a")).await.unwrap().at;
+    clock.set(right);
+    assert_eq!(log.now(), wrong);
+    log.append(one(3, "a")).await.unwrap();
+    assert_eq!(log.now(), right);
+    drop(log);
+    let log = fixture.open().await;
+    assert_eq!(log.now(), right);
+    check_log(log.as_ref(), 4);
 }

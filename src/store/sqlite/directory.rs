@@ -27,7 +27,8 @@ impl DataDirectory {
     /// the files to the newest schema.
     ///
     /// # Errors
-    /// See [`OpenError`]. A directory in which only one of the two files has content is refused.
+    /// See [`OpenError`]. A log without keys is refused, and keys in use without a log; what a first start leaves that was
+    /// cut off is not.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         create(path).map_err(|source| io_error(path, source))?;
         let directory = Self { path: path.to_owned(), lock: Some(Arc::new(lock(path)?)) };
@@ -45,10 +46,9 @@ impl DataDirectory {
     /// See [`OpenError`].
     pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
         let directory = Self { path: path.to_owned(), lock: None };
-        if !schema::exists(&directory.log()) && !schema::exists(&directory.keys()) {
+        if !directory.check_files()? {
             return Err(OpenError::Missing(path.to_owned()));
         }
-        directory.check_files()?;
         LOG.open_to_read(&directory.log())?;
         KEYS.open_to_read(&directory.keys())?;
         Ok(directory)
@@ -74,11 +74,13 @@ impl DataDirectory {
         self.path.join("keys.db")
     }
 
-    fn check_files(&self) -> Result<(), OpenError> {
-        match (schema::exists(&self.log()), schema::exists(&self.keys())) {
+    /// Whether there is a log; refuses what cannot be the work of a first start that was cut off.
+    fn check_files(&self) -> Result<bool, OpenError> {
+        let to_write = !self.is_read_only();
+        match (LOG.exists(&self.log(), to_write)?, KEYS.exists(&self.keys(), to_write)?) {
             (true, false) => Err(OpenError::KeysMissing(self.path.clone())),
             (false, true) if self.keys_are_in_use()? => Err(OpenError::LogMissing(self.path.clone())),
-            (true | false, _) => Ok(()),
+            (log, _) => Ok(log),
         }
     }
 
@@ -111,15 +113,21 @@ impl DataDirectory {
 }
 
 fn create(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
+    let missing: Vec<&Path> = path.ancestors().take_while(|level| !names_directory(level)).collect();
+    if missing.is_empty() {
         return Ok(());
     }
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    // The name of the directory must outlive a loss of power as well as what is in it.
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        Some(_) | None => Ok(()),
+    // The names of the directories must outlive a loss of power as well as what is in them.
+    for parent in missing.iter().filter_map(|level| level.parent()) {
+        File::open(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?.sync_all()?;
     }
+    Ok(())
+}
+
+/// The empty path, above a relative one, is the working directory.
+fn names_directory(path: &Path) -> bool {
+    path.as_os_str().is_empty() || path.is_dir()
 }
 
 fn lock(directory: &Path) -> Result<File, OpenError> {

@@ -14,30 +14,54 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A kind of database file: how it is told from others, and the steps to its newest schema.
 pub(super) struct Schema {
     application_id: i32,
+    /// After so many pages in the write-ahead log a commit copies them into the file; 0 leaves that to a checkpointer.
+    autocheckpoint: u32,
     steps: &'static [&'static str],
 }
 
 pub(super) const LOG: Schema = Schema {
     application_id: i32::from_be_bytes(*b"Mlog"),
+    autocheckpoint: 0,
     steps: &[
         include_str!("../../../migrations/sqlite/0001_create_log.sql"),
         include_str!("../../../migrations/sqlite/0002_create_commands.sql"),
         include_str!("../../../migrations/sqlite/0003_create_claims.sql"),
         include_str!("../../../migrations/sqlite/0004_create_vault.sql"),
+        include_str!("../../../migrations/sqlite/0005_create_writer_epoch.sql"),
     ],
 };
 
 pub(super) const KEYS: Schema = Schema {
     application_id: i32::from_be_bytes(*b"Mkey"),
+    autocheckpoint: 1_000, // SQLite's own
     steps: &[include_str!("../../../migrations/sqlite_keys/0001_create_keys.sql")],
 };
 
 enum Found {
+    /// Neither a mark nor a table. A crash before the first step leaves that: the journal mode is set outside of it.
     Nothing,
-    Ours { steps: usize },
+    Ours {
+        steps: usize,
+    },
 }
 
 impl Schema {
+    /// Whether a schema of ours is in the file. An empty file and an empty database are the beginnings of one.
+    ///
+    /// Only `to_write` can this be asked after a crash of the very first step, whose journal may have to be rolled back.
+    pub(super) fn exists(&self, path: &Path, to_write: bool) -> Result<bool, OpenError> {
+        if !fs::metadata(path).is_ok_and(|file| file.len() > 0) {
+            return Ok(false);
+        }
+        let flags = if to_write {
+            OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE
+        } else {
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+        };
+        let found = self.inspect(path, &connect(path, flags)?)?;
+        Ok(matches!(found, Found::Ours { .. }))
+    }
+
     /// Creates the file if there is none, and takes the steps that it has not taken.
     pub(super) fn migrate(&self, path: &Path) -> Result<(), OpenError> {
         let mut connection = connect(path, OpenFlags::default())?;
@@ -60,15 +84,15 @@ impl Schema {
         transaction.commit()
     }
 
-    /// A connection that may write. The write-ahead log is copied into the file only when asked for. The journal mode is
-    /// set at every opening: a copy that `VACUUM INTO` made has lost it.
+    /// A connection that may write. The journal mode is set at every opening: a copy that `VACUUM INTO` made has lost it.
     pub(super) fn open_to_write(&self, path: &Path) -> Result<Connection, OpenError> {
         let connection = connect(path, OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE)?;
         self.expect_newest(path, &connection)?;
         connection
-            .execute_batch(
-                "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;",
-            )
+            .execute_batch(&format!(
+                "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = {}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;",
+                self.autocheckpoint,
+            ))
             .map_err(|source| open_error(path, source))?;
         Ok(connection)
     }
@@ -131,11 +155,6 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
         Ok(connection)
     };
     open().map_err(|source| open_error(path, source))
-}
-
-/// Whether there is a database at `path`; an empty file is the beginning of one.
-pub(super) fn exists(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|file| file.len() > 0)
 }
 
 /// What SQLite's refusal to open a file means.

@@ -204,7 +204,6 @@ impl<'c> Session<'c> {
         claims::write(self.connection, &commit.claims)?;
         vault::write(self.connection, commit, first)?;
         self.tail.last_at = Some(moment.at);
-        self.tail.latest_at = self.tail.latest_at.max(Some(moment.at));
         Ok(Ok(Receipt { first_position: first, position: last, at: moment.at, revisions }))
     }
 

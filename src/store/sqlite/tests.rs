@@ -1,6 +1,10 @@
 //! The suite on SQLite, and what only SQLite can get wrong: its files, its limits, its raw connections.
 
+#[cfg(target_os = "linux")]
+mod failing_disk;
+
 use std::path::PathBuf;
+use std::sync::mpsc;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -171,10 +175,20 @@ async fn a_panic_of_the_writer_is_an_unknown_outcome_and_not_the_end() {
     let log = fixture.open_sqlite();
     log.append(one(1, "a")).await.unwrap();
     log.fault(Fault::Panic);
+    log.make_faults_last(true);
     let lost = log.append(one(2, "a")).await.unwrap_err();
     assert!(matches!(lost, AppendError::Unavailable { outcome_unknown: true, .. }), "{lost:?}");
+    assert!(matches!(log.head().await, Err(ReadError::Unavailable(_))));
+    log.make_faults_last(false);
+    settled(&log).await;
     assert_eq!(log.append(one(3, "a")).await.unwrap().position, Position::new(2));
     check_log(log.as_ref(), 2);
+}
+
+/// Asks for what has to be refused until it is: each commit has a writer in doubt try once more.
+async fn settled(log: &SqliteLog) {
+    let refused = || log.append(commit(999, vec![to(stream("a"), ExpectedRevision::NoStream, &[1])]));
+    while !matches!(refused().await, Err(AppendError::WrongExpectedRevision { .. })) {}
 }
 
 #[tokio::test]
@@ -185,9 +199,92 @@ async fn a_failed_commit_is_an_unknown_outcome_for_who_was_accepted() {
     log.fault(Fault::Commit);
     let lost = log.append(one(2, "a")).await.unwrap_err();
     assert!(matches!(lost, AppendError::Unavailable { outcome_unknown: true, .. }), "{lost:?}");
+    settled(&log).await;
+    assert_eq!(log.find_command(command_id(2)).await.unwrap(), None);
     log.append(one(3, "a")).await.unwrap();
     assert_eq!(log.head().await.unwrap(), Position::new(2));
     check_log(log.as_ref(), 2);
+}
+
+/// Until a transaction of the writer's own has taken the place of the failed one.
+#[tokio::test]
+async fn nothing_is_certain_while_a_transaction_is_in_doubt() {
+    let fixture = SqliteFixture::new();
+    let log = fixture.open_sqlite();
+    log.append(one(1, "a")).await.unwrap();
+    log.fault(Fault::Commit);
+    log.make_faults_last(true);
+    log.append(one(2, "a")).await.unwrap_err();
+    for _ in 0..3 {
+        assert!(matches!(log.head().await, Err(ReadError::Unavailable(_))));
+        assert!(matches!(log.find_command(command_id(2)).await, Err(ReadError::Unavailable(_))));
+        assert!(log.find_command(command_id(1)).await.unwrap().is_some(), "that is durable");
+        let retried = log.append(one(2, "a")).await.unwrap_err();
+        assert!(matches!(retried, AppendError::Unavailable { outcome_unknown: true, .. }), "{retried:?}");
+    }
+    log.make_faults_last(false);
+    settled(&log).await;
+    assert_eq!(log.head().await.unwrap(), Position::new(1));
+    assert_eq!(log.find_command(command_id(2)).await.unwrap(), None);
+    let epoch = "SELECT epoch FROM writer_epoch";
+    let epoch: u64 =
+        Connection::open(fixture.file()).unwrap().query_row(epoch, [], |row| row.get(0)).unwrap();
+    assert_eq!(epoch, 1);
+    assert_eq!(log.append(one(2, "a")).await.unwrap().position, Position::new(2));
+    check_log(log.as_ref(), 2);
+}
+
+/// One batch fails that holds a commit, its retry, the retry of an older one, and one that expects too much.
+#[tokio::test]
+async fn of_a_failed_batch_everybody_hears_what_is_known() {
+    let fixture = SqliteFixture::new();
+    let log = fixture.open_sqlite();
+    let older = log.append(one(1, "a")).await.unwrap();
+    let (entered, has_entered) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    log.fault(Fault::Look(Box::new(move |_| {
+        entered.send(()).unwrap();
+        may_go_on.recv().unwrap();
+    })));
+    let meanwhile = async {
+        has_entered.recv().unwrap();
+        log.fault(Fault::Commit);
+    };
+    let (before, (), first, again, known, late, ()) = tokio::join!(
+        log.append(one(2, "a")),
+        meanwhile,
+        log.append(one(3, "a")),
+        log.append(one(3, "a")),
+        log.append(one(1, "a")),
+        log.append(commit(4, vec![to(stream("a"), ExpectedRevision::NoStream, &[4])])),
+        async { go_on.send(()).unwrap() },
+    );
+    before.unwrap();
+    for lost in [first, again] {
+        assert!(matches!(lost, Err(AppendError::Unavailable { outcome_unknown: true, .. })), "{lost:?}");
+    }
+    let Err(AppendError::DuplicateCommand(known)) = known else { panic!("{known:?}") };
+    assert_eq!(known.position, older.position);
+    assert!(matches!(late, Err(AppendError::Unavailable { outcome_unknown: false, .. })), "{late:?}");
+    settled(&log).await;
+    check_log(log.as_ref(), 2);
+}
+
+/// What no kill can show: a kill leaves the system's cache alone.
+#[tokio::test]
+async fn the_writer_waits_for_the_disk() {
+    let fixture = SqliteFixture::new();
+    let log = fixture.open_sqlite();
+    let (found, pragmas) = mpsc::channel();
+    log.fault(Fault::Look(Box::new(move |connection| {
+        let pragma = |name: &str| {
+            connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, rusqlite::types::Value>(0))
+        };
+        found.send((pragma("synchronous").unwrap(), pragma("journal_mode").unwrap())).unwrap();
+    })));
+    log.append(one(1, "a")).await.unwrap();
+    const FULL: i64 = 2;
+    assert_eq!(pragmas.recv().unwrap(), (FULL.into(), "wal".to_owned().into()));
 }
 
 #[tokio::test]

@@ -105,6 +105,7 @@ impl Service {
         .await?;
         let host = Context {
             actor: Actor::Host { uid: 0 },
+            operation: "Bootstrap",
             request_id: "benchmark".to_owned(),
             correlation_id: Uuid::nil(),
             source: None,
@@ -142,6 +143,7 @@ impl Service {
     fn context(&self, caller: u64) -> Context {
         Context {
             actor: Actor::Member(self.principal.clone()),
+            operation: "SwitchClient",
             request_id: uuid(caller, 8).to_string(),
             correlation_id: uuid(caller, 8),
             source: Some(Source {

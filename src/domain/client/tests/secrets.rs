@@ -309,7 +309,7 @@ fn l2_a_public_client_gets_no_secrets() {
 fn o4_the_signing_secret_is_rotated_by_itself() {
     let rotated = ClientEvent::SigningSecretRotated(SigningSecretRotated {
         signing_secret: issued_signing("sign2"),
-        replaced: id("sign1"),
+        replaced_id: id("sign1"),
     });
     assert_eq!(event(given(&[]), 1, ClientCommand::RotateSigningSecret(signing("sign2"))), rotated);
     let now = registration(&[(1, rotated)]);
@@ -319,7 +319,8 @@ fn o4_the_signing_secret_is_rotated_by_itself() {
 
 #[test]
 fn o4_each_reveal_is_an_event_and_changes_nothing() {
-    let revealed = ClientEvent::SigningSecretRevealed(SigningSecretRevealed { signing_secret: id("sign1") });
+    let revealed =
+        ClientEvent::SigningSecretRevealed(SigningSecretRevealed { signing_secret_id: id("sign1") });
     assert_eq!(event(given(&[]), 1, ClientCommand::RevealSigningSecret), revealed);
     assert_eq!(event(given(&[(1, revealed.clone())]), 2, ClientCommand::RevealSigningSecret), revealed);
     assert_eq!(registration(&[(1, revealed)]), registration(&[]));

@@ -65,25 +65,6 @@ fn a1_an_event_that_cannot_follow_changes_nothing() {
 }
 
 #[test]
-fn a2_commands_have_names() {
-    let mut names: Vec<_> = commands().iter().map(ClientCommand::name).collect();
-    names.push(ClientCommand::CreateClient(Box::new(create())).name());
-    let expected = [
-        "ChangeClient",
-        "IssueSecret",
-        "RotateSecret",
-        "RevokeSecret",
-        "RotateSigningSecret",
-        "RevealSigningSecret",
-        "Deactivate",
-        "Enable",
-        "Delete",
-        "CreateClient",
-    ];
-    assert_eq!(names, expected);
-}
-
-#[test]
 fn a_status_has_one_name() {
     for status in [Status::Active, Status::Inactive, Status::Deleted] {
         assert_eq!(serde_json::to_value(status).expect("json"), status.as_str());

@@ -413,6 +413,7 @@ fn member_command(ask: &MemberAsk, step: usize) -> MemberCommand {
             permissions: [*permission].into(),
             expires_in_seconds: *lifetime,
             commitment: format!("commitment {step}"),
+            made_with: None,
         }),
         MemberAsk::Revoke(place) => MemberCommand::RevokeToken { token_id: SecretId(format!("t{place}")) },
     }

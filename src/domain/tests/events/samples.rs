@@ -51,7 +51,13 @@ pub fn samples() -> Vec<Sample> {
         least(MemberEvent::Created(MemberCreated { token: None, ..member_created() }).into()),
         full(MemberEvent::RolesChanged(roles_changed()).into()),
         full(MemberEvent::TokenIssued(TokenIssued { token: issued_token() }).into()),
-        full(MemberEvent::TokenRevoked(TokenRevoked { token_id: secret("5vXw1b") }).into()),
+        full(
+            MemberEvent::TokenRevoked(TokenRevoked {
+                token_id: secret("5vXw1b"),
+                descendants: vec![secret("6wYx2c")],
+            })
+            .into(),
+        ),
         full(EnvironmentEvent::Created(environment_created()).into()),
         full(ClientTypeEvent::Created(client_type_created()).into()),
         full(ClientTypeEvent::Deprecated(ClientTypeDeprecated {}).into()),
@@ -190,11 +196,11 @@ fn least_secret_rotated() -> SecretRotated {
 }
 
 fn signing_secret_rotated() -> SigningSecretRotated {
-    SigningSecretRotated { signing_secret: signing("sig3d4e5f", 'T'), replaced: secret("sig0a1b2c") }
+    SigningSecretRotated { signing_secret: signing("sig3d4e5f", 'T'), replaced_id: secret("sig0a1b2c") }
 }
 
 fn signing_secret_revealed() -> SigningSecretRevealed {
-    SigningSecretRevealed { signing_secret: secret("sig0a1b2c") }
+    SigningSecretRevealed { signing_secret_id: secret("sig0a1b2c") }
 }
 
 fn status(old: Status, new: Status) -> StatusChanged {
@@ -220,6 +226,8 @@ fn issued_token() -> IssuedToken {
         permissions: permissions(),
         expires_at: time("2026-04-01T00:00:00.000001Z"),
         commitment: commitment('B'),
+        parent: Some(secret("0a1b2c")),
+        issued_by: None,
     }
 }
 
@@ -276,7 +284,7 @@ fn command_refused() -> CommandRefused {
     CommandRefused {
         command: "CreateClient".into(),
         subject: Some("client-0193b4a2-7c00-7000-8000-000000000001".into()),
-        problem: "invalid".into(),
+        problem: "invalid_request".into(),
         errors: vec![
             RefusedField { pointer: "/client_name".into(), rule: "required".into() },
             RefusedField { pointer: "/redirect_uris/1".into(), rule: "not_https".into() },
@@ -285,13 +293,19 @@ fn command_refused() -> CommandRefused {
 }
 
 fn least_command_refused() -> CommandRefused {
-    CommandRefused { command: "Delete".into(), subject: None, problem: "forbidden".into(), errors: vec![] }
+    CommandRefused {
+        command: "Delete".into(),
+        subject: None,
+        problem: "permission_denied".into(),
+        errors: vec![],
+    }
 }
 
 fn private_parts_opened() -> PrivatePartsOpened {
     PrivatePartsOpened {
-        what: "client".into(),
+        what: "client.contacts".into(),
         subject: Some("client-0193b4a2-7c00-7000-8000-000000000001".into()),
-        events: 3,
+        positions: vec![7],
+        parts: 3,
     }
 }

@@ -33,13 +33,14 @@ why!(ChangeRoles);
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
         .summary("Give a member other roles")
+        .if_match()
         .body::<ChangeRoles>()
         .json::<Member>(StatusCode::OK, "The member")
         .problems(&[Kind::NotFound, Kind::GrantExceeds])
 }
 
 pub(crate) async fn handle(command: Command<ChangeRoles>) -> Result<HttpResponse, Problem> {
-    let Command { http, service, context, body, .. } = command;
-    let member = service.app.change_roles(context, path::member_id(&http)?, body.roles).await?;
+    let Command { http, service, context, if_match, body, .. } = command;
+    let member = service.app.change_roles(context, path::member_id(&http)?, if_match, body.roles).await?;
     Ok(answer::to_command(&service, StatusCode::OK, &member).await.json(Member::new(&service, &member)))
 }

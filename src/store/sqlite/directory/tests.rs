@@ -17,7 +17,7 @@ fn a_directory_is_created_for_its_owner_alone() {
     let (_parent, path) = place();
     let directory = DataDirectory::open(&path).unwrap();
     assert_eq!(fs::metadata(directory.path()).unwrap().permissions().mode() & 0o777, 0o700);
-    assert!(schema::exists(&directory.log()) && schema::exists(&directory.keys()));
+    assert!(LOG.exists(&directory.log(), true).unwrap() && KEYS.exists(&directory.keys(), true).unwrap());
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_file_that_is_not_ours_is_refused() {
         (
             "log.db",
             |file| advance(file, 1),
-            |error| matches!(error, OpenError::NewerSchema { found: 5, known: 4, .. }),
+            |error| matches!(error, OpenError::NewerSchema { found: 6, known: 5, .. }),
         ),
         (
             "keys.db",
@@ -76,6 +76,59 @@ fn a_file_that_is_not_ours_is_refused() {
         for opened in [DataDirectory::open(&path), DataDirectory::open_read_only(&path)] {
             let refused = opened.unwrap_err();
             assert!(is_expected(&refused), "{name}: {refused:?}");
+        }
+    }
+}
+
+/// A first start is cut off after any of its steps.
+#[test]
+fn a_first_start_that_was_cut_off_is_begun_again() {
+    type Step = (&'static str, fn(&DataDirectory));
+    fn empty(file: &Path) {
+        File::create(file).unwrap();
+    }
+    fn in_wal_mode(file: &Path) {
+        Connection::open(file).unwrap().pragma_update(None, "journal_mode", "WAL").unwrap();
+        assert!(fs::metadata(file).unwrap().len() > 0);
+    }
+    const STEPS: [Step; 7] = [
+        ("the lock", |data| drop(lock(&data.path).unwrap())),
+        ("an empty keys.db", |data| empty(&data.keys())),
+        ("keys.db without a table", |data| in_wal_mode(&data.keys())),
+        ("keys.db", |data| KEYS.migrate(&data.keys()).unwrap()),
+        ("an empty log.db", |data| empty(&data.log())),
+        ("log.db without a table", |data| in_wal_mode(&data.log())),
+        ("log.db", |data| LOG.migrate(&data.log()).unwrap()),
+    ];
+    for taken in 0..=STEPS.len() {
+        let (_parent, path) = place();
+        create(&path).unwrap();
+        let left = DataDirectory { path: path.clone(), lock: None };
+        let mut last = "the directory";
+        for (step, take) in &STEPS[..taken] {
+            take(&left);
+            last = step;
+        }
+        if taken < STEPS.len() {
+            let refused = DataDirectory::open_read_only(&path).unwrap_err();
+            assert!(matches!(refused, OpenError::Missing(_)), "{last}: {refused}");
+        }
+        DataDirectory::open(&path).unwrap_or_else(|error| panic!("{last}: {error}"));
+        DataDirectory::open_read_only(&path).unwrap_or_else(|error| panic!("{last}: {error}"));
+    }
+}
+
+#[test]
+fn a_database_of_something_else_is_not_the_beginning_of_ours() {
+    for name in ["log.db", "keys.db"] {
+        for foreign in ["CREATE TABLE t (c)", "PRAGMA application_id = 7", "PRAGMA user_version = 7"] {
+            let (_parent, path) = place();
+            create(&path).unwrap();
+            Connection::open(path.join(name)).unwrap().execute_batch(foreign).unwrap();
+            for opened in [DataDirectory::open(&path), DataDirectory::open_read_only(&path)] {
+                let refused = opened.unwrap_err();
+                assert!(matches!(refused, OpenError::NotOurs(_)), "{name}, {foreign}: {refused:?}");
+            }
         }
     }
 }

@@ -63,6 +63,19 @@ async fn a_slot_is_used_once() {
     assert_eq!(keys.event_key(3).await.unwrap(), Some(b"three".to_vec()));
 }
 
+#[tokio::test]
+async fn the_write_ahead_log_does_not_grow_with_the_keys() {
+    let (_parent, directory, keys) = keys();
+    keys.connection.lock().unwrap().execute_batch("PRAGMA synchronous = OFF").unwrap();
+    for number in 0..4_000_u128 {
+        // Scattered, so that each person touches pages of the index of tokens.
+        let token = (number * 7_919 % 999_983).to_be_bytes();
+        keys.insert_person(person(number, Some(&token))).await.unwrap();
+    }
+    let length = fs::metadata(directory.path().join("keys.db-wal")).unwrap().len();
+    assert!(length < 8 << 20, "{length}");
+}
+
 /// Rows are moved between pages as others come and go, and SQLite does not always overwrite where they were.
 #[tokio::test]
 async fn nothing_of_a_deleted_key_is_left_in_any_file() {

@@ -1,0 +1,235 @@
+//! Commands over HTTP: the real binary, keep-alive connections, and a client that does as little as it can.
+//!
+//! - `cargo run --release -p tests --features peers --example http -- [SECONDS] [ROUNDS]`: 64 connections, interleaved
+//!   with the peer in process, and how the two rates compare.
+//! - `… --example http -- --slow-disk MILLISECONDS [SECONDS]`: how long commands take, at 1 and 64 connections, when each
+//!   fsync of the service takes so much longer.
+//!
+//! The binary is `MUNIMENT_TEST_BINARY`, or what cargo builds from this tree with optimisation.
+#![expect(clippy::print_stdout, reason = "a script that prints its figures")]
+
+#[path = "../benches/commands/measure.rs"]
+mod measure;
+#[cfg(feature = "peers")]
+#[path = "../benches/commands/peer.rs"]
+mod peer;
+
+use std::{
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use tests::{Service, http::CLIENTS};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::measure::{Caller, Result, Sample, Subject, compare, drive, load_average};
+
+const CONNECTIONS: usize = 64;
+/// Clients that each connection switches off and on in turn.
+const CLIENTS_OF_CONNECTION: usize = 4;
+/// Set for the process that measures; see [`measure_in_child`].
+const MEASURES: &str = "MUNIMENT_LOAD_MEASURES";
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let slow_disk = arguments.first().is_some_and(|first| first == "--slow-disk");
+    let mut numbers = arguments.iter().filter_map(|argument| argument.parse::<u64>().ok());
+    let milliseconds =
+        if slow_disk { Some(numbers.next().ok_or("how slow, in milliseconds?")?) } else { None };
+    let time = Duration::from_secs(numbers.next().unwrap_or(5));
+    if std::env::var_os(MEASURES).is_none() {
+        return measure_in_child(&arguments, milliseconds);
+    }
+    match milliseconds {
+        Some(milliseconds) => on_slow_disk(milliseconds, time).await,
+        None => beside_peer(time, numbers.next().unwrap_or(3)).await,
+    }
+}
+
+/// Runs this program again, with the environment that the service is to inherit: which binary it is, and the slow disk.
+fn measure_in_child(arguments: &[String], slow_disk: Option<u64>) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut child = Command::new(std::env::current_exe()?);
+    child.args(arguments).env(MEASURES, "1").env("MUNIMENT_TEST_BINARY", optimised_binary()?);
+    if let Some(milliseconds) = slow_disk {
+        child.env("LD_PRELOAD", slow_disk_library(folder.path())?);
+        child.env("SLOW_DISK_MILLISECONDS", milliseconds.to_string());
+    }
+    if child.status()?.success() { Ok(()) } else { Err("the measurement failed".into()) }
+}
+
+fn optimised_binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("MUNIMENT_TEST_BINARY") {
+        return Ok(path.into());
+    }
+    let build = ["build", "--quiet", "--release", "--package", "cli"];
+    if !Command::new(env!("CARGO")).args(build).current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success() {
+        return Err("the service does not build".into());
+    }
+    // `target/<profile>/examples/http` is this program.
+    let own = std::env::current_exe()?;
+    let target = own.ancestors().nth(3).ok_or("this program is not in cargo's target directory")?;
+    Ok(target.join("release/muniment"))
+}
+
+fn slow_disk_library(folder: &Path) -> Result<PathBuf> {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/load/slow_disk.c");
+    let library = folder.join("slow_disk.so");
+    let compiled =
+        Command::new("cc").args(["-O2", "-shared", "-fPIC", source, "-ldl", "-o"]).arg(&library).status()?;
+    if compiled.success() { Ok(library) } else { Err("cc does not compile the slow disk".into()) }
+}
+
+async fn beside_peer(time: Duration, rounds: u64) -> Result<()> {
+    let service = Service::start().await;
+    let mut connections = connect(&service, CONNECTIONS).await?;
+    let mut ours = Subject::new("our commands over HTTP, 64 connections");
+    let mut durable =
+        Subject::new("cqrs-es + sqlite-es `execute` in process, synchronous=FULL, 32 in flight");
+    let mut not_durable = Subject::new("the same, synchronous=NORMAL (not durable)");
+    for round in 1..=rounds {
+        #[cfg(feature = "peers")]
+        {
+            use peer::Durability::{Full, Normal};
+            let folder = tempfile::tempdir()?;
+            durable.samples.push(peer::round(folder.path(), Full, 32, time).await?);
+            not_durable.samples.push(peer::round(folder.path(), Normal, 32, time).await?);
+        }
+        let sample;
+        (sample, connections) = command(&service, connections, time).await?;
+        ours.samples.push(sample);
+        println!("round {round}: load {:.2}", load_average()?);
+    }
+    service.finish().await;
+    println!("\n{}", Subject::heading());
+    for subject in [&durable, &not_durable, &ours] {
+        println!("{subject}");
+    }
+    println!(
+        "\nCPU seconds of the service alone; those of its clients, on the same processors, are not counted"
+    );
+    println!("{}", compare("commands over HTTP / durable peer in process, at least 5", 5.0, &ours, &durable));
+    println!(
+        "{}",
+        compare("commands over HTTP / its default in process, at least 5", 5.0, &ours, &not_durable)
+    );
+    Ok(())
+}
+
+async fn on_slow_disk(milliseconds: u64, time: Duration) -> Result<()> {
+    let service = Service::start().await;
+    println!(
+        "each fsync takes {milliseconds} ms longer; load {:.2}\n\n{}",
+        load_average()?,
+        Subject::heading()
+    );
+    for count in [1, CONNECTIONS] {
+        let mut subject = Subject::new(format!("our commands over HTTP, {count} connections"));
+        let connections = connect(&service, count).await?;
+        subject.samples.push(command(&service, connections, time).await?.0);
+        println!("{subject}");
+    }
+    service.finish().await;
+    Ok(())
+}
+
+async fn command(
+    service: &Service,
+    connections: Vec<Connection>,
+    time: Duration,
+) -> Result<(Sample, Vec<Connection>)> {
+    // Whoever holds the data directory has written its process id into the lock.
+    let process = fs::read_to_string(service.data().join("muniment.lock"))?;
+    drive(connections, time, process.trim()).await
+}
+
+/// Connections that each have clients of their own.
+async fn connect(service: &Service, count: usize) -> Result<Vec<Connection>> {
+    let address = service.base.trim_start_matches("http://");
+    let mut connections = Vec::with_capacity(count);
+    for connection in 0..count {
+        let mut clients = Vec::with_capacity(CLIENTS_OF_CONNECTION);
+        for client in 0..CLIENTS_OF_CONNECTION {
+            let (id, _) = service.create_client(&format!("Load {count} {connection} {client}")).await;
+            let request = |action| post(address, &service.token, &format!("{CLIENTS}/{id}/{action}"));
+            clients.push(Switched {
+                active: true,
+                deactivate: request("deactivate"),
+                enable: request("enable"),
+            });
+        }
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        connections.push(Connection { stream, clients, turn: 0, buffer: Vec::with_capacity(8 << 10) });
+    }
+    Ok(connections)
+}
+
+fn post(host: &str, token: &str, path: &str) -> Vec<u8> {
+    let body = r#"{"reason":"the old one was seen in a build log"}"#;
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nuser-agent: muniment-load\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// One keep-alive connection, and what it asks for.
+struct Connection {
+    stream: TcpStream,
+    clients: Vec<Switched>,
+    turn: usize,
+    buffer: Vec<u8>,
+}
+
+/// A client, and the requests that switch it.
+struct Switched {
+    active: bool,
+    deactivate: Vec<u8>,
+    enable: Vec<u8>,
+}
+
+impl Caller for Connection {
+    async fn call(&mut self) -> Result<ControlFlow<()>> {
+        let client = &mut self.clients[self.turn % CLIENTS_OF_CONNECTION];
+        self.turn += 1;
+        let request = if client.active { &client.deactivate } else { &client.enable };
+        client.active = !client.active;
+        self.stream.write_all(request).await?;
+        self.buffer.clear();
+        loop {
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err("the service closed the connection".into());
+            }
+            if is_whole(&self.buffer)? {
+                break;
+            }
+        }
+        if self.buffer.starts_with(b"HTTP/1.1 200 ") {
+            Ok(ControlFlow::Continue(()))
+        } else {
+            Err(String::from_utf8_lossy(&self.buffer).into_owned().into())
+        }
+    }
+}
+
+/// Whether all of an answer is there; it must say how long it is.
+fn is_whole(answer: &[u8]) -> Result<bool> {
+    let Some(head) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return Ok(false) };
+    for line in str::from_utf8(&answer[..head])?.split("\r\n") {
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            return Ok(answer.len() - (head + 4) >= value.trim().parse()?);
+        }
+    }
+    Err("an answer without a length".into())
+}
