@@ -18,7 +18,8 @@ struct Page {
 }
 
 /// Folds everything after what was read last, up to the first event that `includes` refuses or to the end of the log.
-/// Answers how many events that were. `broken` says which error a file that cannot be written is.
+/// Answers how many events that were. `broken` says which error a file that cannot be written is. Where the log cannot
+/// be read on, everything before that place is folded all the same.
 pub(crate) fn catch_up(
     log: &dyn EventLog,
     fold: &mut Fold,
@@ -28,7 +29,7 @@ pub(crate) fn catch_up(
     let begun = fold.read_to();
     let mut page = Page::default();
     let mut failure = None;
-    log.scan(begun, &mut |event| {
+    let scanned = log.scan(begun, &mut |event| {
         if !includes(event) {
             return ControlFlow::Break(());
         }
@@ -43,7 +44,7 @@ pub(crate) fn catch_up(
                 ControlFlow::Break(())
             }
         }
-    })?;
+    });
     let folded = failure.map_or_else(|| page.fold_into(fold), Err);
     folded.map_err(|error| match error {
         FoldError::Hole { expected, .. } => {
@@ -51,6 +52,7 @@ pub(crate) fn catch_up(
         }
         FoldError::Database(error) => broken(error),
     })?;
+    scanned?;
     Ok(fold.read_to().get() - begun.get())
 }
 

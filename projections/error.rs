@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::ErrorCode;
+
 /// Why views could not be opened, rebuilt or compared. The log is not touched by any of it.
 #[derive(Debug, thiserror::Error)]
 pub enum ViewsError {
@@ -41,9 +43,23 @@ impl ViewsError {
     }
 }
 
+impl QueryError {
+    /// SQLite opens the files beside the views file only when a query needs them.
+    pub(crate) fn while_reading(self) -> Self {
+        if let Self::Database(error) = self {
+            let unopened = error.sqlite_error_code() == Some(ErrorCode::CannotOpen);
+            return if unopened { Self::Unopened(error) } else { Self::Database(error) };
+        }
+        self
+    }
+}
+
 /// Why a view did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
+    /// The file cannot be opened, most likely because it was deleted: the views are about to be folded into another.
+    #[error("opening a view")]
+    Unopened(#[source] rusqlite::Error),
     /// SQLite could not read the file.
     #[error("reading a view")]
     Database(#[from] rusqlite::Error),

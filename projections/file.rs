@@ -2,9 +2,10 @@
 
 mod schema;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -42,6 +43,13 @@ pub(crate) struct ViewsDirectory {
 pub(crate) struct ViewsFile {
     path: PathBuf,
     readers: Mutex<Vec<Connection>>,
+}
+
+/// Which file a path named. SQLite goes on with a file that was deleted under it, and tells nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
 }
 
 /// Why a file cannot go on being used.
@@ -102,7 +110,7 @@ impl ViewsDirectory {
     pub(crate) fn open_or_replace(&self, log: &dyn EventLog) -> Result<ViewsFile, ViewsError> {
         let Some(path) = self.live() else {
             tracing::info!(directory = %self.path.display(), "there are no views yet: folding the log");
-            return self.replace();
+            return self.replace(None);
         };
         let file = ViewsFile::new(path);
         match file.check(log)? {
@@ -112,15 +120,18 @@ impl ViewsDirectory {
             }
             Err(reason) => {
                 tracing::warn!(file = %file.path.display(), %reason, "the views cannot be used: folding the log again");
-                self.replace()
+                self.replace(Some(&file))
             }
         }
     }
 
-    /// A new, empty file in the place of the live one, which is removed.
-    pub(crate) fn replace(&self) -> Result<ViewsFile, ViewsError> {
-        let path = self.next_path()?;
-        let create = |path: &Path| schema::create(&open_writer(path)?, &crate::all());
+    /// A new, empty file in the place of the live one, which is removed. Never of the same name, even if the old one
+    /// is gone already: whoever still has that would open this one.
+    pub(crate) fn replace(&self, old: Option<&ViewsFile>) -> Result<ViewsFile, ViewsError> {
+        fs::create_dir_all(&self.path).map_err(ViewsError::directory(&self.path))?;
+        let path = self.path_after(old.and_then(ViewsFile::number).unwrap_or(0))?;
+        let create =
+            |path: &Path| schema::create(&open_writer(path, OpenFlags::SQLITE_OPEN_CREATE)?, &crate::all());
         create(&path).map_err(ViewsError::database(&path))?;
         let file = ViewsFile::new(path);
         self.make_live(&file)?;
@@ -129,13 +140,17 @@ impl ViewsDirectory {
 
     /// The path of the file after all that are there.
     pub(crate) fn next_path(&self) -> Result<PathBuf, ViewsError> {
+        self.path_after(0)
+    }
+
+    fn path_after(&self, old: u64) -> Result<PathBuf, ViewsError> {
         let newest = self
             .files()
             .map_err(ViewsError::directory(&self.path))?
             .into_iter()
             .map(|(number, _)| number)
             .max();
-        Ok(self.path.join(format!("views-{}.db", newest.unwrap_or(0) + 1)))
+        Ok(self.path.join(format!("views-{}.db", newest.unwrap_or(0).max(old) + 1)))
     }
 
     /// Moves the pointer to a file, durably and in one step, and removes the others.
@@ -193,9 +208,26 @@ impl ViewsFile {
         &self.path
     }
 
+    fn number(&self) -> Option<u64> {
+        number(self.path.file_name()?.to_str()?)
+    }
+
+    /// Which file the path names now; `None` if it names none or that cannot be told.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        fs::metadata(&self.path).ok().as_ref().map(Identity::of)
+    }
+
+    /// Whether the path names another file than it did, or none. What cannot be told now counts as no.
+    pub(crate) fn is_gone(&self, was: Option<Identity>) -> bool {
+        match fs::metadata(&self.path) {
+            Ok(metadata) => Some(Identity::of(&metadata)) != was,
+            Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        }
+    }
+
     /// The connection that folds into the file; there is one at a time.
     pub(crate) fn writer(&self) -> Result<Connection, ViewsError> {
-        open_writer(&self.path).map_err(ViewsError::database(&self.path))
+        open_writer(&self.path, OpenFlags::empty()).map_err(ViewsError::database(&self.path))
     }
 
     /// A connection of one's own that can only read.
@@ -209,7 +241,7 @@ impl ViewsFile {
         query: impl FnOnce(&Reader) -> Result<T, QueryError>,
     ) -> Result<T, QueryError> {
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = idle.map_or_else(|| self.reader(), Ok)?;
+        let connection = idle.map_or_else(|| self.reader(), Ok).map_err(QueryError::Unopened)?;
         connection.prepare_cached("BEGIN")?.execute([])?;
         let reader = Reader::new(connection);
         let answer = query(&reader);
@@ -219,7 +251,7 @@ impl ViewsFile {
         if readers.len() < MOST_READERS {
             readers.push(connection);
         }
-        answer
+        answer.map_err(QueryError::while_reading)
     }
 
     /// Whether folding can go on in this file, for this binary and this log. The outer error is the log's.
@@ -237,6 +269,12 @@ impl ViewsFile {
             Ok(Some(_)) => Ok(Err(Unusable::AnotherLog)),
             Err(error) => Ok(Err(error.into())),
         }
+    }
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
     }
 }
 
@@ -280,8 +318,8 @@ pub(crate) fn open_to_compare(path: &Path) -> Result<Connection, Unusable> {
 }
 
 /// WAL, so that readers never wait; not synchronised, because what is lost is folded again.
-pub(crate) fn open_writer(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+fn open_writer(path: &Path, create: OpenFlags) -> Result<Connection, rusqlite::Error> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | create)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;

@@ -35,13 +35,13 @@ pub(crate) struct Unread<'a> {
     pub(crate) entry: &'a [u8],
 }
 
-/// Why a page was not folded. Nothing of it is in the file.
+/// Why a page was not folded to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FoldError {
-    /// The log has a hole: nothing can be folded beyond it.
+    /// The log has a hole: what stands before it is folded, and nothing can be folded beyond it.
     #[error("position {expected} is missing, {found} follows")]
     Hole { expected: Position, found: Position },
-    /// The file cannot be written.
+    /// The file cannot be written. Nothing of the page is in it.
     #[error("writing views")]
     Database(#[from] rusqlite::Error),
 }
@@ -121,14 +121,21 @@ impl Fold {
     /// Folds a page that follows the last one into every view that is not halted, and commits views and checkpoints
     /// together. A view that fails is halted before the event it failed at; the others go on.
     pub(crate) fn page(&mut self, page: &[Unread<'_>]) -> Result<(), FoldError> {
-        let Some(last) = page.last() else { return Ok(()) };
-        let mut expected = self.read;
-        for event in page {
+        let mut expected = self.read.next();
+        let mut dense = 0;
+        while page.get(dense).is_some_and(|event| event.position == expected) {
             expected = expected.next();
-            if event.position != expected {
-                return Err(FoldError::Hole { expected, found: event.position });
-            }
+            dense += 1;
         }
+        self.fold_dense(&page[..dense])?;
+        match page.get(dense) {
+            Some(event) => Err(FoldError::Hole { expected, found: event.position }),
+            None => Ok(()),
+        }
+    }
+
+    fn fold_dense(&mut self, page: &[Unread<'_>]) -> Result<(), rusqlite::Error> {
+        let Some(last) = page.last() else { return Ok(()) };
         let folded = self.fold_and_commit(page);
         match folded {
             Ok(progress) => {
@@ -142,7 +149,7 @@ impl Fold {
                 for view in &mut self.views {
                     view.projection.rolled_back();
                 }
-                Err(error.into())
+                Err(error)
             }
         }
     }

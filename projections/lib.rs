@@ -38,7 +38,7 @@ pub use fold::{Checkpoint, Halt};
 pub use projection::{ApplyError, Projection, ViewedEvent};
 pub use reader::Reader;
 pub use rebuild::{Comparison, Rebuilt, RebuiltView, rebuild};
-pub use verify::{Difference, verify};
+pub use verify::{Difference, VerifiedView, verify};
 pub use views::{ProjectionState, ProjectionStatus, Views};
 
 /// Every projection there is, in the order in which they are shown.

@@ -2,17 +2,18 @@
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
+use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::ErrorCode;
-use store::{EventLog, ReadError, RecordedEvent, Subscription};
+use store::{EventLog, Position, ReadError, RecordedEvent, Subscription};
 use tokio::sync::watch;
 
 use crate::error::ViewsError;
-use crate::file::ViewsDirectory;
-use crate::fold::{Checkpoint, Fold, FoldError, Unread};
+use crate::file::{Identity, ViewsDirectory, ViewsFile};
+use crate::fold::{Fold, FoldError, Unread};
 use crate::views::Shared;
 
 /// Events in a transaction, at most. Followed closely a page is one commit; large ones are for catching up.
@@ -20,12 +21,26 @@ const PAGE: usize = 1_000;
 /// The first and the longest pause after a failure that may pass.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
+/// How often the views file is looked for while nothing else is to do.
+const LOOK: Duration = Duration::from_secs(1);
+/// As many failures without a success in between show as a halt.
+const STALLED_AFTER: u32 = 3;
+
 /// The thread that folds. It ends when it is told to, and for no other reason.
 pub(crate) struct Runner {
     log: Arc<dyn EventLog>,
     directory: ViewsDirectory,
     shared: Arc<Shared>,
     stopped: watch::Receiver<bool>,
+    /// What is folded into, and which file that was when it was opened.
+    file: Arc<ViewsFile>,
+    identity: Option<Identity>,
+    /// What it must have reached before it is read.
+    readable_from: Position,
+    /// Failures of the file since it could last be used.
+    failures: u32,
+    /// The last of them, once they are too many to say that the views follow.
+    stalled: Option<String>,
 }
 
 /// Why following one file ended.
@@ -34,6 +49,8 @@ enum End {
     Stopped,
     /// The file is damaged: another one has to take its place.
     Damaged(rusqlite::Error),
+    /// The file is not there any more: another one has to take its place.
+    Deleted,
 }
 
 impl Runner {
@@ -43,7 +60,18 @@ impl Runner {
         shared: Arc<Shared>,
         stopped: watch::Receiver<bool>,
     ) -> Self {
-        Self { log, directory, shared, stopped }
+        let file = Arc::clone(&shared.file.read().unwrap_or_else(PoisonError::into_inner));
+        Self {
+            log,
+            directory,
+            shared,
+            stopped,
+            file,
+            identity: None,
+            readable_from: Position::ORIGIN,
+            failures: 0,
+            stalled: None,
+        }
     }
 
     /// Starts the thread, with a runtime of its own: SQLite blocks, and no request shall wait for it.
@@ -53,51 +81,75 @@ impl Runner {
             let shared = Arc::clone(&self.shared);
             // What is torn by a panic is the fold's, which dies with it; the file has only whole pages.
             if panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.run()))).is_err() {
-                tracing::error!(
-                    "the thread that folds the views has panicked: they stand still until a restart"
-                );
-                shared
-                    .checkpoints
-                    .send_modify(|views| *views = views.iter().map(Checkpoint::abandoned).collect());
+                let cause = "the thread that folds the views has panicked";
+                tracing::error!("{cause}: they stand still until a restart");
+                shared.stall(cause);
             }
         })
     }
 
     async fn run(&mut self) {
-        let mut pause = PAUSE.0;
         loop {
-            let failure = match self.open() {
+            let replaced = match self.open() {
                 Ok(fold) => match self.follow(fold).await {
                     End::Stopped => return,
                     End::Damaged(error) => {
-                        tracing::error!(
-                            error = chain(&error),
-                            "the views file is damaged: folding the log again"
-                        );
-                        self.replace()
+                        let error = chain(&error);
+                        tracing::error!(error, "the views file is damaged: folding the log again");
+                        self.replace(Position::ORIGIN).map(|()| error)
+                    }
+                    End::Deleted => {
+                        tracing::warn!("the views file was deleted: folding the log again");
+                        self.replace(self.shown()).map(|()| "the views file was deleted".to_owned())
                     }
                 },
                 Err(error) => Err(error),
             };
-            if let Err(error) = failure {
-                tracing::error!(error = chain(&error), "the views cannot be opened; trying again");
-            }
-            if self.pause(&mut pause).await {
+            let cause = replaced.unwrap_or_else(|error| {
+                let cause = chain(&error);
+                tracing::error!(error = cause, "the views cannot be opened; trying again");
+                cause
+            });
+            if self.failed(&cause).await {
                 return;
             }
         }
     }
 
-    /// Puts a new file in the place of the live one; queries under way finish on the old one.
-    fn replace(&self) -> Result<(), ViewsError> {
-        let file = Arc::new(self.directory.replace()?);
-        *self.shared.file.write().unwrap_or_else(PoisonError::into_inner) = file;
+    /// Puts a new file in the place of the live one. Queries go on reading the old one until the new one has folded the
+    /// event at `readable_from`.
+    fn replace(&mut self, readable_from: Position) -> Result<(), ViewsError> {
+        self.file = Arc::new(self.directory.replace(Some(&self.file))?);
+        self.readable_from = readable_from;
         Ok(())
     }
 
-    fn open(&self) -> Result<Fold, ViewsError> {
-        let file = Arc::clone(&self.shared.file.read().unwrap_or_else(PoisonError::into_inner));
-        Fold::open(file.writer()?, crate::all()).map_err(ViewsError::database(file.path()))
+    /// What whoever reads the views may have seen.
+    fn shown(&self) -> Position {
+        let checkpoints = self.shared.checkpoints.borrow();
+        checkpoints.iter().map(|view| view.position).max().unwrap_or_default().max(self.readable_from)
+    }
+
+    fn open(&mut self) -> Result<Fold, ViewsError> {
+        if self.file.is_gone(self.file.identity()) {
+            self.replace(self.shown())?;
+        }
+        let fold = self.open_fold().or_else(|error| {
+            let ViewsError::Database { source, .. } = &error else { return Err(error) };
+            if !is_damage(source) && !is_no_views_file(source) {
+                return Err(error);
+            }
+            tracing::error!(error = chain(&error), "the views file is damaged: folding the log again");
+            self.replace(Position::ORIGIN)?;
+            self.open_fold()
+        })?;
+        self.identity = self.file.identity();
+        Ok(fold)
+    }
+
+    fn open_fold(&self) -> Result<Fold, ViewsError> {
+        let broken = ViewsError::database(self.file.path());
+        Fold::open(self.file.writer()?, crate::all()).map_err(broken)
     }
 
     async fn follow(&mut self, mut fold: Fold) -> End {
@@ -115,54 +167,70 @@ impl Runner {
                 }
                 tracing::warn!(%error, "the indexes of the views cannot be created: queries are slow");
             }
-            let Some(read) = self.next_page(&mut subscription).await else { return End::Stopped };
-            let failure = match read {
-                Ok(page) => match self.fold(&mut fold, &page).await {
-                    Ok(()) => {
-                        pause = PAUSE.0;
-                        continue;
-                    }
-                    Err(failure) => failure,
-                },
-                Err(error) => Failure::Read(error),
+            let folded = match self.next_page(&mut subscription, &fold).await {
+                Ok(page) => self.fold(&mut fold, &page).await,
+                Err(failure) => Err(failure),
             };
-            match failure {
-                Failure::End(end) => return end,
-                Failure::Read(error @ ReadError::Unavailable(_)) => {
+            match folded {
+                Ok(()) => pause = PAUSE.0,
+                Err(Failure::End(end)) => return end,
+                Err(Failure::Read(error @ ReadError::Unavailable(_))) => {
                     tracing::warn!(error = chain(&error), "the log cannot be read; trying again");
                     if self.pause(&mut pause).await {
                         return End::Stopped;
                     }
+                    if let Err(Failure::End(end)) = self.look() {
+                        return end;
+                    }
                 }
-                Failure::Read(error @ ReadError::Corrupt { .. }) => {
-                    return self.halt(fold, &chain(&error)).await;
+                Err(Failure::Read(error @ ReadError::Corrupt { .. })) => {
+                    return match self.fold_up_to_damage(&mut fold).await {
+                        Ok(()) => self.halt(fold, &chain(&error)).await,
+                        Err(Failure::End(end)) => end,
+                        Err(Failure::Read(error)) => self.halt(fold, &chain(&error)).await,
+                        Err(Failure::Hole(error)) => self.halt(fold, &chain(&error)).await,
+                    };
                 }
-                Failure::Hole(error) => return self.halt(fold, &chain(&error)).await,
+                Err(Failure::Hole(error)) => return self.halt(fold, &chain(&error)).await,
             }
         }
     }
 
-    /// The next page; `None` when told to stop.
+    /// The next page. Looks for the file meanwhile.
     async fn next_page(
         &mut self,
         subscription: &mut Subscription,
-    ) -> Option<Result<Vec<RecordedEvent>, ReadError>> {
-        tokio::select! {
-            biased;
-            _ = self.stopped.wait_for(|stopped| *stopped) => None,
-            page = subscription.next_page(PAGE) => Some(page),
+        fold: &Fold,
+    ) -> Result<Vec<RecordedEvent>, Failure> {
+        let mut page = pin!(subscription.next_page(PAGE));
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.stopped.wait_for(|stopped| *stopped) => return Err(Failure::End(End::Stopped)),
+                page = &mut page => return page.map_err(Failure::Read),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            self.look()?;
+            if self.failures > 0 {
+                self.worked(fold);
+            }
         }
+    }
+
+    /// Whether the file that is folded into is still the one that others would open.
+    fn look(&self) -> Result<(), Failure> {
+        if self.file.is_gone(self.identity) { Err(Failure::End(End::Deleted)) } else { Ok(()) }
     }
 
     /// Folds a page, as often as it takes: a file that cannot be written now is no fault of the events.
     async fn fold(&mut self, fold: &mut Fold, page: &[RecordedEvent]) -> Result<(), Failure> {
         let unread: Vec<_> =
             page.iter().map(|event| Unread { position: event.position, entry: &event.entry }).collect();
-        let mut pause = PAUSE.0;
         loop {
+            self.look()?;
             match fold.page(&unread) {
                 Ok(()) => {
-                    self.publish(fold);
+                    self.worked(fold);
                     return Ok(());
                 }
                 Err(error @ FoldError::Hole { .. }) => return Err(Failure::Hole(error)),
@@ -170,8 +238,9 @@ impl Runner {
                     return Err(Failure::End(End::Damaged(error)));
                 }
                 Err(error @ FoldError::Database(_)) => {
-                    tracing::error!(error = chain(&error), "the views cannot be written; trying again");
-                    if self.pause(&mut pause).await {
+                    let cause = chain(&error);
+                    tracing::error!(error = cause, "the views cannot be written; trying again");
+                    if self.failed(&cause).await {
                         return Err(Failure::End(End::Stopped));
                     }
                 }
@@ -179,19 +248,74 @@ impl Runner {
         }
     }
 
+    /// Folds what stands before the place where the log is damaged: a page that reaches there cannot be read at all.
+    async fn fold_up_to_damage(&mut self, fold: &mut Fold) -> Result<(), Failure> {
+        let mut limit = PAGE;
+        let mut pause = PAUSE.0;
+        while limit > 0 {
+            match self.log.read_all(fold.read_to(), limit).await {
+                Ok(page) if page.is_empty() => return Ok(()),
+                Ok(page) => self.fold(fold, &page).await?,
+                Err(ReadError::Corrupt { .. }) => limit /= 2,
+                Err(error @ ReadError::Unavailable(_)) => {
+                    tracing::warn!(error = chain(&error), "the log cannot be read; trying again");
+                    if self.pause(&mut pause).await {
+                        return Err(Failure::End(End::Stopped));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Stands still before what is missing from the log, visibly, until told to stop.
     async fn halt(&mut self, mut fold: Fold, cause: &str) -> End {
         if let Err(error) = fold.halt_all(cause) {
             tracing::error!(%error, "the views cannot be marked as halted");
         }
+        self.readable_from = Position::ORIGIN;
         self.publish(&fold);
-        // An error means that whoever could say stop is gone.
-        let _ = self.stopped.wait_for(|stopped| *stopped).await;
-        End::Stopped
+        loop {
+            // An error means that whoever could say stop is gone.
+            if tokio::time::timeout(LOOK, self.stopped.wait_for(|stopped| *stopped)).await.is_ok() {
+                return End::Stopped;
+            }
+            if let Err(Failure::End(end)) = self.look() {
+                return end;
+            }
+        }
     }
 
-    fn publish(&self, fold: &Fold) {
+    fn publish(&mut self, fold: &Fold) {
+        if fold.read_to() >= self.readable_from {
+            self.readable_from = Position::ORIGIN;
+            let mut shown = self.shared.file.write().unwrap_or_else(PoisonError::into_inner);
+            if !Arc::ptr_eq(&shown, &self.file) {
+                *shown = Arc::clone(&self.file);
+            }
+        }
         self.shared.checkpoints.send_replace(fold.checkpoints().into());
+        if let Some(cause) = &self.stalled {
+            self.shared.stall(cause);
+        }
+    }
+
+    /// The file could be used.
+    fn worked(&mut self, fold: &Fold) {
+        self.failures = 0;
+        self.stalled = None;
+        self.publish(fold);
+    }
+
+    /// Counts a failure of the file, shows it if it is one too many, waits longer each time, and says whether to stop.
+    async fn failed(&mut self, cause: &str) -> bool {
+        let mut pause = PAUSE.0.saturating_mul(1 << self.failures.min(10)).min(PAUSE.1);
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= STALLED_AFTER {
+            self.stalled = Some(cause.to_owned());
+            self.shared.stall(cause);
+        }
+        self.pause(&mut pause).await
     }
 
     /// Waits, each time twice as long, and says whether to stop.
@@ -211,6 +335,12 @@ enum Failure {
 
 fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// Whether a file lacks what every views file has: it was emptied, or is none.
+fn is_no_views_file(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::Unknown))
+        || matches!(error, rusqlite::Error::QueryReturnedNoRows)
 }
 
 /// An error with its causes, on one line.

@@ -140,6 +140,20 @@ impl TestLog {
         self.log.append(commit).await.unwrap().position
     }
 
+    /// Takes an event out of the log, as only who owns its file can.
+    pub fn lose(&self, position: Position) {
+        let log = rusqlite::Connection::open(self.path().join("log.db")).unwrap();
+        let triggers: Vec<String> = log
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'events'")
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+            .unwrap();
+        for trigger in triggers {
+            log.execute_batch(&format!("DROP TRIGGER \"{trigger}\"")).unwrap();
+        }
+        let lost = log.execute("DELETE FROM events WHERE position = ?1", [position.get()]).unwrap();
+        assert_eq!(lost, 1);
+    }
+
     pub async fn head(&self) -> Position {
         self.log.head().await.unwrap()
     }

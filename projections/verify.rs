@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Rows};
 use serde_json::json;
-use store::EventLog;
+use store::{EventLog, ReadError};
 
 use crate::catch_up::catch_up;
 use crate::digest;
@@ -29,8 +29,19 @@ pub struct Difference {
     pub replayed: Option<String>,
 }
 
+/// A live view that was compared with a fresh fold, or could not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedView {
+    /// Where the live view is.
+    pub checkpoint: Checkpoint,
+    /// Why it could not be compared: the log does not reach there undamaged.
+    pub incomparable: Option<String>,
+}
+
 /// Folds the log anew up to where the live views are, compares them row by row, and reports each row that differs, is
 /// missing or is too many, view by view in the order of the keys. Answers where the live views are.
+///
+/// A view that has folded more than an undamaged log would give is not compared: nobody can say what it should be.
 ///
 /// Changes nothing that is live, and works while the views are being followed. Blocks.
 ///
@@ -40,7 +51,7 @@ pub fn verify(
     data_directory: &Path,
     log: &dyn EventLog,
     report: &mut dyn FnMut(Difference),
-) -> Result<Vec<Checkpoint>, ViewsError> {
+) -> Result<Vec<VerifiedView>, ViewsError> {
     let directory = ViewsDirectory::of(data_directory);
     let missing = || ViewsError::Missing(directory.path().to_owned());
     let path = directory.live().ok_or_else(missing)?;
@@ -55,16 +66,28 @@ pub fn verify(
     let stop_at =
         |name: &str| reached.iter().find(|view| view.projection == name).map_or(end, |view| view.position);
     fold.stop_at(stop_at);
-    catch_up(log, &mut fold, &|event| event.position <= end, &broken)?;
+    let damage = match catch_up(log, &mut fold, &|event| event.position <= end, &broken) {
+        Ok(_) => None,
+        Err(ViewsError::Log(error @ ReadError::Corrupt { .. })) => Some(error.to_string()),
+        Err(error) => return Err(error),
+    };
 
     let replayed = fold.connection();
-    for projection in fold.projections() {
+    let mut views = Vec::with_capacity(reached.len());
+    for ((projection, checkpoint), again) in fold.projections().zip(reached).zip(fold.checkpoints()) {
+        let out_of_reach = again.position < checkpoint.position && again.halt.is_none();
+        let incomparable = damage.clone().filter(|_| out_of_reach);
+        let comparable = incomparable.is_none();
+        views.push(VerifiedView { checkpoint, incomparable });
+        if !comparable {
+            continue;
+        }
         for &table in projection.tables() {
             let found = |difference: RowDifference| report(difference.named(projection.name(), table));
             compare(&live, replayed, table, found).map_err(unreadable)?;
         }
     }
-    Ok(reached)
+    Ok(views)
 }
 
 /// The file of the fresh fold, which is gone when the comparison is over.

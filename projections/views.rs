@@ -32,6 +32,13 @@ pub(crate) struct Shared {
     pub(crate) checkpoints: watch::Sender<Arc<[Checkpoint]>>,
 }
 
+impl Shared {
+    /// Shows that nobody goes on, and why; what comes next to be published takes it back.
+    pub(crate) fn stall(&self, cause: &str) {
+        self.checkpoints.send_modify(|views| *views = views.iter().map(|view| view.stalled(cause)).collect());
+    }
+}
+
 struct Running {
     stop: watch::Sender<bool>,
     thread: JoinHandle<()>,
@@ -55,7 +62,8 @@ pub struct ProjectionStatus {
 pub enum ProjectionState {
     /// It folds what comes.
     Following,
-    /// It stands before an event that it cannot apply; a restart or a rebuild tries again.
+    /// It stands before an event that it cannot apply; a restart or a rebuild tries again. Or it cannot be written, and
+    /// goes on by itself as soon as it can.
     Halted(Halt),
 }
 
@@ -77,7 +85,7 @@ impl Views {
             Err(error) => {
                 // Sound as far as it was looked at, and yet not: a write-ahead log of another file beside it, perhaps.
                 tracing::warn!(file = %file.path().display(), %error, "the views cannot be read: folding the log again");
-                file = directory.replace()?;
+                file = directory.replace(Some(&file))?;
                 saved(&file)?
             }
         };
@@ -181,11 +189,10 @@ impl Checkpoint {
         Self { halt: None, ..*self }
     }
 
-    /// The same place, with nobody left to go on.
-    pub(crate) fn abandoned(&self) -> Self {
-        let cause = "the thread that folds the views has panicked".to_owned();
-        let halt = self.halt.clone().unwrap_or(Halt { position: self.position.next(), cause });
-        Self { halt: Some(halt), ..*self }
+    /// The same place, with nobody who could go on, now or ever.
+    pub(crate) fn stalled(&self, cause: &str) -> Self {
+        let halt = || Halt { position: self.position.next(), cause: cause.to_owned() };
+        Self { halt: Some(self.halt.clone().unwrap_or_else(halt)), ..*self }
     }
 
     /// The status against a log that ends at `head`.

@@ -11,6 +11,10 @@ use store::{
 use uuid::Uuid;
 
 use super::*;
+use crate::clients;
+use crate::error::QueryError;
+use crate::file::inspect;
+use crate::fold::Checkpoint;
 use crate::testing::{IntoEvent as _, TestLog, client, created, happens};
 use crate::views::{ProjectionState, Views};
 
@@ -114,6 +118,23 @@ async fn three_events(log: &TestLog) -> Position {
     log.client(client(1), happens(1)).await
 }
 
+/// Takes the folder of the views away in one step, so that nothing of a new one goes with it.
+fn delete_views(log: &TestLog) {
+    let away = log.path().join("away");
+    std::fs::rename(log.path().join("views"), &away).unwrap();
+    std::fs::remove_dir_all(away).unwrap();
+}
+
+async fn shown(views: &Views, what: impl FnMut(&Arc<[Checkpoint]>) -> bool) {
+    let mut watched = views.watch();
+    let shown = tokio::time::timeout(LONG, watched.wait_for(what)).await;
+    assert!(shown.is_ok(), "not shown: {:?}", views.checkpoints());
+}
+
+fn stalled(views: &Arc<[Checkpoint]>) -> bool {
+    views.iter().all(|view| view.halt.is_some())
+}
+
 fn started(path: &Path, log: Arc<dyn EventLog>) -> Views {
     let views = Views::open(path, log).unwrap();
     views.start().unwrap();
@@ -129,10 +150,10 @@ async fn a_hole_in_the_log_halts_every_view_before_it() {
     watched.wait_for(|views| views.iter().all(|view| view.halt.is_some())).await.unwrap();
     for view in views.checkpoints().iter() {
         let halt = view.halt.clone().unwrap();
-        assert_eq!((view.position, halt.position), (Position::ORIGIN, Position::new(1)));
+        assert_eq!((view.position, halt.position), (Position::new(1), Position::new(2)));
         assert_eq!(halt.cause, "position 2 is missing, 3 follows");
     }
-    assert!(!views.wait_for(Position::new(1), LONG).await);
+    assert!(!views.wait_for(Position::new(2), LONG).await);
     drop(views);
 
     let views = started(log.path(), log.shared());
@@ -166,4 +187,141 @@ async fn a_panic_shows_as_a_halt_and_a_restart_goes_on() {
     assert!(status.iter().all(|view| matches!(view.state, ProjectionState::Halted(_))), "{status:?}");
     drop(views);
     assert!(started(log.path(), log.shared()).wait_for(head, LONG).await);
+}
+
+#[tokio::test]
+async fn a_page_that_reaches_into_a_hole_is_folded_up_to_it() {
+    let log = TestLog::new();
+    three_events(&log).await;
+    log.lose(Position::new(3));
+    log.client(client(2), created("Another").into_event()).await;
+    for _ in 0..2 {
+        let views = started(log.path(), log.shared());
+        shown(&views, stalled).await;
+        for view in views.checkpoints().iter() {
+            let halt = view.halt.as_ref().unwrap();
+            assert_eq!((view.position, halt.position), (Position::new(2), Position::new(3)), "{halt:?}");
+        }
+        let row = views.read_point(|reader| clients::get(reader, client(1))).unwrap().unwrap();
+        assert_eq!(row.position, Position::new(2));
+        drop(views);
+        delete_views(&log);
+    }
+}
+
+#[tokio::test]
+async fn a8_views_deleted_while_they_are_followed_are_folded_again_when_something_happens() {
+    let log = TestLog::new();
+    let head = three_events(&log).await;
+    let views = started(log.path(), log.shared());
+    assert!(views.wait_for(head, LONG).await);
+    delete_views(&log);
+    let head = log.client(client(2), created("Another").into_event()).await;
+    assert!(views.wait_for(head, LONG).await);
+    assert_eq!(inspect(log.path()).unwrap().checkpoints, *views.checkpoints());
+    for number in [1, 2] {
+        assert!(views.read_point(|reader| clients::get(reader, client(number))).unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a8_views_deleted_while_nothing_happens_are_folded_again() {
+    let log = TestLog::new();
+    let head = three_events(&log).await;
+    let views = started(log.path(), log.shared());
+    assert!(views.wait_for(head, LONG).await);
+    for _ in 0..2 {
+        let mut watched = views.watch();
+        watched.borrow_and_update();
+        delete_views(&log);
+        assert!(tokio::time::timeout(LONG, watched.changed()).await.is_ok(), "nobody notices");
+        assert!(views.wait_for(head, LONG).await);
+        assert_eq!(inspect(log.path()).unwrap().checkpoints, *views.checkpoints());
+    }
+    assert!(views.read_point(|reader| clients::get(reader, client(1))).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a8_halted_views_that_were_deleted_are_folded_again() {
+    let log = TestLog::new();
+    three_events(&log).await;
+    let views = started(log.path(), faulty(&log, Some(Position::new(2)), 0));
+    shown(&views, stalled).await;
+    let mut watched = views.watch();
+    delete_views(&log);
+    assert!(tokio::time::timeout(LONG, watched.changed()).await.is_ok(), "nobody notices");
+    shown(&views, stalled).await;
+    assert_eq!(inspect(log.path()).unwrap().checkpoints, *views.checkpoints());
+}
+
+#[tokio::test]
+async fn a8_what_is_open_goes_on_answering_until_the_new_file_has_as_much() {
+    let log = TestLog::new();
+    let head = three_events(&log).await;
+    let (sender, pages) = (watch::Sender::new(Position::ORIGIN), log.log.clone());
+    let pages =
+        Arc::new(FaultyPages { log: pages, missing: None, failures: AtomicU32::new(0), head: sender });
+    let views = started(log.path(), Arc::new(Faulty { log: log.log.clone(), pages: pages.clone() }));
+    assert!(views.wait_for(head, LONG).await);
+    let read = |views: &Views| views.read_point(|reader| clients::get(reader, client(1)));
+    assert!(read(&views).unwrap().is_some());
+
+    pages.failures.store(PANIC - 1, Ordering::SeqCst);
+    delete_views(&log);
+    shown(&views, |views| views.iter().all(|view| view.position == Position::ORIGIN)).await;
+    assert_eq!(read(&views).unwrap().unwrap().position, head, "the file that was deleted still answers");
+    pages.failures.store(0, Ordering::SeqCst);
+    assert!(views.wait_for(head, LONG).await);
+    assert_eq!(read(&views).unwrap().unwrap().position, head);
+}
+
+#[tokio::test]
+async fn views_that_were_deleted_and_are_not_open_are_no_damage() {
+    let log = TestLog::new();
+    let views = Views::open(log.path(), log.shared()).unwrap();
+    delete_views(&log);
+    let read = views.read_point(|reader| clients::get(reader, client(1)));
+    assert!(matches!(read, Err(QueryError::Unopened(_))), "{read:?}");
+    let head = three_events(&log).await;
+    views.start().unwrap();
+    assert!(views.wait_for(head, LONG).await);
+    assert!(views.read_point(|reader| clients::get(reader, client(1))).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn views_that_cannot_be_created_show_as_halted_until_they_can() {
+    let log = TestLog::new();
+    let head = three_events(&log).await;
+    let views = started(log.path(), log.shared());
+    assert!(views.wait_for(head, LONG).await);
+    let folder = log.path().join("views");
+    std::fs::rename(&folder, log.path().join("away")).unwrap();
+    std::fs::write(&folder, "in the way").unwrap();
+    shown(&views, stalled).await;
+    let status = views.status().await.unwrap();
+    assert!(status.iter().all(|view| matches!(view.state, ProjectionState::Halted(_))), "{status:?}");
+
+    std::fs::remove_file(&folder).unwrap();
+    shown(&views, |views| views.iter().all(|view| view.halt.is_none() && view.position == head)).await;
+}
+
+#[tokio::test]
+async fn views_that_cannot_be_written_show_as_halted_until_they_can() {
+    let log = TestLog::new();
+    let head = three_events(&log).await;
+    let views = started(log.path(), log.shared());
+    assert!(views.wait_for(head, LONG).await);
+    let other = rusqlite::Connection::open(inspect(log.path()).unwrap().file).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON checkpoint BEGIN SELECT RAISE(FAIL, 'no room'); END";
+    other.execute_batch(refuse).unwrap();
+    let next = log.client(client(1), happens(2)).await;
+    shown(&views, stalled).await;
+    assert!(!views.wait_for(next, LONG).await);
+    let views_now = views.checkpoints();
+    let halt = views_now[0].halt.as_ref().unwrap();
+    assert_eq!(views_now[0].position, head);
+    assert!(halt.cause.starts_with("writing views: no room"), "{halt:?}");
+
+    other.execute_batch("DROP TRIGGER refuse").unwrap();
+    shown(&views, |views| views.iter().all(|view| view.halt.is_none() && view.position == next)).await;
 }

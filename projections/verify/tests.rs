@@ -36,7 +36,7 @@ fn differences(log: &TestLog) -> Vec<Difference> {
 async fn a8_views_that_nobody_touched_are_verified_and_nothing_is_left_behind() {
     let log = viewed().await;
     let reached = verify(log.path(), &*log.log, &mut |difference| panic!("{difference:?}")).unwrap();
-    assert!(reached.iter().all(|view| view.position == Position::new(6)));
+    assert!(reached.iter().all(|view| view.checkpoint.position == Position::new(6)));
     let mut names: Vec<_> =
         std::fs::read_dir(log.path().join("views")).unwrap().map(|file| file.unwrap().file_name()).collect();
     names.retain(|name| {
@@ -115,4 +115,24 @@ async fn without_views_there_is_nothing_to_verify() {
     let error = verify(log.path(), &*log.log, &mut |_| ()).unwrap_err();
     assert!(matches!(error, ViewsError::Missing(_)), "{error:?}");
     assert!(!log.path().join("views").exists());
+}
+
+#[tokio::test]
+async fn a7_views_of_a_log_with_a_hole_are_compared_as_far_as_it_is_whole() {
+    let log = viewed().await;
+    log.lose(Position::new(4));
+    let verified = verify(log.path(), &*log.log, &mut |difference| panic!("{difference:?}")).unwrap();
+    let why = "reading the log at position 4: the event is missing, position 5 follows";
+    assert!(verified.iter().all(|view| view.incomparable.as_deref() == Some(why)), "{verified:?}");
+
+    std::fs::remove_dir_all(log.path().join("views")).unwrap();
+    let views = Views::open(log.path(), log.shared()).unwrap();
+    views.start().unwrap();
+    assert!(!views.wait_for(Position::new(4), Duration::from_secs(20)).await);
+    let verified = verify(log.path(), &*log.log, &mut |difference| panic!("{difference:?}")).unwrap();
+    for view in verified {
+        assert_eq!((view.checkpoint.position, view.incomparable), (Position::new(3), None));
+    }
+    meddle(&log, "UPDATE clients SET updated_at = 0");
+    assert_eq!(differences(&log).len(), 2);
 }

@@ -194,7 +194,9 @@ async fn a9_a_halted_view_is_tried_again_by_a_restart_and_never_skips() {
     assert_eq!(rebuilt.views[0].halt.as_ref().map(|halt| halt.position), Some(poison));
     assert!(rebuilt.views[0].comparison.as_ref().unwrap().is_equal());
     assert_eq!(
-        verify(log.path(), &*log.log, &mut |difference| panic!("{difference:?}")).unwrap()[1].position,
+        verify(log.path(), &*log.log, &mut |difference| panic!("{difference:?}")).unwrap()[1]
+            .checkpoint
+            .position,
         poison
     );
 }

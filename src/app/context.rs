@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crypto::Personal;
-use domain::{MemberId, Permission, Rule, SecretId, Violation, member::MadeWith};
+use domain::{EnvironmentName, MemberId, Permission, Rule, SecretId, Violation, member::MadeWith};
 use store::{ActorKind, Revision};
 use uuid::Uuid;
 
@@ -68,6 +68,8 @@ pub struct Context {
     pub actor: Actor,
     /// What is asked, by the name that audit and metrics know it by: `CreateClient`.
     pub operation: &'static str,
+    /// The environment that it is asked in, if in one.
+    pub environment: Option<EnvironmentName>,
     /// The id that the answer and the service's own logs carry too.
     pub request_id: String,
     /// The same for everything that one outside request set going.

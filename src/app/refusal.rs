@@ -69,7 +69,7 @@ impl Inner {
             stream: StreamName::new("note", &actor)
                 .map_err(|error| Fault::permanent("naming a stream", error))?,
             expected: ExpectedRevision::Any,
-            environment: None,
+            environment: context.environment.as_ref().map(ToString::to_string),
             responsible: None,
             events: vec![event.into()],
             private: Vec::new(),

@@ -96,6 +96,7 @@ fn host() -> Context {
     Context {
         actor: Actor::Host { uid: 0 },
         operation: "Test",
+        environment: None,
         request_id: "test".into(),
         correlation_id: Uuid::nil(),
         source: None,

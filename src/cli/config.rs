@@ -172,6 +172,18 @@ impl Config {
         if serve.public_url.is_some() {
             config.server.public_url.clone_from(&serve.public_url);
         }
+        if let Some(url) = &config.server.public_url {
+            let plain = url.username().is_empty() && url.password().is_none();
+            if !matches!(url.scheme(), "http" | "https")
+                || !plain
+                || url.query().is_some()
+                || url.fragment().is_some()
+            {
+                bail!(
+                    "server.public_url must be an http or https URL without user, query and fragment: every issuer begins with it"
+                );
+            }
+        }
         Ok(config)
     }
 

@@ -107,6 +107,7 @@ pub fn host_context(command: &'static str) -> app::Context {
     app::Context {
         actor: Actor::Host { uid: rustix::process::getuid().as_raw() },
         operation: command,
+        environment: None,
         request_id: format!("cli:{command}"),
         correlation_id: correlation_id(now),
         source: None,

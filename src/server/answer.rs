@@ -1,4 +1,4 @@
-//! Answers to commands: they say what the log holds now, and where.
+//! Answers to commands say what the log holds now, and where; answers from views say whether that is all of it.
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
@@ -8,13 +8,15 @@ use actix_web::{
     },
 };
 use app::{ChangedClient, ChangedMember};
+use projections::Checkpoint;
 use store::{Position, Revision};
 
-use crate::service::Service;
+use crate::{problem::Problem, service::Service};
 
 /// Of an answer: the position of what the command did. Of a read: the position that it must have seen.
 pub(crate) const POSITION: HeaderName = HeaderName::from_static("muniment-position");
-/// `behind`, if a read right after this answer may not see the command yet.
+/// `behind`: of an answer to a command, if a read right after it may not see the command yet; of a read, if the log had
+/// more than the view that was read.
 pub(crate) const VIEWS: HeaderName = HeaderName::from_static("muniment-views");
 /// `true`, if the command took place earlier and this is its answer once more.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -55,6 +57,45 @@ pub(crate) async fn to_command(
         response.insert_header((REPLAYED, "true"));
     }
     response
+}
+
+/// How a view stood against the log right before it was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Freshness {
+    behind: bool,
+}
+
+impl Freshness {
+    /// Of what is read from the log itself.
+    pub(crate) const OF_THE_LOG: Self = Self { behind: false };
+
+    /// Of a view; to be asked before it is read.
+    pub(crate) async fn of(service: &Service, view: &str) -> Self {
+        let head = service.app.log().head().await;
+        let is_behind = |checkpoint: &Checkpoint| match &head {
+            Ok(head) => checkpoint.position < *head,
+            // What the log cannot say now, a halt says for it.
+            Err(_) => checkpoint.halt.is_some(),
+        };
+        let checkpoints = service.views.checkpoints();
+        let behind =
+            checkpoints.iter().any(|checkpoint| checkpoint.projection == view && is_behind(checkpoint));
+        Self { behind }
+    }
+
+    /// Begins the answer.
+    pub(crate) fn ok(self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::Ok();
+        if self.behind {
+            response.insert_header((VIEWS, "behind"));
+        }
+        response
+    }
+
+    /// The answer that there is no such thing, or no longer.
+    pub(crate) fn problem(self, problem: Problem) -> Problem {
+        if self.behind { problem.header(VIEWS, "behind") } else { problem }
+    }
 }
 
 /// `"<revision>"`.

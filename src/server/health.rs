@@ -22,7 +22,7 @@ pub(crate) mod alive {
 /// What works.
 #[derive(Debug, Serialize, ToSchema)]
 struct Readiness {
-    /// `ready`; `degraded` if a view is halted, which keeps nobody from being served; `unavailable`.
+    /// `ready`; `degraded` if a view is halted or cannot be written, which keeps nobody from being served; `unavailable`.
     status: &'static str,
     log: Log,
     /// The keys of the vault.

@@ -302,6 +302,8 @@ impl From<QueryError> for Problem {
             QueryError::Stopped | QueryError::Log(store::ReadError::Unavailable(_)) => {
                 Self::new(Kind::Unavailable).because(error)
             }
+            // They are about to be folded into another file.
+            QueryError::Unopened(_) => Self::new(Kind::ViewsBehind).because(error),
             QueryError::Database(_) | QueryError::Row { .. } | QueryError::Log(_) | QueryError::Fold(_) => {
                 Self::new(Kind::Internal).because(error)
             }

@@ -20,6 +20,7 @@ pub(crate) const CLIENTS: &str = "/api/v1/environments/sandbox/clients";
 pub(crate) struct Served {
     pub(crate) base: String,
     pub(crate) token: String,
+    pub(crate) views: Arc<Views>,
     http: reqwest::Client,
 }
 
@@ -64,10 +65,11 @@ pub(crate) async fn serve(test: impl AsyncFnOnce(Served)) {
         client_timeout_seconds: 1,
         ..ServerConfig::default()
     };
-    let server = Server::bind(config, app, views, Metrics::new()).unwrap();
+    let server = Server::bind(config, app, Arc::clone(&views), Metrics::new()).unwrap();
     let served = Served {
         base: format!("http://{}", server.addresses()[0]),
         token: first.token.expose_secret().to_owned(),
+        views,
         http: reqwest::Client::builder().no_proxy().build().unwrap(),
     };
     server.run_until(test(served)).await.unwrap();
@@ -77,6 +79,7 @@ fn host() -> Context {
     Context {
         actor: Actor::Host { uid: 0 },
         operation: "Test",
+        environment: None,
         request_id: "test".into(),
         correlation_id: Uuid::nil(),
         source: None,

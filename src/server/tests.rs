@@ -261,3 +261,53 @@ async fn a_body_that_does_not_arrive_is_not_waited_for() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a9_a_read_of_views_that_are_behind_says_so() {
+    serve(async |served| {
+        let path = served.create("Matter sync").await;
+        let reads = [
+            path.clone(),
+            CLIENTS.to_owned(),
+            format!("{path}/history"),
+            "/api/v1/audit/events".to_owned(),
+            "/api/v1/audit/events?order=asc&type=client.created".to_owned(),
+        ];
+        let from_the_log =
+            [format!("{path}?at=1"), "/api/v1/audit/events?order=asc".to_owned(), "/api/v1/me".to_owned()];
+        for read in &reads {
+            assert_eq!(served.get(read).await.expect(200).header("muniment-views"), "", "{read}");
+        }
+        let deleted = served.create("Deleted").await;
+        served.views.stop();
+        let unseen = served.create("Too late").await;
+        for read in &reads {
+            assert_eq!(served.get(read).await.expect(200).header("muniment-views"), "behind", "{read}");
+        }
+        for read in &from_the_log {
+            assert_eq!(served.get(read).await.header("muniment-views"), "", "{read}");
+        }
+        let missing = served.get(&unseen).await.expect_problem(404, "not_found");
+        assert_eq!(missing.header("muniment-views"), "behind");
+        answer(served.request(Method::DELETE, &deleted)).await.expect(204);
+        served.views.start().unwrap();
+        let end = served.get("/api/v1/projections").await.expect(200).body["items"][0]["head"].to_string();
+        let seen = |path: &str| answer(served.request(Method::GET, path).header("Muniment-Position", &end));
+        assert_eq!(seen(&unseen).await.expect(200).header("muniment-views"), "");
+        assert_eq!(seen(&deleted).await.expect_problem(410, "gone").header("muniment-views"), "");
+    })
+    .await;
+}
+
+#[test]
+fn the_document_says_which_answers_can_be_behind() {
+    let document = serde_json::to_value(crate::openapi_document()).unwrap();
+    let get =
+        &document["paths"]["/api/v1/environments/{environment}/clients/{client_id}"]["get"]["responses"];
+    for status in ["200", "404", "410"] {
+        assert!(get[status]["headers"]["Muniment-Views"].is_object(), "{status}: {get}");
+    }
+    assert!(get["403"]["headers"].is_null(), "{get}");
+    let me = &document["paths"]["/api/v1/me"]["get"]["responses"]["200"];
+    assert!(me["headers"].is_null(), "{me}");
+}

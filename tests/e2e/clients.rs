@@ -233,3 +233,40 @@ async fn a6_a_client_can_be_read_as_it_was() {
     service.get(&format!("{client}?at=1")).await.expect_problem(404, "not_found");
     service.finish().await;
 }
+
+#[tokio::test]
+async fn l2_an_array_is_no_object_in_whatever_order_its_items_stand() {
+    let service = Service::start().await;
+    let array = json!([
+        "Matter sync",
+        "standard",
+        ["https://a.example/cb"],
+        "matters:read",
+        [["Ops", "ops@a.example"]],
+        "2026-01"
+    ]);
+    let refused = service.post(CLIENTS, &array).await.expect(422);
+    assert_eq!(refused.broken_rules()[0].1, "wrong_type", "{}", refused.text);
+    let mut body = client_body("Matter sync");
+    body["contacts"] = json!([["Ops", "ops@example.com"]]);
+    let refused = service.post(CLIENTS, &body).await.expect(422);
+    assert_eq!(
+        refused.broken_rules(),
+        [("/contacts/0".to_owned(), "wrong_type".to_owned())],
+        "{}",
+        refused.text
+    );
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a6_a_moment_that_has_not_been_shows_nothing() {
+    let service = Service::start().await;
+    let (id, _) = service.create_client("Matter sync").await;
+    for at in ["1795224063", "9999999", "2099-01-01T00:00:00Z"] {
+        service.get(&format!("{CLIENTS}/{id}?at={at}")).await.expect(400);
+    }
+    service.get("/api/v1/audit/events?order=asc&after=99999").await.expect(400);
+    service.get("/api/v1/audit/events?after=5").await.expect(400);
+    service.finish().await;
+}

@@ -195,6 +195,78 @@ async fn a7_verify_finds_an_altered_event() {
 }
 
 #[tokio::test]
+async fn a7_verify_finds_a_missing_event_and_says_which_views_it_cannot_compare() {
+    let mut service = Service::start().await;
+    service.create_client("Matter sync").await;
+    service.create_client("Another").await;
+    service.stop().await;
+    let log = Connection::open(service.data().join("log.db")).expect("the log");
+    drop_triggers(&log);
+    let last: i64 = log.query_row("SELECT max(position) FROM events", [], |row| row.get(0)).expect("a head");
+    let missing = last - 1;
+    log.execute_batch(&format!("CREATE TABLE kept AS SELECT * FROM events WHERE position = {missing}"))
+        .expect("a copy");
+    assert_eq!(log.execute("DELETE FROM events WHERE position = ?1", [missing]).expect("a loss"), 1);
+    drop(log);
+    let named = format!("position {missing} is missing");
+    let verdict = service.muniment(["replay", "verify"]);
+    assert_eq!(verdict.status.code(), Some(10), "{verdict:?}");
+    assert!(stdout(&verdict).contains(&named), "{verdict:?}");
+    assert!(stdout(&verdict).contains("cannot be compared"), "{verdict:?}");
+    let verdict = service.muniment(["replay", "verify", "--json"]);
+    assert_eq!(verdict.status.code(), Some(10), "{verdict:?}");
+    let report: Value = serde_json::from_str(&stdout(&verdict)).expect("JSON");
+    assert!(report["log"]["defects"].to_string().contains(&named), "{report}");
+    assert!(report["views"][0]["incomparable"].is_string(), "{report}");
+
+    // Folded again they stand right before the hole, which is as far as they can be compared.
+    std::fs::remove_dir_all(service.data().join("views")).expect("views can be deleted");
+    service.launch().await;
+    let halted = wait_until_halted(&service).await;
+    assert_eq!(halted["position"], missing - 1, "{halted}");
+    assert_eq!(halted["halt"]["position"], missing, "{halted}");
+    service.stop().await;
+    let verdict = service.muniment(["replay", "verify", "--json"]);
+    assert_eq!(verdict.status.code(), Some(10), "{verdict:?}");
+    let report: Value = serde_json::from_str(&stdout(&verdict)).expect("JSON");
+    assert!(report["views"][0]["incomparable"].is_null(), "{report}");
+    assert_eq!(report["differences"], json!([]), "{report}");
+
+    let log = Connection::open(service.data().join("log.db")).expect("the log");
+    log.execute_batch("INSERT INTO events SELECT * FROM kept; DROP TABLE kept").expect("as it was");
+    drop(log);
+    assert_eq!(service.muniment(["projections", "rebuild"]).status.code(), Some(0));
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a8_views_deleted_under_a_running_service_are_folded_again() {
+    let service = Service::start().await;
+    let (id, _) = service.create_client("Matter sync").await;
+    // In one step, so that nothing of the new ones goes with the old.
+    let away = service.folder().join("away");
+    std::fs::rename(service.data().join("views"), &away).expect("views can be moved");
+    std::fs::remove_dir_all(away).expect("views can be deleted");
+    // Every request at once needs a connection of its own.
+    let mut reads = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let request = service.request(reqwest::Method::GET, &format!("{CLIENTS}/{id}"));
+        reads.spawn(tests::http::answer(request));
+    }
+    for read in reads.join_all().await {
+        assert!(matches!(read.status, 200 | 503), "{}", read.text);
+    }
+    let (another, created) = service.create_client("Another").await;
+    for path in [format!("{CLIENTS}/{id}"), format!("{CLIENTS}/{another}")] {
+        let request = service.request(reqwest::Method::GET, &path);
+        let request = request.header("muniment-position", created.header("muniment-position"));
+        tests::http::answer(request).await.expect(200);
+    }
+    assert!(live_views(&service).is_file());
+    service.finish().await;
+}
+
+#[tokio::test]
 async fn a_doctor_says_what_is_wrong_and_a_lost_token_can_be_recovered() {
     let mut service = Service::start().await;
     service.create_client("Matter sync").await;

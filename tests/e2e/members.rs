@@ -24,6 +24,7 @@ async fn l1_without_the_permission_the_answer_is_403_and_is_itself_recorded() {
     let commands: Vec<_> = items.iter().map(|item| &item["entry"]["data"]["command"]).collect();
     assert_eq!(commands, ["ListClients", "CreateClient"]);
     assert!(items.iter().all(|item| item["entry"]["outcome"] == "refused"));
+    assert!(items.iter().all(|item| item["entry"]["environment"] == "sandbox"));
 
     // Granted, it works at the next request.
     let roles = json!({ "roles": ["auditor", "integration_manager"], "reason": "promoted" });

@@ -34,7 +34,7 @@ const CONNECTIONS: usize = 64;
 /// Clients that each connection switches off and on in turn.
 const CLIENTS_OF_CONNECTION: usize = 4;
 /// Set for the process that measures; see [`measure_in_child`].
-const MEASURES: &str = "MUNIMENT_LOAD_MEASURES";
+const MEASURES: &str = "LOAD_MEASURES";
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -47,10 +47,13 @@ async fn main() -> Result<()> {
     if std::env::var_os(MEASURES).is_none() {
         return measure_in_child(&arguments, milliseconds);
     }
-    match milliseconds {
-        Some(milliseconds) => on_slow_disk(milliseconds, time).await,
-        None => beside_peer(time, numbers.next().unwrap_or(3)).await,
-    }
+    let service = Service::start().await;
+    let measured = match milliseconds {
+        Some(milliseconds) => on_slow_disk(&service, milliseconds, time).await,
+        None => beside_peer(&service, time, numbers.next().unwrap_or(3)).await,
+    };
+    service.finish().await;
+    measured
 }
 
 /// Runs this program again, with the environment that the service is to inherit: which binary it is, and the slow disk.
@@ -87,13 +90,11 @@ fn slow_disk_library(folder: &Path) -> Result<PathBuf> {
     if compiled.success() { Ok(library) } else { Err("cc does not compile the slow disk".into()) }
 }
 
-async fn beside_peer(time: Duration, rounds: u64) -> Result<()> {
-    let service = Service::start().await;
-    let mut connections = connect(&service, CONNECTIONS).await?;
+async fn beside_peer(service: &Service, time: Duration, rounds: u64) -> Result<()> {
+    let mut clients = create_clients(service, CONNECTIONS).await;
     let mut ours = Subject::new("our commands over HTTP, 64 connections");
-    let mut durable =
-        Subject::new("cqrs-es + sqlite-es `execute` in process, synchronous=FULL, 32 in flight");
-    let mut not_durable = Subject::new("the same, synchronous=NORMAL (not durable)");
+    let durable = Subject::new("cqrs-es + sqlite-es `execute` in process, synchronous=FULL, 32 in flight");
+    let not_durable = Subject::new("the same, synchronous=NORMAL (not durable)");
     for round in 1..=rounds {
         #[cfg(feature = "peers")]
         {
@@ -103,11 +104,10 @@ async fn beside_peer(time: Duration, rounds: u64) -> Result<()> {
             not_durable.samples.push(peer::round(folder.path(), Normal, 32, time).await?);
         }
         let sample;
-        (sample, connections) = command(&service, connections, time).await?;
+        (sample, clients) = command(service, clients, time).await?;
         ours.samples.push(sample);
         println!("round {round}: load {:.2}", load_average()?);
     }
-    service.finish().await;
     println!("\n{}", Subject::heading());
     for subject in [&durable, &not_durable, &ours] {
         println!("{subject}");
@@ -123,53 +123,58 @@ async fn beside_peer(time: Duration, rounds: u64) -> Result<()> {
     Ok(())
 }
 
-async fn on_slow_disk(milliseconds: u64, time: Duration) -> Result<()> {
-    let service = Service::start().await;
+async fn on_slow_disk(service: &Service, milliseconds: u64, time: Duration) -> Result<()> {
     println!(
         "each fsync takes {milliseconds} ms longer; load {:.2}\n\n{}",
         load_average()?,
         Subject::heading()
     );
-    for count in [1, CONNECTIONS] {
-        let mut subject = Subject::new(format!("our commands over HTTP, {count} connections"));
-        let connections = connect(&service, count).await?;
-        subject.samples.push(command(&service, connections, time).await?.0);
+    for connections in [1, CONNECTIONS] {
+        let clients = create_clients(service, connections).await;
+        let mut subject = Subject::new(format!("our commands over HTTP, {connections} connections"));
+        subject.samples.push(command(service, clients, time).await?.0);
         println!("{subject}");
     }
-    service.finish().await;
     Ok(())
 }
 
+/// A round over new connections, one for each of these groups of clients: the service closes those that were idle.
 async fn command(
     service: &Service,
-    connections: Vec<Connection>,
+    clients: Vec<Vec<Switched>>,
     time: Duration,
-) -> Result<(Sample, Vec<Connection>)> {
+) -> Result<(Sample, Vec<Vec<Switched>>)> {
+    let address = service.base.trim_start_matches("http://");
+    let mut connections = Vec::with_capacity(clients.len());
+    for clients in clients {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        connections.push(Connection { stream, clients, turn: 0, buffer: Vec::with_capacity(8 << 10) });
+    }
     // Whoever holds the data directory has written its process id into the lock.
     let process = fs::read_to_string(service.data().join("muniment.lock"))?;
-    drive(connections, time, process.trim()).await
+    let (sample, connections) = drive(connections, time, process.trim()).await?;
+    Ok((sample, connections.into_iter().map(|connection| connection.clients).collect()))
 }
 
-/// Connections that each have clients of their own.
-async fn connect(service: &Service, count: usize) -> Result<Vec<Connection>> {
-    let address = service.base.trim_start_matches("http://");
-    let mut connections = Vec::with_capacity(count);
-    for connection in 0..count {
-        let mut clients = Vec::with_capacity(CLIENTS_OF_CONNECTION);
+/// Clients of its own for each of so many connections.
+async fn create_clients(service: &Service, connections: usize) -> Vec<Vec<Switched>> {
+    let host = service.base.trim_start_matches("http://");
+    let mut clients = Vec::with_capacity(connections);
+    for connection in 0..connections {
+        let mut of_connection = Vec::with_capacity(CLIENTS_OF_CONNECTION);
         for client in 0..CLIENTS_OF_CONNECTION {
-            let (id, _) = service.create_client(&format!("Load {count} {connection} {client}")).await;
-            let request = |action| post(address, &service.token, &format!("{CLIENTS}/{id}/{action}"));
-            clients.push(Switched {
+            let (id, _) = service.create_client(&format!("Load {connections} {connection} {client}")).await;
+            let request = |action| post(host, &service.token, &format!("{CLIENTS}/{id}/{action}"));
+            of_connection.push(Switched {
                 active: true,
                 deactivate: request("deactivate"),
                 enable: request("enable"),
             });
         }
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        connections.push(Connection { stream, clients, turn: 0, buffer: Vec::with_capacity(8 << 10) });
+        clients.push(of_connection);
     }
-    Ok(connections)
+    clients
 }
 
 fn post(host: &str, token: &str, path: &str) -> Vec<u8> {
@@ -199,7 +204,8 @@ struct Switched {
 
 impl Caller for Connection {
     async fn call(&mut self) -> Result<ControlFlow<()>> {
-        let client = &mut self.clients[self.turn % CLIENTS_OF_CONNECTION];
+        let turn = self.turn % self.clients.len();
+        let client = &mut self.clients[turn];
         self.turn += 1;
         let request = if client.active { &client.deactivate } else { &client.enable };
         client.active = !client.active;

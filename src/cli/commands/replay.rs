@@ -5,7 +5,7 @@ use comfy_table::{Table, TableStyle};
 use domain::{ClientId, EnvironmentName};
 use jiff::Timestamp;
 use projections::{
-    Reader,
+    Reader, VerifiedView,
     as_of::{self, Moment},
     clients::{self, ClientRow, ListFilter},
 };
@@ -16,7 +16,7 @@ use crate::{
     arguments::{Replay, ReplayCommand, Verify},
     commands::init::say,
     config::Config,
-    exit::{self, Exit},
+    exit::Exit,
     instance::open_to_read,
 };
 
@@ -132,50 +132,63 @@ fn verify(arguments: &Verify) -> anyhow::Result<Exit> {
     let log = open_to_read(&config)?;
     let mut defects = Vec::new();
     let verified = match log.verify(&mut |defect| defects.push(defect.to_string())) {
-        Ok(verified) => verified,
+        Ok(verified) => Some(verified),
         // A row that cannot be read at all is a verdict too, not a failure of this command.
         Err(error @ ReadError::Corrupt { .. }) => {
-            exit::report(&error.into());
-            return Ok(Exit::LogDamaged);
+            defects.push(error.to_string());
+            None
         }
         Err(error) => return Err(error.into()),
     };
     let mut differences = Vec::new();
     let compared =
         projections::verify(&config.data.directory, log.as_ref(), &mut |found| differences.push(found));
-    let (checkpoints, missing) = match compared {
-        Ok(checkpoints) => (checkpoints, false),
+    let (views, missing) = match compared {
+        Ok(views) => (views, false),
         Err(projections::ViewsError::Missing(_)) => (Vec::new(), true),
         Err(error) => return Err(error.into()),
     };
-    let halted = checkpoints.iter().any(|view| view.halt.is_some());
+    let halted = views.iter().any(|view| view.checkpoint.halt.is_some());
+    let incomparable = views.iter().any(|view| view.incomparable.is_some());
     if arguments.json {
         let rows: Vec<_> = differences
             .iter()
             .map(|row| json!({ "projection": row.projection, "table": row.table, "key": row.key, "live": row.live, "replayed": row.replayed }))
             .collect();
-        let views: Vec<_> = checkpoints
+        let views: Vec<_> = views
             .iter()
-            .map(|view| json!({ "projection": view.projection, "position": view.position, "halted": view.halt.is_some() }))
+            .map(|VerifiedView { checkpoint, incomparable }| {
+                json!({
+                    "projection": checkpoint.projection, "position": checkpoint.position,
+                    "halted": checkpoint.halt.is_some(), "incomparable": incomparable,
+                })
+            })
             .collect();
         let log = json!({
-            "head": verified.head, "streams": verified.streams, "commands": verified.commands, "defects": defects,
+            "head": verified.map(|log| log.head), "streams": verified.map(|log| log.streams),
+            "commands": verified.map(|log| log.commands), "defects": defects,
         });
         say(
             &json!({ "log": log, "views": views, "views_missing": missing, "differences": rows }).to_string()
         )?;
     } else {
-        say(&format!(
-            "log: {} events in {} streams by {} commands, {} defects",
-            verified.head, verified.streams, verified.commands, verified.defects
-        ))?;
+        match verified {
+            Some(log) => say(&format!(
+                "log: {} events in {} streams by {} commands, {} defects",
+                log.head, log.streams, log.commands, log.defects
+            ))?,
+            None => say(&format!("log: it cannot be read to its end, {} defects", defects.len()))?,
+        }
         defects.iter().take(MOST_SHOWN).try_for_each(|defect| say(&format!("  {defect}")))?;
-        for view in &checkpoints {
+        for VerifiedView { checkpoint: view, incomparable } in &views {
             let rows = differences.iter().filter(|row| row.projection == view.projection).count();
             let halt =
                 view.halt.as_ref().map(|halt| format!(", halted before {}: {}", halt.position, halt.cause));
-            let verdict =
-                if rows == 0 { "equals the replay".to_owned() } else { format!("{rows} rows differ") };
+            let verdict = match incomparable {
+                Some(cause) => format!("cannot be compared: {cause}"),
+                None if rows == 0 => "equals the replay".to_owned(),
+                None => format!("{rows} rows differ"),
+            };
             say(&format!(
                 "{}: at {}, {verdict}{}",
                 view.projection,
@@ -197,7 +210,8 @@ fn verify(arguments: &Verify) -> anyhow::Result<Exit> {
             say("views: there are none yet; they are folded when the service starts")?;
         }
     }
-    Ok(if verified.defects > 0 {
+    // What a second look at the log found damaged is as bad as what the first one did.
+    Ok(if !defects.is_empty() || incomparable {
         Exit::LogDamaged
     } else if !differences.is_empty() {
         Exit::ViewsDiffer

@@ -24,7 +24,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
-    answer,
+    answer::{self, Freshness},
     extract::path,
     problem::Problem,
     representation::{Client, client},
@@ -59,12 +59,16 @@ fn secret_recovery(client: &ChangedClient) -> String {
     format!("{}/secrets", client::path(client))
 }
 
-/// The client as the views have it, deleted ones too; not one of another environment.
-fn viewed(
+/// The client as the views have it, deleted ones too; not one of another environment. And how fresh that is.
+async fn viewed(
     service: &Service,
     environment: &EnvironmentName,
     client_id: ClientId,
-) -> Result<ClientRow, Problem> {
+) -> Result<(ClientRow, Freshness), Problem> {
+    let freshness = Freshness::of(service, clients::NAME).await;
     let row = service.views.read_point(|reader| clients::get(reader, client_id))?;
-    row.filter(|row| row.client.environment == *environment).ok_or_else(|| path::not_found("client"))
+    match row.filter(|row| row.client.environment == *environment) {
+        Some(row) => Ok((row, freshness)),
+        None => Err(freshness.problem(path::not_found("client"))),
+    }
 }

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, http::header};
 use app::{Actor, Context, Principal, Source};
 use crypto::Personal;
+use domain::EnvironmentName;
 use uuid::Uuid;
 
 use super::read;
@@ -21,6 +22,7 @@ pub(super) fn of(service: &Service, http: &HttpRequest, principal: &Principal) -
     Ok(Context {
         actor: Actor::Member(principal.clone()),
         operation: read::route(http)?.operation,
+        environment: http.match_info().get("environment").and_then(|name| EnvironmentName::parse(name).ok()),
         request_id,
         correlation_id,
         source: source(http),

@@ -1,6 +1,11 @@
 //! Reading JSON so that whoever wrote it hears what is wrong, and where, in words that repeat none of its values.
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
@@ -9,10 +14,35 @@ use crate::problem::{Kind, Problem};
 /// The value in a body.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json)
+    let Object(value) = serde_path_to_error::deserialize(&mut json)
         .map_err(|error| problem(&pointer(error.path()), error.inner()))?;
     json.end().map_err(|error| problem("", &error))?;
     Ok(value)
+}
+
+/// A JSON object. Serde alone would take an array for a struct as well, field by field: the order in which we happen to
+/// write the fields would be part of the API.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<T, M::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+    }
 }
 
 /// Deserializes a field that may be left out but, if it stands there, has a value: in a merge patch null would mean to
@@ -61,7 +91,7 @@ pub(super) fn wrong(message: &str) -> Wrong {
     } else if message.starts_with("duplicate field") {
         about_field("duplicate", "stands twice")
     } else if message.starts_with("invalid type: null") {
-        kind("null_not_allowed", format!("must be {}; leave it out to keep what is", expected(message)))
+        kind("null_not_allowed", format!("must be {}, or be left out", expected(message)))
     } else if message.starts_with("invalid type") {
         kind("wrong_type", format!("must be {}", expected(message)))
     } else if message.starts_with("invalid value") || message.starts_with("unknown variant") {
@@ -74,7 +104,11 @@ pub(super) fn wrong(message: &str) -> Wrong {
 /// What serde had expected: the end of its message, which is ours.
 fn expected(message: &str) -> &str {
     let end = message.rsplit_once("expected ").map_or("another value", |(_, expected)| expected);
-    end.split(" at line ").next().unwrap_or(end)
+    match end.split(" at line ").next().unwrap_or(end) {
+        "a sequence" => "an array",
+        "u32" | "u64" => "a whole number, not negative",
+        known => known,
+    }
 }
 
 /// RFC 6901.

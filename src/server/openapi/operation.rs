@@ -8,7 +8,7 @@ use serde_json::json;
 use utoipa::{
     IntoParams, ToSchema,
     openapi::{
-        ContentBuilder, HeaderBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+        ContentBuilder, Header, HeaderBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
         extensions::ExtensionsBuilder,
         path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
@@ -27,6 +27,7 @@ use crate::{
 pub(crate) struct Operation {
     builder: OperationBuilder,
     command: bool,
+    reads_views: bool,
     schemas: Vec<(String, RefOr<Schema>)>,
     problems: Vec<Kind>,
 }
@@ -53,7 +54,8 @@ impl Operation {
             builder = builder.parameter(parameter(name, ParameterIn::Path, Required::True, string()));
         }
         let command = route.audit == Audit::Everything;
-        let mut operation = Self { builder, command, schemas: Vec::new(), problems: Vec::new() };
+        let mut operation =
+            Self { builder, command, reads_views: false, schemas: Vec::new(), problems: Vec::new() };
         if route.access == Access::Anyone {
             return operation;
         }
@@ -85,6 +87,12 @@ impl Operation {
     /// What it does, in a few words.
     pub(crate) fn summary(mut self, summary: &str) -> Self {
         self.builder = self.builder.summary(Some(summary));
+        self
+    }
+
+    /// Its answer is read from the views. To be said before the answers.
+    pub(crate) fn reads_views(mut self) -> Self {
+        self.reads_views = true;
         self
     }
 
@@ -153,13 +161,17 @@ impl Operation {
 
     /// The operation, and the schemas that it refers to.
     pub(crate) fn into_parts(self) -> (utoipa::openapi::path::Operation, Vec<(String, RefOr<Schema>)>) {
-        let Self { mut builder, problems, schemas, command: _ } = self;
+        let Self { mut builder, problems, schemas, reads_views, command: _ } = self;
         let mut by_status: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
         for kind in problems {
             by_status.entry(kind.status().as_u16()).or_default().push(kind.slug());
         }
         for (status, slugs) in by_status {
-            builder = builder.response(status.to_string(), problem_response(&slugs));
+            let mut response = problem_response(&slugs);
+            if reads_views && [StatusCode::NOT_FOUND, StatusCode::GONE].iter().any(|seen| *seen == status) {
+                response.headers.insert("Muniment-Views".to_owned(), RefOr::T(views_behind()));
+            }
+            builder = builder.response(status.to_string(), response);
         }
         (builder.build(), schemas)
     }
@@ -172,9 +184,6 @@ impl Operation {
 
     /// An answer with the headers that go with every one of this kind.
     fn answer(&self, status: StatusCode, description: &str) -> ResponseBuilder {
-        let header = |schema: RefOr<Schema>, description: &str| {
-            HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
-        };
         let mut response = ResponseBuilder::new().description(description);
         if self.command {
             response = response
@@ -182,6 +191,9 @@ impl Operation {
                 .header("Muniment-Position", header(integer(), "The position of what the command did"))
                 .header("Muniment-Views", header(string(), "`behind` if a read may not see it yet"))
                 .header("Idempotent-Replayed", header(string(), "`true` if the command took place earlier"));
+        }
+        if self.reads_views {
+            response = response.header("Muniment-Views", views_behind());
         }
         if status == StatusCode::CREATED {
             response = response.header("Location", header(string(), "Where it is"));
@@ -195,6 +207,15 @@ impl Operation {
         T::schemas(&mut self.schemas);
         Ref::from_schema_name(T::name()).into()
     }
+}
+
+fn header(schema: RefOr<Schema>, description: &str) -> Header {
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+}
+
+/// What an answer from the views has, if the log has more.
+fn views_behind() -> Header {
+    header(string(), "`behind` if the log had more than the view that was read")
 }
 
 /// A problem of any of these slugs.

@@ -15,14 +15,14 @@ pub(crate) struct Projection {
     /// The last event there is.
     #[schema(value_type = u64)]
     pub(crate) head: Position,
-    /// `following` or `halted`.
+    /// `following` or `halted`; also `halted` while the view cannot be written, and then it goes on by itself.
     pub(crate) state: &'static str,
-    /// The event that it cannot apply, and why.
+    /// The event before which it stands, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) halt: Option<Halt>,
 }
 
-/// An event that a view cannot apply.
+/// Why a view stands still.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Halt {
     #[schema(value_type = u64)]

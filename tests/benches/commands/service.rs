@@ -106,6 +106,7 @@ impl Service {
         let host = Context {
             actor: Actor::Host { uid: 0 },
             operation: "Bootstrap",
+            environment: None,
             request_id: "benchmark".to_owned(),
             correlation_id: Uuid::nil(),
             source: None,
@@ -144,6 +145,7 @@ impl Service {
         Context {
             actor: Actor::Member(self.principal.clone()),
             operation: "SwitchClient",
+            environment: None,
             request_id: uuid(caller, 8).to_string(),
             correlation_id: uuid(caller, 8),
             source: Some(Source {

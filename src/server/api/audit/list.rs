@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Order, disclosed};
 use crate::{
+    answer::Freshness,
     api::clients::get::Include,
     extract::{Read, page},
     openapi::Operation,
@@ -80,6 +81,7 @@ struct Events {
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
         .summary("Search the audit, or follow the log forward")
+        .reads_views()
         .parameters::<Parameters>()
         .json::<Events>(StatusCode::OK, "Some of the events")
 }
@@ -95,13 +97,33 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         (Order::Asc, Some(cursor)) => (Some(position(cursor)?), None),
     };
     let after = after.map(Position::new);
+    if order == Order::Desc && parameters.after.is_some() {
+        return Err(Problem::in_query(
+            "after",
+            "contradiction",
+            "needs order=asc: newest first goes on by `cursor`",
+        ));
+    }
+    if let Some(after) = after {
+        let head = service.app.log().head().await.map_err(Fault::from)?;
+        if after > head {
+            // Who was further than this log goes has followed another one, or this one before a restore.
+            return Err(Problem::in_query(
+                "after",
+                "out_of_range",
+                format!("the log ends at position {head}"),
+            ));
+        }
+    }
     // One more than asked for tells whether there is a next page.
     let page = AuditPage { order: order.into(), after, before, limit: limit + 1 };
+    let mut freshness = Freshness::OF_THE_LOG;
     let mut found = if order == Order::Asc && parameters.asks_for_everything() {
         // Replay tooling reads the log itself: no view that is behind or halted stands between.
         let events = service.app.log().read_all(after.unwrap_or_default(), limit).await;
         events.map_err(Fault::from)?.into_iter().map(|event| (event.position, event.entry)).collect()
     } else {
+        freshness = Freshness::of(&service, audit_trail::NAME).await;
         let found = service.views.audit(parameters.into(), page).await?;
         found.into_iter().map(|item| (item.position, item.entry)).collect::<Vec<_>>()
     };
@@ -118,7 +140,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     if include.is_some() {
         items = disclosed(&service, context, "audit.events", None, items).await?;
     }
-    Ok(HttpResponse::Ok().json(Events { items, next }))
+    Ok(freshness.ok().json(Events { items, next }))
 }
 
 impl Parameters {

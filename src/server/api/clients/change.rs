@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{NewContact, changed};
 use crate::{
-    extract::{Command, path, present, why},
+    extract::{Command, Object, path, present, why},
     openapi::Operation,
     problem::{Kind, Problem},
     representation::Client,
@@ -24,7 +24,7 @@ pub(crate) struct ChangeClient {
     /// All of its contacts from now on.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
-    contacts: Option<Vec<NewContact>>,
+    contacts: Option<Vec<Object<NewContact>>>,
     /// All of its redirect URIs from now on.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, max_items = 50)]
@@ -64,7 +64,9 @@ impl From<ChangeClient> for ChangeClientRequest {
     fn from(body: ChangeClient) -> Self {
         Self {
             client_name: body.client_name,
-            contacts: body.contacts.map(|contacts| contacts.into_iter().map(Into::into).collect()),
+            contacts: body
+                .contacts
+                .map(|contacts| contacts.into_iter().map(|Object(contact)| contact.into()).collect()),
             redirect_uris: body.redirect_uris,
             redirect_uri_edit: None,
             scope: body.scope,

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::{NewContact, secret_recovery};
 use crate::{
     answer,
-    extract::{Command, path, why},
+    extract::{Command, Object, path, why},
     openapi::Operation,
     problem::{Kind, Problem},
     representation::{Client, client},
@@ -42,7 +42,8 @@ pub(crate) struct CreateClient {
     /// Whom to turn to: at least one.
     #[serde(default)]
     #[schema(required)]
-    contacts: Vec<NewContact>,
+    #[schema(value_type = Vec<NewContact>)]
+    contacts: Vec<Object<NewContact>>,
     /// The version of the developer terms that is accepted hereby.
     #[serde(default)]
     #[schema(required, example = "2026-01")]
@@ -117,7 +118,7 @@ impl From<CreateClient> for CreateClientRequest {
                 grant_types: body.grant_types,
                 token_endpoint_auth_method: body.token_endpoint_auth_method,
             },
-            contacts: body.contacts.into_iter().map(Into::into).collect(),
+            contacts: body.contacts.into_iter().map(|Object(contact)| contact.into()).collect(),
             terms_accepted: body.terms_accepted,
             expires_in_seconds: body.expires_in_seconds,
             label: body.label,

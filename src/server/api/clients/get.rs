@@ -4,7 +4,7 @@ use actix_web::{
     HttpResponse,
     http::{StatusCode, header},
 };
-use app::App;
+use app::{App, Fault};
 use domain::{ClientId, client::Status};
 use jiff::Timestamp;
 use projections::as_of::{self, Moment};
@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::viewed;
 use crate::{
-    answer,
+    answer::{self, Freshness},
     extract::{Read, path},
     openapi::Operation,
     problem::{Kind, Problem},
@@ -46,6 +46,7 @@ pub(crate) enum Include {
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
         .summary("One client, now or as it was")
+        .reads_views()
         .parameters::<Parameters>()
         .json::<Client>(StatusCode::OK, "The client")
         .problems(&[Kind::NotFound, Kind::Gone])
@@ -55,27 +56,28 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let Read { http, service, parameters, context, .. } = read;
     let environment = path::environment(&http)?;
     let client_id = path::client_id(&http)?;
-    let (row, now) = match parameters.at.as_deref() {
-        None => (viewed(&service, &environment, client_id)?, service.app.log().now()),
+    let ((row, freshness), now) = match parameters.at.as_deref() {
+        None => (viewed(&service, &environment, client_id).await?, service.app.log().now()),
         Some(_) if parameters.include.is_some() => {
             let detail = "contacts are opened as they are now: leave out `at`, or read the history with include=private";
             return Err(Problem::in_query("include", "contradiction", detail));
         }
         Some(at) => {
-            let moment = moment(at)?;
+            let moment = past(&service.app, moment(at)?).await?;
             let row = as_of::client_as_of(service.app.log().as_ref(), client_id, moment).await?;
             let row = row.filter(|row| row.client.environment == environment);
-            (row.ok_or_else(|| path::not_found("client"))?, time_of(&service.app, moment).await?)
+            let row = row.ok_or_else(|| path::not_found("client"))?;
+            ((row, Freshness::OF_THE_LOG), time_of(&service.app, moment).await?)
         }
     };
     if row.client.status == Status::Deleted {
-        return Err(gone(http.path()));
+        return Err(freshness.problem(gone(http.path())));
     }
     let mut client = Client::viewed(&service, &row, now);
     if parameters.include.is_some() {
         client.name_contacts(&opened(&service, context, client_id).await?);
     }
-    Ok(HttpResponse::Ok().insert_header((header::ETAG, answer::etag(row.revision))).json(client))
+    Ok(freshness.ok().insert_header((header::ETAG, answer::etag(row.revision))).json(client))
 }
 
 async fn opened(
@@ -106,6 +108,18 @@ pub(crate) fn moment(at: &str) -> Result<Moment, Problem> {
     })
 }
 
+/// Refuses a moment that has not been: an answer would pass what is for what was.
+async fn past(app: &App, moment: Moment) -> Result<Moment, Problem> {
+    let (head, now) = (app.log().head().await.map_err(Fault::from)?, app.log().now());
+    match moment {
+        Moment::Position(position) if position > head => {
+            Err(Problem::in_query("at", "out_of_range", format!("the log ends at position {head}")))
+        }
+        Moment::Time(time) if time > now => Err(Problem::in_query("at", "out_of_range", "is in the future")),
+        Moment::Position(_) | Moment::Time(_) => Ok(moment),
+    }
+}
+
 /// The time that a moment stands for: the states of secrets are judged by it.
 async fn time_of(app: &App, moment: Moment) -> Result<Timestamp, Problem> {
     let position = match moment {
@@ -115,7 +129,7 @@ async fn time_of(app: &App, moment: Moment) -> Result<Timestamp, Problem> {
     let before = Position::new(position.get().saturating_sub(1));
     match app.log().read_all(before, 1).await?.first() {
         Some(event) => Ok(event.envelope().map_err(corrupt)?.at),
-        // The future is judged as the present.
+        // Position 0 is before the first event.
         None => Ok(app.log().now()),
     }
 }

@@ -46,6 +46,7 @@ struct History {
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
         .summary("Everything that happened to a client")
+        .reads_views()
         .parameters::<Parameters>()
         .json::<History>(StatusCode::OK, "Some of its events")
         .problems(&[Kind::NotFound])
@@ -54,7 +55,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
     let Read { http, service, parameters, context, .. } = read;
     let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
-    let row = viewed(&service, &environment, client_id)?;
+    let (row, freshness) = viewed(&service, &environment, client_id).await?;
     let Parameters { order, limit, cursor, include } = parameters;
     let limit = page::limit(limit)?;
     let scope = format!("history/{client_id}/{}", order.as_str());
@@ -75,7 +76,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         items = disclosed(&service, context, "client.history", Some(stream), items).await?;
     }
     let next = window.rest.map(|place| page::cursor(cursors, &scope, &place)).transpose()?;
-    Ok(HttpResponse::Ok().json(History { items, next }))
+    Ok(freshness.ok().json(History { items, next }))
 }
 
 /// Some revisions of a stream.

@@ -8,6 +8,7 @@ use store::{Revision, StreamName};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    answer::Freshness,
     extract::{Read, page, path},
     openapi::Operation,
     problem::{Kind, Problem},
@@ -45,6 +46,7 @@ struct Clients {
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
         .summary("List clients, newest first")
+        .reads_views()
         .parameters::<Parameters>()
         .json::<Clients>(StatusCode::OK, "Some of the list")
         .problems(&[Kind::NotFound])
@@ -60,6 +62,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         parameters.cursor.map(|cursor| page::place(cursors, &scope, &cursor)).transpose()?;
     let filter = ListFilter { q: parameters.q, status: parameters.status, client_type: parameters.r#type };
     let listed = environment.clone();
+    let freshness = Freshness::of(&service, clients::NAME).await;
     let page =
         service.views.read(move |reader| clients::list(reader, &listed, &filter, after, limit)).await?;
     if page.items.is_empty() && !exists(&service, &environment).await? {
@@ -68,7 +71,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let now = service.app.log().now();
     let items = page.items.iter().map(|row| Client::viewed(&service, row, now)).collect();
     let next = page.next.map(|key| page::cursor(cursors, &scope, &key)).transpose()?;
-    Ok(HttpResponse::Ok().json(Clients { items, next }))
+    Ok(freshness.ok().json(Clients { items, next }))
 }
 
 /// Nothing in an environment is another answer than no environment.

@@ -1,7 +1,8 @@
 /*
  * A disk that fails when it is told to: with LD_PRELOAD, and FAILING_DISK naming a directory. While that
  * holds a file `fsync`, no fsync of a write-ahead log succeeds; while it holds `write`, no write to one.
- * What is fsynced is listed in its file `trace`.
+ * What is fsynced is listed in its file `trace`. CRASH_AT is the number of the write or fsync of a file in `of`
+ * before which the process ends.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -34,8 +35,18 @@ static int fails(const char *what, int file) {
     return length > 4 && strcmp(name + length - 4, "-wal") == 0 && access(told(what, path), F_OK) == 0;
 }
 
+static void may_crash(int file) {
+    static int calls;
+    char name[PATH_MAX + 1];
+    const char *at = getenv("CRASH_AT");
+    if (at && strstr(name_of(file, name), "/of/") && ++calls == atoi(at)) {
+        _exit(77);
+    }
+}
+
 static int sync_with(const char *call, int file) {
     char name[PATH_MAX + 1], path[PATH_MAX];
+    may_crash(file);
     int trace = open(told("trace", path), O_WRONLY | O_APPEND);
     if (trace >= 0) {
         dprintf(trace, "%s\n", name_of(file, name));
@@ -53,6 +64,7 @@ int fsync(int file) { return sync_with("fsync", file); }
 int fdatasync(int file) { return sync_with("fdatasync", file); }
 
 ssize_t write(int file, const void *bytes, size_t count) {
+    may_crash(file);
     if (fails("write", file)) {
         errno = ENOSPC;
         return -1;
@@ -61,6 +73,7 @@ ssize_t write(int file, const void *bytes, size_t count) {
 }
 
 static ssize_t write_at(const char *call, int file, const void *bytes, size_t count, off_t offset) {
+    may_crash(file);
     if (fails("write", file)) {
         errno = ENOSPC;
         return -1;

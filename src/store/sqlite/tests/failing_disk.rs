@@ -5,7 +5,7 @@ use std::env;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Command, abort};
+use std::process::{Command, Output, abort};
 use std::time::Duration;
 
 use super::*;
@@ -15,24 +15,39 @@ use crate::clock::SystemClock;
 const PART: &str = "FAILING_DISK_PART";
 /// Where what is to fail is told, and what was fsynced; the data directory is in it.
 const PLACE: &str = "FAILING_DISK";
+/// Before which write or fsync of the data directory to crash.
+const CRASH_AT: &str = "CRASH_AT";
+/// How the library ends a process.
+const CRASHED: i32 = 77;
 /// How `abort` ends a process.
 const SIGABRT: i32 = 6;
 
-/// Has a child play its part up to its end, which is a crash.
-fn play(part: &str, place: &Path) {
+fn compile(place: &Path) -> PathBuf {
     let library = place.join("failing_disk.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/sqlite/tests/failing_disk.c");
     let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
     let mut compile = Command::new(compiler);
     compile.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl");
     assert!(compile.status().unwrap().success());
-    let child = Command::new(env::current_exe().unwrap())
+    library
+}
+
+fn child(part: &str, place: &Path, library: &Path) -> Command {
+    let mut child = Command::new(env::current_exe().unwrap());
+    child
         .args(["--ignored", "--exact", "--nocapture", "sqlite::tests::failing_disk::plays_its_part"])
         .env("LD_PRELOAD", library)
         .env(PLACE, place)
-        .env(PART, part)
-        .output()
-        .unwrap();
+        .env(PART, part);
+    child
+}
+
+/// Has a child play its part up to its end, which is a crash.
+fn play(part: &str, place: &Path) {
+    must_have_ended(&child(part, place, &compile(place)).output().unwrap());
+}
+
+fn must_have_ended(child: &Output) {
     let said = String::from_utf8_lossy(&child.stderr);
     assert_eq!(child.status.signal(), Some(SIGABRT), "{}: {said}", child.status);
 }
@@ -120,6 +135,25 @@ async fn a_full_disk_leaves_no_doubt() {
     assert_eq!(log.find_command(command_id(2)).await.unwrap(), None);
     assert_eq!(log.append(one(2, "a")).await.unwrap().position, Position::new(2));
     check_log(&log, 2);
+}
+
+#[test]
+fn a_first_start_may_crash_anywhere() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path().canonicalize().unwrap();
+    let library = compile(&place);
+    for crash_at in 1.. {
+        let started = child("create", &place, &library).env(CRASH_AT, crash_at.to_string()).output().unwrap();
+        let data = DataDirectory::open(&place.join("of/many/levels"))
+            .unwrap_or_else(|error| panic!("after a crash at {crash_at}: {error:?}"));
+        SqliteLog::open(&data, Arc::new(SystemClock)).unwrap();
+        if started.status.code() != Some(CRASHED) {
+            must_have_ended(&started);
+            assert!(crash_at > 20, "{crash_at}");
+            break;
+        }
+        fs::remove_dir_all(place.join("of")).unwrap();
+    }
 }
 
 #[test]
