@@ -10,8 +10,8 @@
 
 #[path = "../benches/commands/measure.rs"]
 mod measure;
-#[cfg(feature = "peers")]
-#[path = "../benches/commands/peer.rs"]
+#[cfg_attr(feature = "peers", path = "../benches/commands/peer.rs")]
+#[cfg_attr(not(feature = "peers"), path = "../benches/commands/no_peer.rs")]
 mod peer;
 
 use std::{
@@ -28,7 +28,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::measure::{Caller, Result, Sample, Subject, compare, drive, load_average};
+use crate::{
+    measure::{Caller, Result, Sample, Subject, compare, drive, load_average},
+    peer::Durability::{Full, Normal},
+};
 
 const CONNECTIONS: usize = 64;
 /// Clients that each connection switches off and on in turn.
@@ -93,16 +96,13 @@ fn slow_disk_library(folder: &Path) -> Result<PathBuf> {
 async fn beside_peer(service: &Service, time: Duration, rounds: u64) -> Result<()> {
     let mut clients = create_clients(service, CONNECTIONS).await;
     let mut ours = Subject::new("our commands over HTTP, 64 connections");
-    let durable = Subject::new("cqrs-es + sqlite-es `execute` in process, synchronous=FULL, 32 in flight");
-    let not_durable = Subject::new("the same, synchronous=NORMAL (not durable)");
+    let mut durable =
+        Subject::new("cqrs-es + sqlite-es `execute` in process, synchronous=FULL, 32 in flight");
+    let mut not_durable = Subject::new("the same, synchronous=NORMAL (not durable)");
     for round in 1..=rounds {
-        #[cfg(feature = "peers")]
-        {
-            use peer::Durability::{Full, Normal};
-            let folder = tempfile::tempdir()?;
-            durable.samples.push(peer::round(folder.path(), Full, 32, time).await?);
-            not_durable.samples.push(peer::round(folder.path(), Normal, 32, time).await?);
-        }
+        let folder = tempfile::tempdir()?;
+        durable.samples.extend(peer::round(folder.path(), Full, 32, time).await?);
+        not_durable.samples.extend(peer::round(folder.path(), Normal, 32, time).await?);
         let sample;
         (sample, clients) = command(service, clients, time).await?;
         ours.samples.push(sample);

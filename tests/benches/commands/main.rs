@@ -7,7 +7,7 @@
 
 mod append;
 mod measure;
-#[cfg(feature = "peers")]
+#[cfg_attr(not(feature = "peers"), path = "no_peer.rs")]
 mod peer;
 mod probe;
 mod service;
@@ -17,13 +17,13 @@ use std::{path::Path, time::Duration};
 use crate::{
     append::Log,
     measure::{Result, Subject, compare, load_average},
+    peer::Durability::{Full, Normal},
     service::Service,
 };
 
 /// Commands in flight where they share transactions.
 const MANY: usize = 256;
 /// Commands in flight where the peer is measured: more make it slower.
-#[cfg(feature = "peers")]
 const MANY_FOR_PEER: usize = 32;
 
 /// Everything that is measured, as the lines of the table.
@@ -75,9 +75,13 @@ impl Subjects {
     fn new() -> Self {
         Self {
             peer_many: Subject::new("cqrs-es + sqlite-es `execute`, synchronous=FULL, 32 in flight"),
-            peer_many_normal: Subject::new("the same, synchronous=NORMAL (not durable), 32 in flight"),
-            peer_one: Subject::new("the same, FULL, 1 in flight"),
-            peer_one_normal: Subject::new("the same, NORMAL, 1 in flight"),
+            peer_many_normal: Subject::new(
+                "cqrs-es + sqlite-es `execute`, its default NORMAL (not durable), 32 in flight",
+            ),
+            peer_one: Subject::new("cqrs-es + sqlite-es `execute`, synchronous=FULL, 1 in flight"),
+            peer_one_normal: Subject::new(
+                "cqrs-es + sqlite-es `execute`, its default NORMAL (not durable), 1 in flight",
+            ),
             probe_one: Subject::new("bare SQLite, 1 row a transaction"),
             probe_64: Subject::new("bare SQLite, 64 rows a transaction"),
             probe_256: Subject::new("bare SQLite, 256 rows a transaction"),
@@ -96,12 +100,8 @@ impl Subjects {
         service: &mut Service,
         time: Duration,
     ) -> Result<()> {
-        #[cfg(feature = "peers")]
-        {
-            use peer::Durability::{Full, Normal};
-            self.peer_many.samples.push(peer::round(directory, Full, MANY_FOR_PEER, time).await?);
-            self.peer_many_normal.samples.push(peer::round(directory, Normal, MANY_FOR_PEER, time).await?);
-        }
+        self.peer_many.samples.extend(peer::round(directory, Full, MANY_FOR_PEER, time).await?);
+        self.peer_many_normal.samples.extend(peer::round(directory, Normal, MANY_FOR_PEER, time).await?);
         let (commands, by_commands) = service.round(MANY, time).await?;
         let (append, by_append) = log.round(MANY, time).await?;
         println!(
@@ -124,12 +124,8 @@ impl Subjects {
         service: &mut Service,
         time: Duration,
     ) -> Result<()> {
-        #[cfg(feature = "peers")]
-        {
-            use peer::Durability::{Full, Normal};
-            self.peer_one.samples.push(peer::round(directory, Full, 1, time).await?);
-            self.peer_one_normal.samples.push(peer::round(directory, Normal, 1, time).await?);
-        }
+        self.peer_one.samples.extend(peer::round(directory, Full, 1, time).await?);
+        self.peer_one_normal.samples.extend(peer::round(directory, Normal, 1, time).await?);
         let (commands, _) = service.round(1, time).await?;
         let (append, by_append) = log.round(1, time).await?;
         self.commands_one.samples.push(commands);

@@ -142,7 +142,7 @@ pub async fn round(
     durability: Durability,
     in_flight: usize,
     time: Duration,
-) -> Result<Sample> {
+) -> Result<Option<Sample>> {
     let directory = tempfile::tempdir_in(directory)?;
     let options = SqliteConnectOptions::new()
         .filename(directory.path().join("events.db"))
@@ -159,5 +159,5 @@ pub async fn round(
     let callers = (0..in_flight).map(|caller| Executing { cqrs: Arc::clone(&cqrs), caller, commands: 0 });
     let (sample, _) = drive(callers.collect(), time, "self").await?;
     pool.close().await;
-    Ok(sample)
+    Ok(Some(sample))
 }
