@@ -278,7 +278,10 @@ async fn a_doctor_says_what_is_wrong_and_a_lost_token_can_be_recovered() {
     let token = std::fs::read_to_string(service.folder().join("recovered")).expect("a token");
     service.launch().await;
     tests::http::answer(service.request_as(token.trim(), reqwest::Method::GET, CLIENTS)).await.expect(200);
-    let events = service.get("/api/v1/audit/events?type=member.token_issued").await.expect(200);
+    // The service has just started: wait for its views to have seen everything.
+    let head = tests::crash::feed(&service, 0).await.len().to_string();
+    let request = service.request(reqwest::Method::GET, "/api/v1/audit/events?type=member.token_issued");
+    let events = tests::http::answer(request.header("muniment-position", head)).await.expect(200);
     assert_eq!(events.body["items"][0]["entry"]["actor"]["kind"], "host", "{}", events.text);
     // An administrator who gives up the role by mistake is not locked out for good either.
     let me = service.get("/api/v1/me").await.text_of("/member_id").to_owned();
