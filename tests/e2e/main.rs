@@ -11,6 +11,7 @@ mod crash;
 mod docs;
 mod idempotency;
 mod members;
+mod model;
 mod operation;
 mod secrecy;
 mod secrets;

@@ -11,6 +11,7 @@
 
 pub mod crash;
 pub mod http;
+pub mod model;
 pub mod service;
 
 pub use http::{Answer, client_body};

@@ -61,6 +61,8 @@ pub struct Service {
     pub token: String,
     pub(crate) http: reqwest::Client,
     finished: bool,
+    /// What makes its disk fail when a file `write` or `fsync` is in the folder.
+    failing_disk: Option<&'static Path>,
 }
 
 impl Service {
@@ -72,7 +74,19 @@ impl Service {
 
     /// A service in a folder that a test has prepared.
     pub async fn start_in(folder: TempDir) -> Self {
+        Self::start_with(folder, None).await
+    }
+
+    /// A service on an empty directory whose disk fails on demand: while the folder holds a file `write`, no write to a
+    /// write-ahead log succeeds; while it holds `fsync`, no fsync of one.
+    pub async fn start_on_a_disk_that_can_fail() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        Self::start_with(folder, Some(failing_disk())).await
+    }
+
+    async fn start_with(folder: TempDir, failing_disk: Option<&'static Path>) -> Self {
         let mut service = Self {
+            failing_disk,
             folder,
             child: None,
             _stdout: None,
@@ -103,7 +117,11 @@ impl Service {
 
     /// Starts the service again, on the same files.
     pub async fn launch(&mut self) {
-        let mut child = tokio::process::Command::new(binary())
+        let mut command = tokio::process::Command::new(binary());
+        if let Some(library) = self.failing_disk {
+            command.env("LD_PRELOAD", library).env("FAILING_DISK", self.folder());
+        }
+        let mut child = command
             .args([
                 "serve",
                 "--data-dir",
@@ -201,6 +219,21 @@ impl Drop for Service {
     fn drop(&mut self) {
         assert!(self.finished || std::thread::panicking(), "every test ends with Service::finish");
     }
+}
+
+/// The library that makes a disk fail, compiled by what has compiled SQLite.
+fn failing_disk() -> &'static Path {
+    static LIBRARY: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, library) = LIBRARY.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let library = folder.path().join("failing_disk.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/store/sqlite/tests/failing_disk.c");
+        let mut compile = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+        compile.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl");
+        assert!(compile.status().expect("a C compiler").success(), "the library does not compile");
+        (folder, library)
+    });
+    library
 }
 
 /// The address the service says it listens on.
