@@ -24,7 +24,7 @@ use words::Words;
 pub const NAME: &str = "audit_trail";
 
 /// Types whose data names the stream that they are about; all others are about their own stream.
-const ABOUT_ANOTHER: [&str; 2] = ["command.refused", "audit.private_parts_opened"];
+const ABOUT_ANOTHER: [&str; 3] = ["command.refused", "audit.private_parts_opened", "audit.read"];
 
 /// The projection.
 #[derive(Default)]
@@ -134,7 +134,8 @@ fn client_of<'a>(event: &'a ViewedEvent<'_>) -> Result<Option<&'a str>, ApplyErr
     let subject = match event.event()? {
         Event::Registry(RegistryEvent::CommandRefused(refused)) => refused.subject.as_deref(),
         Event::Registry(RegistryEvent::PrivatePartsOpened(opened)) => opened.subject.as_deref(),
-        Event::Registry(RegistryEvent::ClockStepped(_))
+        Event::Registry(RegistryEvent::AuditRead(read)) => read.subject.as_deref(),
+        Event::Registry(RegistryEvent::ClockStepped(_) | RegistryEvent::AuditExported(_))
         | Event::Client(_)
         | Event::Member(_)
         | Event::Environment(_)

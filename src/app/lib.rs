@@ -12,10 +12,12 @@
 //! | `execute` | from events to one commit |
 //! | `idempotency` | the order of every use case: permission, repeated request, work; unknown outcomes |
 //! | `refusal` | what is recorded of refusals and of what was read |
+//! | `audit_reads` | what is recorded of who reads the audit |
 //! | `aggregates` | loading through `cqrs-es`, and the cache that the log's head keeps honest |
 //! | `vault` | keys, sealed credentials, sealed private parts |
 
 mod aggregates;
+mod audit_reads;
 mod authenticate;
 mod bootstrap;
 mod clients;
@@ -37,6 +39,7 @@ use domain::{Client, ClientType, Environment, Member};
 use store::{EventLog, KeyStore};
 use tokio::runtime::Handle;
 
+pub use audit_reads::{AuditExport, AuditQuery};
 pub use authenticate::AuthenticationError;
 pub use bootstrap::{Bootstrapped, TokenSink};
 pub use clients::{
@@ -74,6 +77,7 @@ pub(crate) struct Inner {
     pub(crate) environments: Loader<Environment>,
     pub(crate) client_types: Loader<ClientType>,
     pub(crate) tokens: authenticate::TokenCache,
+    pub(crate) audit_reads: audit_reads::RecordedReads,
     pub(crate) write_failures: health::WriteFailures,
 }
 
@@ -111,6 +115,7 @@ impl App {
             environments: Loader::new(&log),
             client_types: Loader::new(&log),
             tokens: authenticate::TokenCache::new(),
+            audit_reads: audit_reads::RecordedReads::new(),
             write_failures: health::WriteFailures::default(),
             entropy,
             log,

@@ -1,7 +1,7 @@
 //! What is recorded of refusals, and of what was read.
 
 use domain::registry::{CommandRefused, MOST_REFUSED_FIELDS, RefusedField, RegistryEvent};
-use store::{ExpectedRevision, Outcome, StreamName};
+use store::{ExpectedRevision, Outcome, Position, StreamName};
 
 use crate::{
     Inner,
@@ -64,6 +64,17 @@ impl Inner {
         outcome: Outcome,
         event: RegistryEvent,
     ) -> Result<(), Fault> {
+        self.note(context, outcome, event, Vec::new()).await.map(drop)
+    }
+
+    /// The same, with private parts of its own; answers where it stands.
+    pub(crate) async fn note(
+        &self,
+        context: &Context,
+        outcome: Outcome,
+        event: RegistryEvent,
+        private: Vec<store::Disclosure>,
+    ) -> Result<Position, Fault> {
         let actor = context.recorded_actor().id;
         let part = ProposedStream {
             stream: StreamName::new("note", &actor)
@@ -72,12 +83,12 @@ impl Inner {
             environment: context.environment.as_ref().map(ToString::to_string),
             responsible: None,
             events: vec![event.into()],
-            private: Vec::new(),
+            private,
         };
         let proposal = Proposal { streams: vec![part], ..Proposal::default() };
         let command_id = uuid_v7(self.log.now(), self.entropy.as_ref())?;
         match self.append_as(command_id, outcome, context, proposal).await {
-            Ok(_) => Ok(()),
+            Ok(receipt) => Ok(receipt.position),
             Err(AppendOrFault::Append(error)) => Err(error.into()),
             Err(AppendOrFault::Fault(fault)) => Err(fault),
         }

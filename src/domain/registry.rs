@@ -1,5 +1,7 @@
 //! Events that belong to no aggregate: what the service records about itself and about requests it refused.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,10 @@ events! {
         CommandRefused(CommandRefused) = "command.refused", 1;
         /// Private parts of events or clients were opened for someone (behaviour A2).
         PrivatePartsOpened(PrivatePartsOpened) = "audit.private_parts_opened", 1;
+        /// The audit was read (behaviour A2); the same question soon after is not recorded again.
+        AuditRead(AuditRead) = "audit.read", 1;
+        /// The audit was exported (behaviour A2), each time.
+        AuditExported(AuditExported) = "audit.exported", 1;
     }
 }
 
@@ -79,6 +85,45 @@ pub struct PrivatePartsOpened {
     pub positions: Vec<u64>,
     /// How many private parts they have together.
     pub parts: u32,
+}
+
+/// What was asked of the audit. Which events answered it depends on when it was asked; the question is what is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditRead {
+    /// What was read: `audit.events`, `audit.event`, `client.history`.
+    pub what: String,
+    /// The stream it belongs to, if one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Filters by name, with the values that tell about nobody.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub filters: BTreeMap<String, String>,
+    /// Names of the filters whose values may tell about a person; the values are a private part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub private_filters: Vec<String>,
+    /// For how long the same question through the same token is not recorded again.
+    pub coalesced_seconds: u32,
+}
+
+/// What was taken out of the audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditExported {
+    /// Filters by name, with the values that tell about nobody.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub filters: BTreeMap<String, String>,
+    /// Names of the filters whose values may tell about a person; the values are a private part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub private_filters: Vec<String>,
+    /// The format it was written in: `ndjson`, `csv`, …
+    pub format: String,
+    /// Whether private parts were asked for.
+    pub include_private: bool,
+    /// It begins after this position.
+    pub after: u64,
+    /// It ends with this position.
+    pub until: u64,
 }
 
 #[cfg(test)]

@@ -52,6 +52,8 @@ pub(crate) enum Audit {
     Nothing,
     /// That it was refused, if it was; that private parts were opened, if they were.
     Refusals,
+    /// That it was read; and what [`Self::Refusals`] says.
+    Reads,
     /// What it did, or that it was refused.
     Everything,
 }
@@ -62,6 +64,7 @@ impl Audit {
         match self {
             Self::Nothing => "nothing",
             Self::Refusals => "refusals",
+            Self::Reads => "reads",
             Self::Everything => "everything",
         }
     }
@@ -107,9 +110,9 @@ static ROUTES: &[Route] = &routes! {
     DELETE "/api/v1/environments/{environment}/clients/{client_id}/secrets/{secret_id}" "RevokeSecret"        CLIENTS_WRITE, Everything => api::clients::revoke_secret;
     POST   "/api/v1/environments/{environment}/clients/{client_id}/signing_secret"      "RotateSigningSecret" CLIENTS_WRITE, Everything => api::clients::rotate_signing_secret;
     POST   "/api/v1/environments/{environment}/clients/{client_id}/reveal"              "RevealSigningSecret" SECRETS_REVEAL, Everything => api::clients::reveal_signing_secret;
-    GET    "/api/v1/environments/{environment}/clients/{client_id}/history"             "GetClientHistory"    CLIENTS_READ, Refusals => api::clients::history;
-    GET    "/api/v1/audit/events"                                                       "ListAuditEvents"     AUDIT_READ, Refusals => api::audit::list;
-    GET    "/api/v1/audit/events/{position}"                                            "GetAuditEvent"       AUDIT_READ, Refusals => api::audit::get;
+    GET    "/api/v1/environments/{environment}/clients/{client_id}/history"             "GetClientHistory"    CLIENTS_READ, Reads => api::clients::history;
+    GET    "/api/v1/audit/events"                                                       "ListAuditEvents"     AUDIT_READ, Reads => api::audit::list;
+    GET    "/api/v1/audit/events/{position}"                                            "GetAuditEvent"       AUDIT_READ, Reads => api::audit::get;
     POST   "/api/v1/members"                                                            "CreateMember"        MEMBERS_WRITE, Everything => api::members::create;
     GET    "/api/v1/members/{member_id}"                                                "GetMember"           OWN_OR_MEMBERS_WRITE, Refusals => api::members::get;
     PUT    "/api/v1/members/{member_id}/roles"                                          "ChangeRoles"         MEMBERS_WRITE, Everything => api::members::change_roles;

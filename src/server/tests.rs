@@ -189,7 +189,7 @@ async fn a4_the_feed_runs_forward_and_back_and_entries_are_byte_for_byte() {
         assert_eq!(after, head.to_string());
         let one = served.get(&format!("/api/v1/audit/events/{head}")).await.expect(200);
         assert!(one.text.contains("\"entry\":{\"actor\":{\"id\":"), "canonical: {}", one.text);
-        served.get(&format!("/api/v1/audit/events/{}", head + 1)).await.expect_problem(404, "not_found");
+        served.get(&format!("/api/v1/audit/events/{}", head + 9)).await.expect_problem(404, "not_found");
         let history = served.get(&format!("{path}/history?include=private")).await.expect(200);
         let parts = history.body["items"][0]["private"].as_array().unwrap();
         assert!(parts.iter().any(|part| part["name"] == "reason" && part["value"] == "first integration"));

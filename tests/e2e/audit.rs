@@ -26,14 +26,15 @@ async fn a4_events_can_be_found_by_client_actor_type_environment_time_outcome_an
     };
     assert_eq!(found(format!("client={first}")).await, ["client.created"]);
     assert_eq!(found(format!("client={second}")).await, ["client.secret_rotated", "client.created"]);
-    assert_eq!(found(format!("actor={me}")).await.len(), 3);
+    let by_me = found(format!("actor={me}")).await;
+    assert_eq!(by_me.iter().filter(|of_type| of_type.starts_with("client.")).count(), 3);
     assert_eq!(found("type=client.secret_rotated".into()).await.len(), 1);
     assert_eq!(found("environment=sandbox&type=client.created".into()).await.len(), 2);
     assert_eq!(found("environment=production&type=client.created".into()).await.len(), 0);
     assert_eq!(found("ticket=INC-42".into()).await, ["client.secret_rotated"]);
     assert_eq!(found(format!("request_id={request_id}")).await, ["client.created"]);
-    assert_eq!(found(format!("from={middle}&actor={me}")).await.len(), 2, "`from` is included");
-    assert_eq!(found(format!("to={middle}&actor={me}")).await.len(), 1, "`to` is not");
+    assert_eq!(found(format!("from={middle}&client={second}")).await.len(), 2, "`from` is included");
+    assert_eq!(found(format!("to={middle}&client={first}")).await.len(), 1, "`to` is not");
     assert_eq!(found("outcome=refused".into()).await.len(), 0);
     service.get("/api/v1/audit/events?clinet=x").await.expect(400);
     service.get("/api/v1/audit/events?from=yesterday").await.expect(400);
@@ -60,8 +61,9 @@ async fn a4_the_feed_runs_forward_from_a_position_and_back_by_cursor() {
     assert_eq!(forward, backward);
     let one = service.get("/api/v1/audit/events/3").await.expect(200);
     assert_eq!(one.body["entry"], forward[2]["entry"]);
-    let end =
-        service.get(&format!("/api/v1/audit/events?order=asc&after={}", forward.len())).await.expect(200);
+    // That one event was read is the newest.
+    let head = forward.len() + 1;
+    let end = service.get(&format!("/api/v1/audit/events?order=asc&after={head}")).await.expect(200);
     assert!(end.body["items"].as_array().is_some_and(Vec::is_empty));
     assert!(end.body["next"].is_string(), "the forward feed can always be gone on with");
     service.finish().await;

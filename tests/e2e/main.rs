@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test reports by panicking")]
 
 mod audit;
+mod audit_reads;
 mod clients;
 mod command_line;
 mod concurrency;

@@ -3,7 +3,7 @@
 pub(crate) mod get;
 pub(crate) mod list;
 
-use app::Context;
+use app::{AuditQuery, Context};
 use serde::Deserialize;
 use store::DisclosureRef;
 use utoipa::ToSchema;
@@ -29,6 +29,14 @@ impl Order {
             Self::Asc => "asc",
         }
     }
+}
+
+/// Records that the audit is read, before it is. The record itself is in the answer, if it fits the question.
+pub(crate) async fn recorded(service: &Service, context: &Context, query: AuditQuery) -> Result<(), Problem> {
+    if let Some(position) = service.app.record_audit_read(context, query).await? {
+        service.views_at(position).await;
+    }
+    Ok(())
 }
 
 /// The events with their private parts opened, which is recorded.

@@ -14,7 +14,10 @@ use domain::{
     environment::{EnvironmentCreated, Policy},
     member::{IssuedToken, MemberCreated, RolesChanged, TokenIssued, TokenRevoked},
     oauth::{GrantType, RedirectUri, ScopeSet, ScopeToken, TokenEndpointAuthMethod},
-    registry::{ClockStepped, CommandRefused, PrivatePartsOpened, RefusedField, RegistryEvent},
+    registry::{
+        AuditExported, AuditRead, ClockStepped, CommandRefused, PrivatePartsOpened, RefusedField,
+        RegistryEvent,
+    },
     scope::ScopeCreated,
 };
 use jiff::Timestamp;
@@ -70,6 +73,10 @@ pub fn samples() -> Vec<Sample> {
             RegistryEvent::PrivatePartsOpened(PrivatePartsOpened { subject: None, ..private_parts_opened() })
                 .into(),
         ),
+        full(RegistryEvent::AuditRead(audit_read()).into()),
+        least(RegistryEvent::AuditRead(least_audit_read()).into()),
+        full(RegistryEvent::AuditExported(audit_exported()).into()),
+        least(RegistryEvent::AuditExported(least_audit_exported()).into()),
     ]
 }
 
@@ -308,4 +315,33 @@ fn private_parts_opened() -> PrivatePartsOpened {
         positions: vec![7],
         parts: 3,
     }
+}
+
+fn audit_read() -> AuditRead {
+    AuditRead {
+        what: "audit.events".into(),
+        subject: Some("client-0193b4a2-7c00-7000-8000-000000000001".into()),
+        filters: [("environment".into(), "sandbox".into()), ("ticket".into(), "INC-42".into())].into(),
+        private_filters: vec!["address".into(), "q".into()],
+        coalesced_seconds: 900,
+    }
+}
+
+fn least_audit_read() -> AuditRead {
+    AuditRead { subject: None, filters: [].into(), private_filters: vec![], ..audit_read() }
+}
+
+fn audit_exported() -> AuditExported {
+    AuditExported {
+        filters: [("type".into(), "client.created".into())].into(),
+        private_filters: vec!["address".into()],
+        format: "ndjson".into(),
+        include_private: true,
+        after: 0,
+        until: 4_096,
+    }
+}
+
+fn least_audit_exported() -> AuditExported {
+    AuditExported { filters: [].into(), private_filters: vec![], include_private: false, ..audit_exported() }
 }

@@ -1,11 +1,12 @@
 //! `GET /audit/events/{position}`: one event.
 
 use actix_web::{HttpResponse, http::StatusCode};
+use app::AuditQuery;
 use serde::Deserialize;
 use store::Position;
 use utoipa::IntoParams;
 
-use super::disclosed;
+use super::{disclosed, recorded};
 use crate::{
     api::clients::get::Include,
     extract::{Read, path},
@@ -37,6 +38,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let position = path::position(&http)?;
     let found = service.app.log().read_all(Position::new(position.get() - 1), 1).await?;
     let event = found.into_iter().next().ok_or_else(|| path::not_found("event"))?;
+    recorded(&service, &context, AuditQuery::of("audit.event")).await?;
     let mut event = AuditEvent::new(event.position, event.entry)?;
     if parameters.include.is_some() {
         let opened = disclosed(&service, context, "audit.event", None, vec![event]).await?;

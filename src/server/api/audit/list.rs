@@ -1,14 +1,14 @@
 //! `GET /audit/events`: what an auditor asks for, newest first; or the whole log forward, for replay tooling.
 
 use actix_web::{HttpResponse, http::StatusCode};
-use app::Fault;
+use app::{AuditQuery, Fault};
 use jiff::Timestamp;
 use projections::audit_trail::{self, AuditFilter, AuditPage};
 use serde::{Deserialize, Serialize};
 use store::{Outcome, Position};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Order, disclosed};
+use super::{Order, disclosed, recorded};
 use crate::{
     answer::Freshness,
     api::clients::get::Include,
@@ -69,6 +69,15 @@ enum OutcomeName {
     Refused,
 }
 
+impl OutcomeName {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// Some events.
 #[derive(Debug, Serialize, ToSchema)]
 struct Events {
@@ -115,6 +124,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
             ));
         }
     }
+    recorded(&service, &context, parameters.question()).await?;
     // One more than asked for tells whether there is a next page.
     let page = AuditPage { order: order.into(), after, before, limit: limit + 1 };
     let mut freshness = Freshness::OF_THE_LOG;
@@ -152,6 +162,21 @@ impl Parameters {
             && self.outcome.is_none()
             && self.from.is_none()
             && self.to.is_none()
+    }
+
+    /// What is asked, without the place where its page begins.
+    fn question(&self) -> AuditQuery {
+        AuditQuery::of("audit.events")
+            .filter("actor", self.actor.as_ref())
+            .filter("client", self.client.as_ref())
+            .filter("type", self.r#type.as_ref())
+            .filter("environment", self.environment.as_ref())
+            .filter("responsible", self.responsible.as_ref())
+            .filter("from", self.from)
+            .filter("to", self.to)
+            .filter("outcome", self.outcome.map(OutcomeName::as_str))
+            .filter("ticket", self.ticket.as_ref())
+            .filter("request_id", self.request_id.as_ref())
     }
 }
 

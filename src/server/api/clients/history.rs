@@ -1,6 +1,7 @@
 //! `GET /environments/{environment}/clients/{client_id}/history`: everything that happened to a client, deleted or not.
 
 use actix_web::{HttpResponse, http::StatusCode};
+use app::AuditQuery;
 use domain::{Client, ClientId};
 use serde::{Deserialize, Serialize};
 use store::{RecordedEvent, Revision, StreamName};
@@ -8,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{get::Include, viewed};
 use crate::{
-    api::audit::{Order, disclosed},
+    api::audit::{Order, disclosed, recorded},
     extract::{Read, page, path},
     openapi::Operation,
     problem::{Kind, Problem},
@@ -56,6 +57,8 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let Read { http, service, parameters, context, .. } = read;
     let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
     let (row, freshness) = viewed(&service, &environment, client_id).await?;
+    let stream = format!("{}-{client_id}", Client::CATEGORY);
+    recorded(&service, &context, AuditQuery::of("client.history").about(stream.clone())).await?;
     let Parameters { order, limit, cursor, include } = parameters;
     let limit = page::limit(limit)?;
     let scope = format!("history/{client_id}/{}", order.as_str());
@@ -72,7 +75,6 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let items = events.into_iter().map(|event| AuditEvent::new(event.position, event.entry));
     let mut items = items.collect::<Result<Vec<_>, _>>()?;
     if include.is_some() {
-        let stream = format!("{}-{client_id}", Client::CATEGORY);
         items = disclosed(&service, context, "client.history", Some(stream), items).await?;
     }
     let next = window.rest.map(|place| page::cursor(cursors, &scope, &place)).transpose()?;

@@ -1,0 +1,218 @@
+//! What is recorded of who reads the audit: every export, and every question once in a while (behaviour A2).
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crypto::Personal;
+use domain::registry::{AuditExported, AuditRead, RegistryEvent};
+use moka::sync::Cache;
+use serde_json::Value;
+use store::{Disclosure, Outcome, Position};
+
+use crate::{
+    App, Inner,
+    context::Context,
+    error::{CommandError, Fault},
+};
+
+/// For how long the same question through the same token is not recorded again. Without it, replay tooling that polls
+/// the feed would be answered with nothing but the records of its own polling.
+const COALESCED_SECONDS: u32 = 15 * 60;
+/// Questions that are remembered; one that is forgotten early is recorded again, never left out.
+const REMEMBERED: u64 = 10_000;
+/// The longest value of a filter that is recorded in public.
+const LONGEST_PUBLIC_VALUE: usize = 100;
+/// What the vault calls the filters that may tell about a person.
+const PRIVATE_PART: &str = "query";
+
+/// A question to the audit, without the place where its page begins: the next page is the same question.
+#[derive(Clone, Debug)]
+pub struct AuditQuery {
+    what: &'static str,
+    subject: Option<String>,
+    filters: BTreeMap<&'static str, String>,
+    private: BTreeMap<&'static str, Personal<String>>,
+}
+
+/// What is taken out of the audit, beside the question.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditExport {
+    /// The format: `ndjson`, `csv`, …
+    pub format: &'static str,
+    /// Whether private parts are asked for.
+    pub include_private: bool,
+    /// It begins after this position.
+    pub after: Position,
+    /// It ends with this position.
+    pub until: Position,
+}
+
+impl AuditQuery {
+    /// A question to `what`: `audit.events`, `client.history`.
+    pub fn of(what: &'static str) -> Self {
+        Self { what, subject: None, filters: BTreeMap::new(), private: BTreeMap::new() }
+    }
+
+    /// The stream that is read, if it is one.
+    #[must_use]
+    pub fn about(mut self, stream: String) -> Self {
+        self.subject = Some(stream);
+        self
+    }
+
+    /// A filter whose value is a reference or a name of ours. Anybody can write anything into a query: what does not
+    /// look like a reference is taken for personal.
+    #[must_use]
+    pub fn filter(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+        match value.map(|value| value.to_string()) {
+            Some(value) if is_reference(&value) => {
+                self.filters.insert(name, value);
+                self
+            }
+            Some(value) => self.private_filter(name, Some(value)),
+            None => self,
+        }
+    }
+
+    /// A filter whose value may tell about a person: an address, free text.
+    #[must_use]
+    pub fn private_filter(mut self, name: &'static str, value: Option<String>) -> Self {
+        if let Some(value) = value {
+            self.private.insert(name, Personal::new(value));
+        }
+        self
+    }
+
+    fn public(&self) -> BTreeMap<String, String> {
+        self.filters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
+    fn private_names(&self) -> Vec<String> {
+        self.private.keys().map(|name| (*name).to_owned()).collect()
+    }
+}
+
+fn is_reference(value: &str) -> bool {
+    value.len() <= LONGEST_PUBLIC_VALUE
+        && !value.contains('@')
+        && value.chars().all(|character| character.is_ascii_graphic())
+}
+
+/// The questions that were recorded a short while ago, by a keyed digest. By the monotonic clock: the wall clock may be
+/// set.
+pub(crate) struct RecordedReads(Cache<[u8; 32], ()>);
+
+impl RecordedReads {
+    pub(crate) fn new() -> Self {
+        let lifetime = Duration::from_secs(u64::from(COALESCED_SECONDS));
+        Self(Cache::builder().max_capacity(REMEMBERED).time_to_live(lifetime).build())
+    }
+}
+
+impl App {
+    /// Records that the audit is read, before it is; answers where, or `None` if the same question through the same
+    /// token was recorded on this node within 15 minutes.
+    ///
+    /// # Errors
+    /// The fault that kept it from being recorded: then nothing may be shown.
+    pub async fn record_audit_read(
+        &self,
+        context: &Context,
+        query: AuditQuery,
+    ) -> Result<Option<Position>, CommandError> {
+        let context = context.clone();
+        self.run(move |inner| async move {
+            let question = inner.question(&context, &query);
+            if inner.audit_reads.0.contains_key(&question) {
+                return Ok(None);
+            }
+            let read = RegistryEvent::AuditRead(AuditRead {
+                what: query.what.to_owned(),
+                subject: query.subject.clone(),
+                filters: query.public(),
+                private_filters: query.private_names(),
+                coalesced_seconds: COALESCED_SECONDS,
+            });
+            let private = inner.sealed_filters(&query).await?;
+            let position = inner.note(&context, Outcome::Done, read, private).await?;
+            inner.audit_reads.0.insert(question, ());
+            Ok(Some(position))
+        })
+        .await
+    }
+
+    /// Records that the audit is exported, before it is; each time.
+    ///
+    /// # Errors
+    /// The fault that kept it from being recorded: then nothing may be exported.
+    pub async fn record_audit_export(
+        &self,
+        context: &Context,
+        query: AuditQuery,
+        export: AuditExport,
+    ) -> Result<Position, CommandError> {
+        let context = context.clone();
+        self.run(move |inner| async move {
+            let AuditExport { format, include_private, after, until } = export;
+            let exported = RegistryEvent::AuditExported(AuditExported {
+                filters: query.public(),
+                private_filters: query.private_names(),
+                format: format.to_owned(),
+                include_private,
+                after: after.get(),
+                until: until.get(),
+            });
+            let private = inner.sealed_filters(&query).await?;
+            Ok(inner.note(&context, Outcome::Done, exported, private).await?)
+        })
+        .await
+    }
+}
+
+impl Inner {
+    /// What tells one question of one token from every other; nothing that was asked can be read from it.
+    fn question(&self, context: &Context, query: &AuditQuery) -> [u8; 32] {
+        let actor = context.recorded_actor();
+        let mut parts = vec![
+            actor.id.as_bytes(),
+            actor.via.as_deref().unwrap_or_default().as_bytes(),
+            query.what.as_bytes(),
+            query.subject.as_deref().unwrap_or_default().as_bytes(),
+        ];
+        let public = query.filters.iter().map(|(name, value)| (name, value.as_bytes()));
+        let private = query.private.iter().map(|(name, value)| (name, value.expose().as_bytes()));
+        for (name, value) in public.chain(private) {
+            parts.extend([name.as_bytes(), value]);
+        }
+        self.vault.ring.digests.digest("audit/question", &parts)
+    }
+
+    /// The filters that may tell about a person, under a key of their own.
+    async fn sealed_filters(&self, query: &AuditQuery) -> Result<Vec<Disclosure>, Fault> {
+        if query.private.is_empty() {
+            return Ok(Vec::new());
+        }
+        let values =
+            query.private.iter().map(|(name, value)| ((*name).to_owned(), value.expose().as_str().into()));
+        Ok(vec![self.vault.seal_for_event(PRIVATE_PART, Value::Object(values.collect())).await?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AuditQuery;
+
+    #[test]
+    fn a3_what_does_not_look_like_a_reference_is_not_recorded_in_public() {
+        let long = "x".repeat(101);
+        let query = AuditQuery::of("audit.events")
+            .filter("ticket", Some("INC-42"))
+            .filter("client", None::<&str>)
+            .filter("actor", Some("ada@members.example"))
+            .filter("type", Some("Ada Lovelace"))
+            .filter("request_id", Some(&long))
+            .private_filter("address", Some("192.0.2.7".to_owned()));
+        assert_eq!(query.public(), [("ticket".to_owned(), "INC-42".to_owned())].into());
+        assert_eq!(query.private_names(), ["actor", "address", "request_id", "type"]);
+        assert!(!format!("{query:?}").contains("Lovelace"));
+    }
+}
