@@ -34,6 +34,17 @@ pub enum Actor {
     },
 }
 
+impl Actor {
+    /// Whether it is this member.
+    #[must_use]
+    pub fn is(&self, member_id: MemberId) -> bool {
+        match self {
+            Self::Member(principal) => principal.member == member_id,
+            Self::Host { .. } => false,
+        }
+    }
+}
+
 /// Where a request came from: personal, so it is sealed under the actor's key.
 #[derive(Clone, Debug)]
 pub struct Source {

@@ -21,8 +21,12 @@ pub enum Command {
     Serve(Serve),
     /// Fill an empty data directory and stop
     Init(Init),
-    /// Issue a new token to an administrator who has lost theirs, or make a member one (the service must be stopped)
+    /// Issue a new token to an administrator who has lost theirs, or make a member one
     Recover(Recover),
+    /// Enrol members
+    Member(Member),
+    /// Send a request to the API as who you are on this host, without a token
+    Api(Api),
     /// Fold the log again and show the clients as they were, or verify that the live views equal it
     Replay(Replay),
     /// How the views stand; fold them again
@@ -88,6 +92,72 @@ pub struct Recover {
     /// Where the new token is written, once
     #[arg(long, value_name = "FILE")]
     pub bootstrap_token_file: Option<PathBuf>,
+}
+
+/// Arguments of `member`.
+#[derive(Args, Debug)]
+pub struct Member {
+    #[command(subcommand)]
+    pub command: MemberCommand,
+}
+
+/// What `member` can do.
+#[derive(Debug, Subcommand)]
+pub enum MemberCommand {
+    /// Enrol a member
+    Create(CreateMember),
+}
+
+/// Arguments of `member create`.
+#[derive(Args, Debug)]
+pub struct CreateMember {
+    #[command(flatten)]
+    pub place: Place,
+    /// Where mail reaches the member; unique among members
+    #[arg(long)]
+    pub email: String,
+    /// Who it is
+    #[arg(long)]
+    pub name: String,
+    /// What it may do: administrator, integration_manager or auditor; may be repeated
+    #[arg(long = "role", value_name = "ROLE", required = true)]
+    pub roles: Vec<String>,
+    #[command(flatten)]
+    pub why: Why,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Why a command is given.
+#[derive(Args, Debug, Default)]
+pub struct Why {
+    /// Why, in free text; sealed
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Why, as a public reference to a case elsewhere
+    #[arg(long)]
+    pub ticket: Option<String>,
+}
+
+/// Arguments of `api`.
+#[derive(Args, Debug)]
+pub struct Api {
+    #[command(flatten)]
+    pub place: Place,
+    /// GET, POST, PUT, PATCH or DELETE
+    pub method: String,
+    /// The path, with its query: /api/v1/audit/events?limit=10
+    pub path: String,
+    /// The JSON body; @FILE reads it from a file, @- from standard input
+    #[arg(long, value_name = "JSON")]
+    pub data: Option<String>,
+    /// A further header, like 'If-Match: *'; may be repeated
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<String>,
+    /// Show status and headers of the answer first
+    #[arg(long)]
+    pub include: bool,
 }
 
 /// Arguments of `replay`.

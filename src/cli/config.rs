@@ -47,6 +47,8 @@ pub struct Config {
 pub struct DataSection {
     /// Directory of log, keys and views.
     pub directory: PathBuf,
+    /// Socket by which commands of the host reach a running service; `None` is `control.sock` in the directory.
+    pub control_socket: Option<PathBuf>,
 }
 
 /// `[keys]`
@@ -91,7 +93,7 @@ pub struct CommandsSection {
 
 impl Default for DataSection {
     fn default() -> Self {
-        Self { directory: PathBuf::from("muniment-data") }
+        Self { directory: PathBuf::from("muniment-data"), control_socket: None }
     }
 }
 
@@ -185,6 +187,11 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// The control socket: only who may open the data directory may reach it.
+    pub fn control_socket(&self) -> PathBuf {
+        self.data.control_socket.clone().unwrap_or_else(|| self.data.directory.join("control.sock"))
     }
 
     /// The file of the master key: beside the data directory unless it is set, so that a copy of the one is not a copy

@@ -5,6 +5,7 @@
 mod arguments;
 mod commands;
 mod config;
+mod control;
 mod exit;
 mod instance;
 mod telemetry;
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
         Command::Serve(serve) => commands::serve::run(&serve),
         Command::Init(init) => commands::init::run(&init),
         Command::Recover(recover) => commands::recover::run(&recover),
+        Command::Member(member) => commands::member::run(&member),
+        Command::Api(api) => commands::api::run(&api),
         Command::Replay(replay) => commands::replay::run(&replay),
         Command::Projections(projections) => commands::projections::run(&projections),
         Command::Doctor(doctor) => commands::doctor::run(&doctor),

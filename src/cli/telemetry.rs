@@ -7,6 +7,17 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{LogFormat, TelemetrySection};
 
+/// What a command for people says of itself beside its answer.
+const ONLY_TROUBLE: &str = "warn";
+
+/// Begins to log only what keeps a command from its work: its answer is what was asked for.
+///
+/// # Errors
+/// None; the filter is known.
+pub fn start_quietly() -> anyhow::Result<()> {
+    start(&TelemetrySection { filter: ONLY_TROUBLE.to_owned(), format: Some(LogFormat::Text) })
+}
+
 /// Begins to log.
 ///
 /// # Errors

@@ -71,6 +71,16 @@ impl TokenFile {
         Ok(())
     }
 
+    /// Looks whether a token could be kept here, before there is one.
+    ///
+    /// # Errors
+    /// If it could not.
+    pub fn must_be_writable(&self) -> anyhow::Result<()> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.pending);
+        file.and_then(|_| fs::remove_file(&self.pending))
+            .with_context(|| format!("writing the token file `{}`", self.path.display()))
+    }
+
     /// Gives the file its name, now that its token is valid.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 mod answer;
 mod api;
 mod config;
+mod control;
 mod extract;
 mod health;
 mod metrics;
@@ -36,26 +37,59 @@ use app::App;
 use projections::Views;
 
 pub use config::ServerConfig;
+pub use control::ControlSocket;
 pub use metrics::Metrics;
 pub use openapi::document as openapi_document;
 
 use crate::service::Service;
 
-/// A server whose address is taken.
+/// A server whose sockets are taken.
 pub struct Server {
     server: actix_web::dev::Server,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
+    _control: Option<control::SocketFile>,
 }
 
 impl Server {
-    /// Takes the address and starts the workers; from here on connections are answered. Must be called on a Tokio
-    /// runtime, and [`run_until`](Self::run_until) must follow.
+    /// Takes the address and starts the workers; from here on connections are answered, those of the control socket too.
+    /// Must be called on a Tokio runtime, and [`run_until`](Self::run_until) must follow.
     ///
     /// # Errors
     /// When the address cannot be taken.
-    pub fn bind(config: ServerConfig, app: App, views: Arc<Views>, metrics: Metrics) -> io::Result<Self> {
+    pub fn bind(
+        config: ServerConfig,
+        control: Option<ControlSocket>,
+        app: App,
+        views: Arc<Views>,
+        metrics: Metrics,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen)?;
-        let address = listener.local_addr()?;
+        Self::start(config, Some(listener), control, app, views, metrics)
+    }
+
+    /// The same without an address: only who is at the host is answered.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn bind_control(
+        config: ServerConfig,
+        control: ControlSocket,
+        app: App,
+        views: Arc<Views>,
+        metrics: Metrics,
+    ) -> io::Result<Self> {
+        Self::start(config, None, Some(control), app, views, metrics)
+    }
+
+    fn start(
+        config: ServerConfig,
+        listener: Option<TcpListener>,
+        control: Option<ControlSocket>,
+        app: App,
+        views: Arc<Views>,
+        metrics: Metrics,
+    ) -> io::Result<Self> {
+        let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
         let workers = match config.workers {
             Some(workers) => workers.get(),
             None => std::thread::available_parallelism()?.get(),
@@ -63,8 +97,9 @@ impl Server {
         let ServerConfig { max_body_bytes, keep_alive_seconds, shutdown_timeout_seconds, .. } = config;
         let client_timeout = Duration::from_secs(config.client_timeout_seconds);
         metrics.started(app.log().now());
-        let service = web::Data::new(Service::new(config, address, app, views, metrics));
-        let server = HttpServer::new(move || {
+        let listens_on = address.unwrap_or(config.listen);
+        let service = web::Data::new(Service::new(config, listens_on, app, views, metrics));
+        let mut server = HttpServer::new(move || {
             HttpApp::new()
                 .app_data(web::Data::clone(&service))
                 .app_data(web::PayloadConfig::new(max_body_bytes))
@@ -81,16 +116,24 @@ impl Server {
         .client_request_timeout(client_timeout)
         .client_disconnect_timeout(client_timeout)
         .shutdown_timeout(shutdown_timeout_seconds)
-        .disable_signals()
-        .listen(listener)?
-        .run();
-        Ok(Self { server, address })
+        .on_connect(control::note_peer)
+        .disable_signals();
+        if let Some(listener) = listener {
+            server = server.listen(listener)?;
+        }
+        let mut file = None;
+        if let Some(control) = control {
+            let (listener, kept) = control.into_parts();
+            server = server.listen_uds(listener)?;
+            file = Some(kept);
+        }
+        Ok(Self { server: server.run(), address, _control: file })
     }
 
-    /// Where it listens; with the port that was given for port 0.
+    /// Where it listens; with the port that was given for port 0. None for a server of the host alone.
     #[must_use]
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        vec![self.address]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     /// Serves until `shutdown` is ready. Then no connection is accepted any more, and what is in flight is finished,

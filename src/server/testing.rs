@@ -65,9 +65,9 @@ pub(crate) async fn serve(test: impl AsyncFnOnce(Served)) {
         client_timeout_seconds: 1,
         ..ServerConfig::default()
     };
-    let server = Server::bind(config, app, Arc::clone(&views), Metrics::new()).unwrap();
+    let server = Server::bind(config, None, app, Arc::clone(&views), Metrics::new()).unwrap();
     let served = Served {
-        base: format!("http://{}", server.addresses()[0]),
+        base: format!("http://{}", server.address().unwrap()),
         token: first.token.expose_secret().to_owned(),
         views,
         http: reqwest::Client::builder().no_proxy().build().unwrap(),

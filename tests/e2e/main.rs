@@ -8,6 +8,7 @@ mod audit_reads;
 mod clients;
 mod command_line;
 mod concurrency;
+mod control_socket;
 mod crash;
 mod docs;
 mod idempotency;

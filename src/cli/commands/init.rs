@@ -88,7 +88,7 @@ pub fn announce(file: Option<&TokenFile>, token: &SecretString) -> anyhow::Resul
             say(&format!("administrator's token: in `{}`, readable by you alone", file.path().display()))
         }
         None => say(&format!(
-            "administrator's token, shown this once (lost it? stop the service and run `muniment recover`):\n\n  {}\n",
+            "administrator's token, shown this once (lost it? run `muniment recover`):\n\n  {}\n",
             token.expose_secret()
         )),
     }

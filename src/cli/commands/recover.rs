@@ -3,33 +3,40 @@
 use std::ops::ControlFlow;
 
 use anyhow::{Context, bail};
+use crypto::SecretString;
 use domain::{Event, MemberEvent, MemberId, Role};
+use reqwest::Method;
+use serde_json::{Value, json};
 use store::{Envelope, EventLog, Position};
 
 use crate::{
     arguments::Recover,
     commands::init::{announce, token_destination},
     config::Config,
+    control,
     exit::Exit,
-    instance::{Instance, command_runtime, host_context},
+    instance::{Instance, command_runtime, host_context, open_to_read},
     telemetry,
 };
+
+/// How long the new token lives, in seconds: 90 days.
+const LIFETIME: u32 = 90 * 24 * 60 * 60;
 
 /// Runs the command.
 ///
 /// # Errors
-/// If the service is running, no administrator is found or several are, or the token could not be kept.
+/// If no administrator is found or several are, or the token could not be kept.
 pub fn run(recover: &Recover) -> anyhow::Result<Exit> {
     let config = Config::load(&recover.place)?;
+    if control::service_listens(&config.control_socket())? {
+        return of_running_service(recover, &config);
+    }
     telemetry::start(&config.telemetry)?;
     let runtime = command_runtime(&config)?;
     let handle = runtime.handle().clone();
     runtime.block_on(async {
         let instance = Instance::open(&config, handle).await?;
-        let member_id = match &recover.member {
-            Some(id) => id.parse().context("reading --member")?,
-            None => only_administrator(instance.log.as_ref())?,
-        };
+        let member_id = chosen(recover, instance.log.as_ref())?;
         let (file, sink) = token_destination(&config, recover.bootstrap_token_file.as_deref());
         if let Some(file) = &file {
             file.finish_pending(&instance.app).await?;
@@ -40,6 +47,42 @@ pub fn run(recover: &Recover) -> anyhow::Result<Exit> {
         instance.log.close().await;
         Ok(Exit::Done)
     })
+}
+
+/// The same through the service, which has the log to itself. The token's file is made before the token is, so that a
+/// file that cannot be written costs nothing.
+fn of_running_service(recover: &Recover, config: &Config) -> anyhow::Result<Exit> {
+    telemetry::start_quietly()?;
+    let member_id = chosen(recover, open_to_read(config)?.as_ref())?;
+    let (file, mut sink) = token_destination(config, recover.bootstrap_token_file.as_deref());
+    if let Some(file) = &file {
+        file.must_be_new()?;
+        file.must_be_writable()?;
+    }
+    let member = format!("/api/v1/members/{member_id}");
+    let issued = control::with_api(config, async |client| {
+        let found = client.json(Method::GET, &member, None).await?;
+        let mut roles = found["roles"].as_array().cloned().unwrap_or_default();
+        let administrator = Value::from(Role::Administrator.as_str());
+        if !roles.contains(&administrator) {
+            roles.push(administrator);
+            client.json(Method::PUT, &format!("{member}/roles"), Some(&json!({ "roles": roles }))).await?;
+        }
+        let token = json!({ "label": "recovered at the command line", "expires_in_seconds": LIFETIME });
+        client.json(Method::POST, &format!("{member}/tokens"), Some(&token)).await
+    })?;
+    let token = SecretString::from(issued["token"].as_str().context("the answer has no token")?);
+    sink.keep(&token)
+        .context("keeping the token; it works, so run this again and revoke the one that was lost")?;
+    announce(file.as_ref(), &token)?;
+    Ok(Exit::Done)
+}
+
+fn chosen(recover: &Recover, log: &dyn EventLog) -> anyhow::Result<MemberId> {
+    match &recover.member {
+        Some(id) => id.parse().context("reading --member"),
+        None => only_administrator(log),
+    }
 }
 
 /// The administrator, if there is exactly one.

@@ -16,6 +16,7 @@ use crate::{
     arguments::Serve,
     commands::init::{first_start, say},
     config::Config,
+    control,
     exit::Exit,
     instance::{Instance, command_runtime, master_key_lies_inside},
     telemetry,
@@ -58,9 +59,11 @@ async fn serve_until_told(
     views.start().context("following the log")?;
 
     let listen = config.server.listen;
-    let server = Server::bind(config.server, instance.app.clone(), Arc::clone(&views), Metrics::new())
-        .with_context(|| format!("listening on {listen}"))?;
-    for address in server.addresses() {
+    let control = control::bind(&config)?;
+    let server =
+        Server::bind(config.server, Some(control), instance.app.clone(), Arc::clone(&views), Metrics::new())
+            .with_context(|| format!("listening on {listen}"))?;
+    if let Some(address) = server.address() {
         say(&format!("listening on http://{address}"))?;
         if stdout().is_terminal() && first.is_some() {
             say(&first_steps(&format!("http://{address}")))?;

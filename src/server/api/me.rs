@@ -1,11 +1,17 @@
 //! `GET /me`: who the token makes its bearer.
 
 use actix_web::{HttpResponse, http::StatusCode};
+use app::Actor;
 use domain::MemberId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{extract::Read, openapi::Operation, representation::member};
+use crate::{
+    extract::Read,
+    openapi::Operation,
+    problem::{Kind, Problem},
+    representation::member,
+};
 
 /// Who asks.
 #[derive(Debug, Serialize, ToSchema)]
@@ -18,14 +24,22 @@ struct Me {
 }
 
 pub(crate) fn document(operation: Operation) -> Operation {
-    operation.summary("Who the token makes its bearer").json::<Me>(StatusCode::OK, "The member and the token")
+    operation
+        .summary("Who the token makes its bearer")
+        .json::<Me>(StatusCode::OK, "The member and the token")
+        .problems(&[Kind::NotFound])
 }
 
-pub(crate) async fn handle(read: Read) -> HttpResponse {
-    let principal = read.principal;
-    HttpResponse::Ok().json(Me {
+pub(crate) async fn handle(read: Read) -> Result<HttpResponse, Problem> {
+    let principal = match read.actor {
+        Actor::Member(principal) => principal,
+        Actor::Host { .. } => {
+            return Err(Problem::new(Kind::NotFound).detail("who asks at the host is no member"));
+        }
+    };
+    Ok(HttpResponse::Ok().json(Me {
         member_id: principal.member,
         token_id: principal.token.to_string(),
         permissions: member::names(&principal.permissions),
-    })
+    }))
 }

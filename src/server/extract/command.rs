@@ -72,8 +72,8 @@ why!(Why, or_nothing);
 impl<B: CommandBody, Q: DeserializeOwned> Command<B, Q> {
     async fn of(http: HttpRequest, mut payload: Payload) -> Result<Self, Problem> {
         let service = read::service(&http)?;
-        let principal = principal::authenticate(&service, &http).await?;
-        let mut context = context::of(&service, &http, &principal)?;
+        let actor = principal::authenticate(&service, &http).await?;
+        let mut context = context::of(&service, &http, &actor)?;
         let asked = Self::asked(&service, &http, &mut payload, &mut context).await;
         let (if_match, parameters, body) = match asked {
             Ok(asked) => asked,
@@ -82,7 +82,7 @@ impl<B: CommandBody, Q: DeserializeOwned> Command<B, Q> {
                 let needed = match read::route(&http)?.access {
                     Access::Needs(permission) => Some(permission),
                     Access::OneselfOr(permission) => {
-                        let oneself = path::member_id(&http).is_ok_and(|member| member == principal.member);
+                        let oneself = path::member_id(&http).is_ok_and(|member| actor.is(member));
                         (!oneself).then_some(permission)
                     }
                     Access::Anyone | Access::SignedIn => None,

@@ -1,7 +1,7 @@
 //! Everything about a request that is not what it asks for.
 
 use actix_web::{HttpRequest, http::header};
-use app::{Actor, Context, Principal, Source};
+use app::{Actor, Context, Source};
 use crypto::Personal;
 use domain::EnvironmentName;
 use uuid::Uuid;
@@ -12,15 +12,15 @@ use crate::{middleware::request_id::RequestId, problem::Problem, service::Servic
 /// Longer ones say nothing more about whose they are.
 const LONGEST_USER_AGENT: usize = 512;
 
-/// The context of a request by `principal`, without a reason.
-pub(super) fn of(service: &Service, http: &HttpRequest, principal: &Principal) -> Result<Context, Problem> {
+/// The context of a request by `actor`, without a reason.
+pub(super) fn of(service: &Service, http: &HttpRequest, actor: &Actor) -> Result<Context, Problem> {
     let RequestId(request_id) = RequestId::of(http);
     let correlation_id = match Uuid::parse_str(&request_id) {
         Ok(id) => id,
         Err(_) => service.new_id()?,
     };
     Ok(Context {
-        actor: Actor::Member(principal.clone()),
+        actor: actor.clone(),
         operation: read::route(http)?.operation,
         environment: http.match_info().get("environment").and_then(|name| EnvironmentName::parse(name).ok()),
         request_id,

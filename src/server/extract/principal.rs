@@ -1,22 +1,26 @@
-//! Whose token the request carries.
+//! Who asks: the member whose token the request carries, or the person at the host.
 
 use actix_web::{HttpRequest, http::header};
-use app::{AuthenticationError, Principal};
+use app::{Actor, AuthenticationError};
 
 use crate::{
+    control,
     problem::{Kind, Problem},
     service::Service,
 };
 
-/// The member behind `Authorization: Bearer` (RFC 6750 section 2.1). Whatever is wrong with a token, the answer is the
-/// same.
-pub(super) async fn authenticate(service: &Service, http: &HttpRequest) -> Result<Principal, Problem> {
+/// The member behind `Authorization: Bearer` (RFC 6750 section 2.1), or who is at the other end of the control socket.
+/// Whatever is wrong with a token, the answer is the same.
+pub(super) async fn authenticate(service: &Service, http: &HttpRequest) -> Result<Actor, Problem> {
+    if let Some(host) = control::host(http) {
+        return Ok(host);
+    }
     let refused = |reason| {
         service.metrics.authentication_failure(reason);
         Problem::new(Kind::Unauthenticated)
     };
     let token = bearer(http).ok_or_else(|| refused("missing"))?;
-    service.app.authenticate(token).await.map_err(|error| match error {
+    service.app.authenticate(token).await.map(Actor::Member).map_err(|error| match error {
         AuthenticationError::Malformed => refused("malformed"),
         AuthenticationError::Unknown => refused("unknown"),
         AuthenticationError::NotLive => refused("not_live"),

@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web::Data};
-use app::{Context, Principal};
+use app::{Actor, Context};
 use domain::Permission;
 use serde::de::DeserializeOwned;
 use store::Position;
@@ -21,7 +21,7 @@ use crate::{
 pub(crate) struct Read<Q = NoParameters> {
     pub(crate) http: HttpRequest,
     pub(crate) service: Data<Service>,
-    pub(crate) principal: Principal,
+    pub(crate) actor: Actor,
     pub(crate) context: Context,
     pub(crate) parameters: Q,
 }
@@ -30,8 +30,8 @@ impl<Q: DeserializeOwned> Read<Q> {
     async fn of(http: HttpRequest) -> Result<Self, Problem> {
         let service = service(&http)?;
         let route = route(&http)?;
-        let principal = principal::authenticate(&service, &http).await?;
-        let context = context::of(&service, &http, &principal)?;
+        let actor = principal::authenticate(&service, &http).await?;
+        let context = context::of(&service, &http, &actor)?;
         if let Access::Needs(permission) = route.access {
             service.app.demand(context.clone(), permission).await?;
         }
@@ -41,7 +41,7 @@ impl<Q: DeserializeOwned> Read<Q> {
         {
             return Err(Problem::new(Kind::ViewsBehind));
         }
-        Ok(Self { http, service, principal, context, parameters })
+        Ok(Self { http, service, actor, context, parameters })
     }
 
     /// Demands a permission that depends on what is asked for; a refusal is recorded.

@@ -20,7 +20,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
 
 pub(crate) async fn handle(read: Read) -> Result<HttpResponse, Problem> {
     let member_id = path::member_id(&read.http)?;
-    if read.principal.member != member_id {
+    if !read.actor.is(member_id) {
         read.demand(Permission::MembersWrite).await?;
     }
     let member = read.service.app.member(&read.context, member_id).await?;
