@@ -8,11 +8,16 @@ mod secrets;
 use crypto::SecretString;
 use domain::{
     Client, ClientCommand, ClientEvent, ClientId, ClientType, Environment, EnvironmentName, Event,
-    Permission, client::Registration, client_type::TypeRules, environment::Policy,
+    Permission, SecretId,
+    client::{Registration, SecretState},
+    client_type::TypeRules,
+    environment::Policy,
 };
-use store::{AppendError, ExpectedRevision, Position, Revision};
+use jiff::Timestamp;
+use store::{AppendError, ExpectedRevision, Position, Revision, StreamName};
 
 pub use request::{ChangeClientRequest, Contact, CreateClientRequest, IssueSecretRequest, RedirectUriEdit};
+pub use secrets::RevealedSigningSecrets;
 
 use crate::{
     App, Inner,
@@ -67,11 +72,13 @@ struct Target {
     if_match: Option<IfMatch>,
 }
 
-/// What goes into the vault with a command's events.
+/// What goes into a command's commit beside its events.
 #[derive(Default)]
-struct ForVault {
+struct Beside {
     credentials: Vec<store::Credential>,
     private: Vec<store::Disclosure>,
+    /// Streams of others that the decision was made from: it does not stand once they have moved.
+    facts: Vec<(StreamName, Revision)>,
 }
 
 impl Target {
@@ -189,7 +196,19 @@ impl Inner {
         command: ClientCommand,
     ) -> Result<ChangedClient, CommandError> {
         self.check_context(context, &target.environment).await?;
-        self.execute(context, target, |_| Ok(command.clone()), ForVault::default()).await
+        self.execute(context, target, |_| Ok(command.clone()), Beside::default()).await
+    }
+
+    async fn edit(
+        &self,
+        context: &Context,
+        target: &Target,
+        command: ClientCommand,
+    ) -> Result<ChangedClient, CommandError> {
+        if target.if_match.is_none() {
+            return Err(CommandError::PreconditionRequired);
+        }
+        self.plain(context, target, command).await
     }
 
     async fn change(
@@ -204,16 +223,20 @@ impl Inner {
         self.check_context(context, &target.environment).await?;
         let loaded = self.clients.current(&target.client_id.to_string()).await?;
         let registration = target.registration(&loaded.aggregate)?;
-        let mut vault = ForVault::default();
+        let mut beside = Beside::default();
         let contacts = match &request.contacts {
             Some(contacts) if self.same_contacts(target.client_id, contacts).await? => None,
-            Some(contacts) => Some(self.seal_contacts(contacts, &mut vault).await?),
+            Some(contacts) => Some(self.seal_contacts(contacts, &mut beside).await?),
             None => None,
         };
         let type_rules = match &request.scope {
-            Some(_) => self.type_rules(&registration.client_type).await?.map(|(rules, _)| rules),
+            Some(_) => self.type_rules(&registration.client_type).await?,
             None => None,
         };
+        let type_rules = type_rules.map(|(rules, fact)| {
+            beside.facts.push(fact);
+            rules
+        });
         let command = domain::client::ChangeClient {
             client_name: request.client_name,
             contacts,
@@ -232,7 +255,7 @@ impl Inner {
                 }
                 Ok(ClientCommand::ChangeClient(Box::new(command)))
             },
-            vault,
+            beside,
         )
         .await
     }
@@ -243,7 +266,7 @@ impl Inner {
         context: &Context,
         target: &Target,
         command: impl Fn(&Registration) -> Result<ClientCommand, CommandError>,
-        vault: ForVault,
+        beside: Beside,
     ) -> Result<ChangedClient, CommandError> {
         let id = target.client_id.to_string();
         let stream = Loader::<Client>::stream(&id)?;
@@ -263,18 +286,26 @@ impl Inner {
                     replayed: false,
                 });
             }
+            let mut streams = vec![ProposedStream {
+                stream: stream.clone(),
+                expected: ExpectedRevision::Exact(loaded.revision),
+                environment: Some(target.environment.to_string()),
+                responsible: Some(registration.responsible.to_string()),
+                events: events.iter().cloned().map(Event::Client).collect(),
+                private: beside.private.clone(),
+            }];
+            streams.extend(
+                beside
+                    .facts
+                    .iter()
+                    .cloned()
+                    .map(|(stream, revision)| ProposedStream::unmoved(stream, revision)),
+            );
             let proposal = Proposal {
                 claims: claim_changes(loaded.aggregate.claims(&events), &stream),
-                credentials: vault.credentials.clone(),
-                destroyed_credentials: ended_credentials(&loaded.aggregate, &events),
-                streams: vec![ProposedStream {
-                    stream: stream.clone(),
-                    expected: ExpectedRevision::Exact(loaded.revision),
-                    environment: Some(target.environment.to_string()),
-                    responsible: Some(registration.responsible.to_string()),
-                    events: events.iter().cloned().map(Event::Client).collect(),
-                    private: vault.private.clone(),
-                }],
+                credentials: beside.credentials.clone(),
+                destroyed_credentials: ended_credentials(&loaded.aggregate, &events, now),
+                streams,
             };
             match self.append(context, proposal).await {
                 Ok(receipt) => {
@@ -284,6 +315,12 @@ impl Inner {
                     }
                     let revision = Revision::new(loaded.revision.get() + events.len() as u64);
                     return self.remembered(target.client_id, aggregate, revision, receipt.position);
+                }
+                // What the command says of another stream was read once: only who asks again can say it anew.
+                Err(AppendOrFault::Append(AppendError::WrongExpectedRevision { stream: moved, .. }))
+                    if moved != stream =>
+                {
+                    return Err(CommandError::Contended);
                 }
                 Err(AppendOrFault::Append(error)) => self.after_conflict(&id, error)?,
                 Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
@@ -336,26 +373,26 @@ impl Inner {
         if wrong.is_empty() { Ok(()) } else { Err(CommandError::Invalid(wrong)) }
     }
 
-    async fn policy(&self, environment: &EnvironmentName) -> Result<(Policy, ProposedStream), CommandError> {
+    async fn policy(
+        &self,
+        environment: &EnvironmentName,
+    ) -> Result<(Policy, (StreamName, Revision)), CommandError> {
         let loaded = self.environments.current(environment.as_str()).await?;
         let policy = loaded.aggregate.policy().cloned().ok_or(CommandError::NotFound("environment"))?;
         let stream = Loader::<Environment>::stream(environment.as_str())?;
-        Ok((policy, ProposedStream::unmoved(stream, loaded.revision)))
+        Ok((policy, (stream, loaded.revision)))
     }
 
     async fn type_rules(
         &self,
         client_type: &str,
-    ) -> Result<Option<(TypeRules, ProposedStream)>, CommandError> {
+    ) -> Result<Option<(TypeRules, (StreamName, Revision))>, CommandError> {
         if !domain::client_type::is_type_name(client_type) {
             return Ok(None);
         }
         let loaded = self.client_types.current(client_type).await?;
         let stream = Loader::<ClientType>::stream(client_type)?;
-        Ok(loaded
-            .aggregate
-            .rules()
-            .map(|rules| (rules.clone(), ProposedStream::unmoved(stream, loaded.revision))))
+        Ok(loaded.aggregate.rules().map(|rules| (rules.clone(), (stream, loaded.revision))))
     }
 
     async fn replayed_client(&self, replay: &Replay) -> Result<ChangedClient, CommandError> {
@@ -374,33 +411,48 @@ impl Inner {
     }
 }
 
-/// Verifiers that nothing will ever be checked against again.
-fn ended_credentials(before: &Client, events: &[ClientEvent]) -> Vec<String> {
-    let mut ended = Vec::new();
+/// Verifiers that nothing will ever be checked against again, and signing secrets that nothing is signed with.
+fn ended_credentials(before: &Client, events: &[ClientEvent], now: Timestamp) -> Vec<String> {
+    let mut ended: Vec<&SecretId> = Vec::new();
+    let client = before.registration();
+    let unrevoked = || client.iter().flat_map(|client| &client.secrets).filter(|it| it.revoked_at.is_none());
+    // Nothing happens at the moment at which a secret expires: it is cleared away when the next one comes.
+    let expired = || unrevoked().filter(|secret| secret.state(now) == SecretState::Expired);
+    let replaced_before =
+        || client.and_then(|client| client.replaced_signing_secret.as_ref()).map(|it| &it.secret.id);
     for event in events {
         match event {
+            ClientEvent::SecretIssued(_) => ended.extend(expired().map(|secret| &secret.id)),
             ClientEvent::SecretRotated(rotated) => {
-                ended.extend(rotated.revoked.iter().map(ToString::to_string));
+                ended.extend(&rotated.revoked);
+                ended.extend(expired().map(|secret| &secret.id));
             }
-            ClientEvent::SecretRevoked(revoked) => ended.push(revoked.secret_id.to_string()),
-            ClientEvent::SigningSecretRotated(rotated) => ended.push(rotated.replaced_id.to_string()),
-            ClientEvent::Deleted(_) => {
-                if let Some(client) = before.registration() {
-                    let live = client.secrets.iter().filter(|secret| secret.revoked_at.is_none());
-                    ended.extend(live.map(|secret| secret.id.to_string()));
-                    ended.push(client.signing_secret.id.to_string());
+            ClientEvent::SecretRevoked(revoked) => ended.push(&revoked.secret_id),
+            ClientEvent::RotationCompleted(completed) => ended.extend(&completed.ended),
+            ClientEvent::RotationCancelled(cancelled) => ended.push(&cancelled.secret_id),
+            ClientEvent::SigningSecretRotated(rotated) => {
+                ended.extend(replaced_before());
+                if rotated.replaced_expires_at.is_none() {
+                    ended.push(&rotated.replaced_id);
                 }
+            }
+            ClientEvent::SigningSecretRotationCompleted(completed) => ended.push(&completed.ended_id),
+            ClientEvent::Deleted(_) => {
+                ended.extend(unrevoked().map(|secret| &secret.id));
+                ended.extend(client.map(|client| &client.signing_secret.id));
+                ended.extend(replaced_before());
             }
             ClientEvent::Created(_)
             | ClientEvent::NameChanged(_)
             | ClientEvent::ContactsChanged(_)
             | ClientEvent::RedirectUrisChanged(_)
             | ClientEvent::ScopeChanged(_)
-            | ClientEvent::SecretIssued(_)
+            | ClientEvent::SecretChanged(_)
+            | ClientEvent::SecretLeakReported(_)
             | ClientEvent::SigningSecretRevealed(_)
             | ClientEvent::Deactivated(_)
             | ClientEvent::Enabled(_) => {}
         }
     }
-    ended
+    ended.into_iter().map(ToString::to_string).collect()
 }

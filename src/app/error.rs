@@ -175,6 +175,8 @@ impl From<ClientError> for CommandError {
             | ClientError::NoSuchSecret(_)
             | ClientError::SecretNotUsable(_)
             | ClientError::LastSecret(_)
+            | ClientError::NoRotation
+            | ClientError::RotationUnderWay
             | ClientError::TooManySecrets { .. } => Self::Client(error),
         }
     }
@@ -208,6 +210,8 @@ impl CommandError {
                 ClientError::NoSuchSecret(_) => "no_such_secret",
                 ClientError::SecretNotUsable(_) => "secret_not_usable",
                 ClientError::LastSecret(_) => "last_secret",
+                ClientError::NoRotation => "no_rotation",
+                ClientError::RotationUnderWay => "rotation_under_way",
                 ClientError::TooManySecrets { .. } => "too_many_secrets",
                 ClientError::Invalid(_) => "invalid_request",
                 ClientError::NotFound => "not_found",

@@ -1,6 +1,6 @@
 //! From events to one commit.
 
-use domain::{ClaimChange, Event};
+use domain::{ClaimChange, ClientEvent, Event};
 use serde_json::json;
 use store::{
     AppendError, CanonicalJson, ClaimKey, Commit, ExpectedRevision, Outcome, ProposedEvent, Receipt,
@@ -129,7 +129,8 @@ impl Inner {
         }
     }
 
-    /// Refuses an edit that was made on an older revision, and says what happened since.
+    /// Refuses an edit that was made on an older revision, and says what happened since. Who only looked has changed
+    /// nothing.
     pub(crate) async fn check_if_match(
         &self,
         if_match: Option<IfMatch>,
@@ -140,9 +141,23 @@ impl Inner {
         if given == current {
             return Ok(());
         }
-        let events = self.log.read_stream(stream, given.min(current), MOST_CHANGES_SHOWN).await?;
-        let changed = events.iter().map(changed_since).collect::<Result<_, Fault>>()?;
-        Err(CommandError::PreconditionFailed { current, changed })
+        let mut changed = Vec::new();
+        let mut after = given.min(current);
+        loop {
+            let page = self.log.read_stream(stream, after, MOST_CHANGES_SHOWN).await?;
+            for event in &page {
+                let since = changed_since(event)?;
+                if !ClientEvent::LOOKS.contains(&since.event_type.as_str()) {
+                    changed.push(since);
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() == MOST_CHANGES_SHOWN && changed.is_empty() => after = last.revision,
+                Some(_) | None => break,
+            }
+        }
+        let unchanged = changed.is_empty() && given < current;
+        if unchanged { Ok(()) } else { Err(CommandError::PreconditionFailed { current, changed }) }
     }
 
     fn proposed(

@@ -44,7 +44,7 @@ pub use authenticate::AuthenticationError;
 pub use bootstrap::{Bootstrapped, TokenSink};
 pub use clients::{
     ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, IssueSecretRequest,
-    IssuedClientSecret, RedirectUriEdit,
+    IssuedClientSecret, RedirectUriEdit, RevealedSigningSecrets,
 };
 pub use context::{Actor, Context, Idempotency, IfMatch, MAX_REASON_CHARS, Principal, Source};
 pub use error::{ChangedSince, CommandError, Fault};

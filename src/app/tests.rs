@@ -262,7 +262,9 @@ async fn o6_a_lost_race_is_decided_again() {
     for _ in 0..6 {
         let (app, context) = (node.app.clone(), node.admin().await);
         tasks.spawn(async move {
-            app.rotate_signing_secret(context, sandbox(), client_id).await.map(|(client, _)| client.revision)
+            app.rotate_signing_secret(context, sandbox(), client_id, 0)
+                .await
+                .map(|(client, _)| client.revision)
         });
     }
     let mut revisions: Vec<u64> = tasks
@@ -406,8 +408,8 @@ async fn l1_a_repeated_request_is_judged_by_what_its_sender_may_now() {
     let client_id = node.create("Matter sync").await.client.client_id;
     let admin = node.admin().await;
     let reveal = || node.app.reveal_signing_secret(keyed(admin.clone(), "k"), sandbox(), client_id);
-    let (first, _) = reveal().await.expect("allowed");
-    let (second, _) = reveal().await.expect("allowed");
+    let first = reveal().await.expect("allowed").client;
+    let second = reveal().await.expect("allowed").client;
     assert_eq!(second.revision.get(), first.revision.get() + 1, "each look is an event, whatever the key");
 
     let deactivate = |context| node.app.deactivate_client(keyed(context, "d"), sandbox(), client_id);

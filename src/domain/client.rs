@@ -14,24 +14,30 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use command::{
-    ChangeClient, ClientCommand, CreateClient, IssueSecret, NewSecret, NewSigningSecret, RevokeSecret,
-    RotateSecret,
+    ChangeClient, ChangeSecret, ClientCommand, CreateClient, EndRotation, IssueSecret, NewSecret,
+    NewSigningSecret, RevokeSecret, RotateSecret, RotateSigningSecret,
 };
 pub use contact::check as check_contact;
 pub use error::ClientError;
 pub use event::{
-    ClientCreated, ClientEvent, ClientNameChanged, ContactsChanged, ExpiryMoved, IssuedSecret,
-    IssuedSigningSecret, RedirectUrisChanged, ScopeChanged, SecretIssued, SecretRevoked, SecretRotated,
-    SigningSecretRevealed, SigningSecretRotated, StatusChanged,
+    ClientCreated, ClientEvent, ClientNameChanged, ContactsChanged, ExpiryChanged, ExpiryMoved,
+    ExpiryRestored, IssuedSecret, IssuedSigningSecret, RedirectUrisChanged, RotationCancelled,
+    RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked,
+    SecretRotated, SigningSecretRevealed, SigningSecretRotated, SigningSecretRotationCompleted,
+    StatusChanged,
 };
 pub use metadata::{ClientDraft, ClientMetadata, MOST_REDIRECT_URIS};
-pub use secret::{Secret, SecretState, SigningSecret};
+pub use secret::{PreviousSigningSecret, Rotation, Secret, SecretState, SigningSecret};
 
 use crate::{
-    Claim, ClaimChange, EnvironmentName, MemberId, PersonId,
+    Claim, ClaimChange, EnvironmentName, MemberId, PersonId, SecretId,
     aggregate::cqrs_aggregate,
     oauth::{GrantType, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
 };
+
+/// Secrets that have ended and are still part of a client's state, the newest of them. Without a bound, a client that
+/// rotates every day would cost more each day; the history has those that are no longer here.
+const MOST_ENDED_SECRETS: usize = 200;
 
 /// A client's state, folded from its stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,10 +80,15 @@ pub struct Registration {
     /// When the last event changed it; a look at its signing secret changes nothing.
     #[serde(with = "crate::time::micros")]
     pub updated_at: Timestamp,
-    /// Every secret it ever had, oldest first.
+    /// Every secret that can be used, and the newest of those that ended, oldest first.
     pub secrets: Vec<Secret>,
+    /// The newest overlap of secrets; [`rotation`](Self::rotation) says whether it is under way.
+    pub newest_rotation: Option<Rotation>,
     /// The secret that signs payloads (behaviour O4).
     pub signing_secret: SigningSecret,
+    /// The one before it, if it got an overlap; [`previous_signing_secret`](Self::previous_signing_secret) says whether
+    /// it still verifies.
+    pub replaced_signing_secret: Option<PreviousSigningSecret>,
     /// Whether it is the one client of its type in its environment, and holds that claim.
     pub singleton: bool,
 }
@@ -189,45 +200,115 @@ impl Registration {
             created_at: at,
             updated_at: at,
             secrets: created.secret.iter().map(|secret| Secret::issued(secret, at)).collect(),
+            newest_rotation: None,
             signing_secret: SigningSecret::issued(&created.signing_secret, at),
+            replaced_signing_secret: None,
             singleton: created.singleton,
         }
     }
 
     fn apply(&mut self, event: &ClientEvent, at: Timestamp) {
         match event {
-            ClientEvent::Created(_) | ClientEvent::SigningSecretRevealed(_) => return,
+            ClientEvent::Created(_)
+            | ClientEvent::SigningSecretRevealed(_)
+            | ClientEvent::SecretLeakReported(_) => return,
             ClientEvent::NameChanged(change) => self.client_name.clone_from(&change.client_name.new),
             ClientEvent::ContactsChanged(change) => self.contacts.clone_from(&change.contacts.new),
             ClientEvent::RedirectUrisChanged(change) => {
                 self.redirect_uris.clone_from(&change.redirect_uris.new);
             }
             ClientEvent::ScopeChanged(change) => self.scope.clone_from(&change.scope.new),
-            ClientEvent::SecretIssued(issued) => self.secrets.push(Secret::issued(&issued.secret, at)),
-            ClientEvent::SecretRotated(rotated) => {
-                for secret in &mut self.secrets {
-                    if rotated.revoked.contains(&secret.id) {
-                        secret.revoke(at);
-                    }
-                    if let Some(moved) = rotated.expiring.iter().find(|moved| moved.id == secret.id) {
-                        secret.expire_by(moved.new);
+            ClientEvent::SecretIssued(issued) => self.add_secret(&issued.secret, at),
+            ClientEvent::SecretRotated(rotated) => self.rotated(rotated, at),
+            ClientEvent::SecretRevoked(revoked) => self.revoke(std::slice::from_ref(&revoked.secret_id), at),
+            ClientEvent::RotationCompleted(completed) => {
+                self.revoke(&completed.ended, at);
+                self.newest_rotation = None;
+            }
+            ClientEvent::RotationCancelled(cancelled) => {
+                self.revoke(std::slice::from_ref(&cancelled.secret_id), at);
+                for restored in &cancelled.restored {
+                    if let Some(secret) = self.secret_mut(&restored.id) {
+                        secret.expires_at = restored.new;
                     }
                 }
-                self.secrets.push(Secret::issued(&rotated.secret, at));
+                self.newest_rotation = None;
             }
-            ClientEvent::SecretRevoked(revoked) => {
-                for secret in self.secrets.iter_mut().filter(|secret| secret.id == revoked.secret_id) {
-                    secret.revoke(at);
+            ClientEvent::SecretChanged(changed) => {
+                if let Some(secret) = self.secret_mut(&changed.secret_id) {
+                    if let Some(label) = &changed.label {
+                        secret.label.clone_from(&label.new);
+                    }
+                    if let Some(expiry) = &changed.expires_at {
+                        secret.expire_by(expiry.new);
+                    }
                 }
             }
             ClientEvent::SigningSecretRotated(rotated) => {
-                self.signing_secret = SigningSecret::issued(&rotated.signing_secret, at);
+                let new = SigningSecret::issued(&rotated.signing_secret, at);
+                let secret = std::mem::replace(&mut self.signing_secret, new);
+                let end = rotated.replaced_expires_at;
+                self.replaced_signing_secret =
+                    end.map(|expires_at| PreviousSigningSecret { secret, expires_at });
             }
+            ClientEvent::SigningSecretRotationCompleted(_) => self.replaced_signing_secret = None,
             ClientEvent::Deactivated(_) => self.status = Status::Inactive,
             ClientEvent::Enabled(_) => self.status = Status::Active,
             ClientEvent::Deleted(_) => self.status = Status::Deleted,
         }
         self.updated_at = at;
+    }
+
+    fn rotated(&mut self, rotated: &SecretRotated, at: Timestamp) {
+        self.revoke(&rotated.revoked, at);
+        let replaces: Vec<_> = self.usable(at).map(|secret| secret.id.clone()).collect();
+        for moved in &rotated.expiring {
+            if let Some(secret) = self.secret_mut(&moved.id) {
+                secret.expire_by(moved.new);
+            }
+        }
+        let last = self.usable(at).filter_map(|secret| secret.expires_at).max();
+        self.newest_rotation = last.filter(|_| rotated.overlap_seconds > 0).map(|ends_at| Rotation {
+            secret_id: rotated.secret.id.clone(),
+            replaces,
+            moved: rotated.expiring.clone(),
+            ends_at,
+        });
+        self.add_secret(&rotated.secret, at);
+    }
+
+    /// Adds a secret, and lets go of the one that ended longest ago if there are too many such.
+    fn add_secret(&mut self, issued: &IssuedSecret, at: Timestamp) {
+        self.secrets.push(Secret::issued(issued, at));
+        let ended = |secret: &Secret| !secret.usable(at);
+        if self.secrets.iter().filter(|secret| ended(secret)).count() > MOST_ENDED_SECRETS
+            && let Some(oldest) = self.secrets.iter().position(ended)
+        {
+            self.secrets.remove(oldest);
+        }
+    }
+
+    fn revoke(&mut self, ids: &[SecretId], at: Timestamp) {
+        for secret in self.secrets.iter_mut().filter(|secret| ids.contains(&secret.id)) {
+            secret.revoke(at);
+        }
+    }
+
+    fn secret_mut(&mut self, id: &SecretId) -> Option<&mut Secret> {
+        self.secrets.iter_mut().find(|secret| secret.id == *id)
+    }
+
+    /// The overlap that is under way at `now`: the new secret can be used, and so can one that it replaces.
+    pub fn rotation(&self, now: Timestamp) -> Option<&Rotation> {
+        let usable = |id: &SecretId| self.usable(now).any(|secret| secret.id == *id);
+        let under_way =
+            |rotation: &&Rotation| usable(&rotation.secret_id) && rotation.replaces.iter().any(usable);
+        self.newest_rotation.as_ref().filter(under_way)
+    }
+
+    /// The signing secret that was replaced and still verifies at `now`.
+    pub fn previous_signing_secret(&self, now: Timestamp) -> Option<&PreviousSigningSecret> {
+        self.replaced_signing_secret.as_ref().filter(|previous| previous.expires_at > now)
     }
 
     /// The secrets that authenticate it at `now`: none unless it is active.
@@ -238,5 +319,10 @@ impl Registration {
     /// The secrets that would authenticate it at `now` if it is active.
     fn working(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
         self.secrets.iter().filter(move |secret| secret.state(now) == SecretState::Active)
+    }
+
+    /// The secrets that work at `now` or will later.
+    fn usable(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        self.secrets.iter().filter(move |secret| secret.usable(now))
     }
 }

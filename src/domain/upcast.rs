@@ -1,8 +1,9 @@
 //! Upcasters: how an event that was written in an older schema is read today.
 //!
-//! No shape has changed yet, so the list is empty. The first one goes into a file of its event's name beside this
-//! one, takes the old data and gives the next schema's; golden files of every schema ever written stay in
-//! `tests/golden/events`.
+//! Each step stands in a file of its event's name beside this one, takes the old data and gives the next schema's;
+//! golden files of every schema ever written stay in `tests/golden/events`.
+
+mod signing_secret_rotated;
 
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use serde_json::Value;
@@ -22,7 +23,7 @@ pub struct Upcast {
 }
 
 /// Every step, oldest first.
-const STEPS: &[Upcast] = &[];
+const STEPS: &[Upcast] = &[signing_secret_rotated::V1];
 
 /// Brings data to the newest schema its steps lead to; `None` if no step reads it.
 pub(crate) fn to_current(event_type: &str, event_version: u32, data: Value) -> Option<(String, Value)> {

@@ -3,7 +3,7 @@
 use domain::{ClientId, PersonId};
 use serde_json::json;
 
-use super::{Contact, ForVault};
+use super::{Beside, Contact};
 use crate::{Inner, error::CommandError, ids::uuid_v7};
 
 impl Inner {
@@ -11,7 +11,7 @@ impl Inner {
     pub(super) async fn seal_contacts(
         &self,
         contacts: &[Contact],
-        vault: &mut ForVault,
+        beside: &mut Beside,
     ) -> Result<Vec<PersonId>, CommandError> {
         let wrong: Vec<_> = contacts
             .iter()
@@ -30,7 +30,7 @@ impl Inner {
             let person = self.vault.person_by_email(contact.email.expose(), candidate).await?;
             let value =
                 json!({ "person": person, "name": contact.name.expose(), "email": contact.email.expose() });
-            vault.private.push(self.vault.seal_for_person(person, "contact", value).await?);
+            beside.private.push(self.vault.seal_for_person(person, "contact", value).await?);
             persons.push(PersonId(person));
         }
         Ok(persons)

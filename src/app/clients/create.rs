@@ -9,7 +9,7 @@ use domain::{
 };
 use store::ExpectedRevision;
 
-use super::{CreateClientRequest, CreatedClient, ForVault};
+use super::{Beside, CreateClientRequest, CreatedClient};
 use crate::{
     App, Inner,
     aggregates::Loader,
@@ -50,11 +50,11 @@ impl Inner {
     ) -> Result<CreatedClient, CommandError> {
         let responsible = context.member().ok_or(CommandError::Denied(Permission::ClientsWrite))?;
         let client_id = ClientId(uuid_v7(self.log.now(), self.entropy.as_ref())?);
-        let mut vault = ForVault::default();
+        let mut beside = Beside::default();
         let mut rehearsed = false;
         let mut minted = self.mint_client_secrets(environment, client_id, request)?;
         for _ in 0..MOST_ATTEMPTS {
-            let (policy, policy_stream) = self.policy(environment).await?;
+            let (policy, policy_fact) = self.policy(environment).await?;
             let type_rules = self.type_rules(request.metadata.client_type.trim()).await?;
             let command = |contacts, minted: &MintedSecrets| CreateClient {
                 environment: environment.clone(),
@@ -72,11 +72,11 @@ impl Inner {
                 // bad requests must not be dear.
                 self.rehearse(context, request, policy.reason_required, command, &minted)?;
                 self.check_name_is_free(environment, &request.metadata.client_name).await?;
-                vault.credentials.extend(self.seal_client_secrets(request, &mut minted).await?);
+                beside.credentials.extend(self.seal_client_secrets(request, &mut minted).await?);
                 rehearsed = true;
             }
-            let mut contacts_vault = ForVault::default();
-            let contacts = self.seal_contacts(&request.contacts, &mut contacts_vault).await?;
+            let mut contacts_beside = Beside::default();
+            let contacts = self.seal_contacts(&request.contacts, &mut contacts_beside).await?;
             let create = ClientCommand::CreateClient(Box::new(command(contacts, &minted)));
             let events = Client::Absent.decide(create, self.log.now())?;
 
@@ -87,14 +87,14 @@ impl Inner {
                 environment: Some(environment.to_string()),
                 responsible: Some(responsible.to_string()),
                 events: events.iter().cloned().map(Event::Client).collect(),
-                private: contacts_vault.private,
+                private: contacts_beside.private,
             }];
-            streams.push(policy_stream);
-            streams.extend(type_rules.map(|(_, stream)| stream));
+            let facts = std::iter::once(policy_fact).chain(type_rules.map(|(_, fact)| fact));
+            streams.extend(facts.map(|(stream, revision)| ProposedStream::unmoved(stream, revision)));
             let proposal = Proposal {
                 streams,
                 claims: claim_changes(Client::Absent.claims(&events), &stream),
-                credentials: vault.credentials.clone(),
+                credentials: beside.credentials.clone(),
                 destroyed_credentials: Vec::new(),
             };
             match self.append(context, proposal).await {

@@ -5,14 +5,18 @@ use std::sync::Arc;
 use crypto::{Binding, ExposeSecret, Minted, SecretKind, SecretString, SigningSecret};
 use domain::{
     Client, ClientCommand, ClientEvent, ClientId, EnvironmentName, Event, Permission, SecretId,
-    client::{IssueSecret, NewSecret, NewSigningSecret, RevokeSecret, RotateSecret},
+    client::{
+        ChangeSecret, EndRotation, IssueSecret, NewSecret, NewSigningSecret, RevokeSecret, RotateSecret,
+        RotateSigningSecret,
+    },
 };
+use jiff::Timestamp;
 
-use super::{ChangedClient, ForVault, IssueSecretRequest, IssuedClientSecret, Target};
+use super::{Beside, ChangedClient, IssueSecretRequest, IssuedClientSecret, Target};
 use crate::{
     App, Inner,
     aggregates::Loader,
-    context::Context,
+    context::{Context, IfMatch},
     error::{CommandError, Fault},
     idempotency::Replay,
     vault::SealedCredential,
@@ -38,6 +42,10 @@ impl App {
         self.run(move |inner| async move {
             let target = Target { environment, client_id, if_match: None };
             let stream = Loader::<Client>::stream(&client_id.to_string())?;
+            // One endpoint, two commands: the history says which it was.
+            let operation =
+                if request.overlap_seconds.is_some() { "RotateSecret" } else { context.operation };
+            let context = Context { operation, ..context };
             let allowed = context.demand(Permission::ClientsWrite);
             let work = inner.issue(&context, &target, &request);
             let replayed = |replay| inner.replayed_secret(replay);
@@ -62,7 +70,61 @@ impl App {
         self.plain(context, environment, client_id, command).await
     }
 
-    /// Replaces the signing secret. Needs `clients:write`, never `If-Match`. The text is `None` for a replay.
+    /// Ends the secrets that a rotation replaces before its overlap does. Needs `clients:write`, never `If-Match`.
+    ///
+    /// # Errors
+    /// [`CommandError`]; a rotation to a secret that does not work yet is completed only if `allow_lockout` says so.
+    pub async fn complete_rotation(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+        secret_id: SecretId,
+        allow_lockout: bool,
+    ) -> Result<ChangedClient, CommandError> {
+        let command = ClientCommand::CompleteRotation(EndRotation { secret_id, allow_lockout });
+        self.plain(context, environment, client_id, command).await
+    }
+
+    /// Takes the new secret of a rotation back, and gives those that it replaces the time that they had. Needs
+    /// `clients:write`, never `If-Match`.
+    ///
+    /// # Errors
+    /// [`CommandError`]; as [`App::revoke_secret`].
+    pub async fn cancel_rotation(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+        secret_id: SecretId,
+        allow_lockout: bool,
+    ) -> Result<ChangedClient, CommandError> {
+        let command = ClientCommand::CancelRotation(EndRotation { secret_id, allow_lockout });
+        self.plain(context, environment, client_id, command).await
+    }
+
+    /// Changes a secret's label, or moves its end to an earlier time. Needs `clients:write` and `If-Match`.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn change_secret(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+        if_match: Option<IfMatch>,
+        change: ChangeSecret,
+    ) -> Result<ChangedClient, CommandError> {
+        self.run(move |inner| async move {
+            let target = Target { environment, client_id, if_match };
+            let work = inner.edit(&context, &target, ClientCommand::ChangeSecret(change));
+            inner.on_client(&context, &target, Permission::ClientsWrite, work).await
+        })
+        .await
+    }
+
+    /// Replaces the signing secret, at once or after an overlap. Needs `clients:write`, never `If-Match`. The text is
+    /// `None` for a replay.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -71,11 +133,12 @@ impl App {
         context: Context,
         environment: EnvironmentName,
         client_id: ClientId,
+        overlap_seconds: u32,
     ) -> Result<(ChangedClient, Option<SecretString>), CommandError> {
         self.run(move |inner| async move {
             let target = Target { environment, client_id, if_match: None };
             let mut shown = None;
-            let work = inner.rotate_signing(&context, &target, &mut shown);
+            let work = inner.rotate_signing(&context, &target, overlap_seconds, &mut shown);
             let client = inner.on_client(&context, &target, Permission::ClientsWrite, work).await?;
             let shown = shown.filter(|_| !client.replayed);
             Ok((client, shown))
@@ -83,7 +146,20 @@ impl App {
         .await
     }
 
-    /// Shows the signing secret, after recording who sees it. Needs `secrets:reveal`.
+    /// Ends the signing secret that was replaced before its overlap does. Needs `clients:write`, never `If-Match`.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn complete_signing_secret_rotation(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+    ) -> Result<ChangedClient, CommandError> {
+        self.plain(context, environment, client_id, ClientCommand::CompleteSigningSecretRotation).await
+    }
+
+    /// Shows the signing secrets, after recording who sees them. Needs `secrets:reveal`.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -92,21 +168,35 @@ impl App {
         context: Context,
         environment: EnvironmentName,
         client_id: ClientId,
-    ) -> Result<(ChangedClient, SecretString), CommandError> {
+    ) -> Result<RevealedSigningSecrets, CommandError> {
         self.run(move |inner| async move {
             let target = Target { environment, client_id, if_match: None };
             // Each look is recorded: a repeated request is a second look, not the first one's answer.
             let context = Context { idempotency: None, ..context };
             let work = inner.reveal_signing(&context, &target);
             let client = inner.on_client(&context, &target, Permission::SecretsReveal, work).await?;
-            let secret = &client.registration.signing_secret;
-            let text =
-                inner.vault.open_credential(inner.log.as_ref(), &secret.id.0, &secret.commitment).await?;
-            let text = SecretString::from(text.expose().clone());
-            Ok((client, text))
+            let secret = inner.open_signing_secret(&client.registration.signing_secret).await?;
+            let previous = match client.registration.previous_signing_secret(inner.log.now()) {
+                Some(previous) => {
+                    Some((inner.open_signing_secret(&previous.secret).await?, previous.expires_at))
+                }
+                None => None,
+            };
+            Ok(RevealedSigningSecrets { client, secret, previous })
         })
         .await
     }
+}
+
+/// The signing secrets that verify, in the clear.
+#[derive(Debug)]
+pub struct RevealedSigningSecrets {
+    /// The client.
+    pub client: ChangedClient,
+    /// The one that signs.
+    pub secret: SecretString,
+    /// The one before it, and when it ends.
+    pub previous: Option<(SecretString, Timestamp)>,
 }
 
 impl Inner {
@@ -117,7 +207,7 @@ impl Inner {
         request: &IssueSecretRequest,
     ) -> Result<IssuedClientSecret, CommandError> {
         self.check_context(context, &target.environment).await?;
-        let (policy, _) = self.policy(&target.environment).await?;
+        let (policy, fact) = self.policy(&target.environment).await?;
         let minted = self.mint_client_secret(&target.environment, target.client_id)?;
         let mut secret = NewSecret {
             id: SecretId(minted.id.as_str().to_owned()),
@@ -143,8 +233,8 @@ impl Inner {
         loaded.aggregate.decide(command(&secret), self.log.now())?;
         let sealed = self.seal_client_secret(&secret.id, &minted.secret).await?;
         secret.commitment = sealed.commitment;
-        let vault = ForVault { credentials: vec![sealed.row], private: Vec::new() };
-        let client = self.execute(context, target, |_| Ok(command(&secret)), vault).await?;
+        let beside = Beside { credentials: vec![sealed.row], private: Vec::new(), facts: vec![fact] };
+        let client = self.execute(context, target, |_| Ok(command(&secret)), beside).await?;
         Ok(IssuedClientSecret { client, secret_id: secret.id, secret: Some(minted.secret) })
     }
 
@@ -166,16 +256,19 @@ impl Inner {
         self: &Arc<Self>,
         context: &Context,
         target: &Target,
+        overlap_seconds: u32,
         shown: &mut Option<SecretString>,
     ) -> Result<ChangedClient, CommandError> {
         self.check_context(context, &target.environment).await?;
+        let (policy, fact) = self.policy(&target.environment).await?;
         let text = SigningSecret::mint(self.entropy.as_ref())?.reveal();
         let id = self.signing_secret_id()?;
         let sealed = self.seal_signing_secret(&id, &text)?;
         let secret = NewSigningSecret { id, commitment: sealed.commitment };
-        let vault = ForVault { credentials: vec![sealed.row], private: Vec::new() };
-        let command = |_: &_| Ok(ClientCommand::RotateSigningSecret(secret.clone()));
-        let changed = self.execute(context, target, command, vault).await?;
+        let rotate = RotateSigningSecret { secret, overlap_seconds, policy };
+        let beside = Beside { credentials: vec![sealed.row], private: Vec::new(), facts: vec![fact] };
+        let command = |_: &_| Ok(ClientCommand::RotateSigningSecret(rotate.clone()));
+        let changed = self.execute(context, target, command, beside).await?;
         *shown = Some(text);
         Ok(changed)
     }
@@ -186,7 +279,16 @@ impl Inner {
         target: &Target,
     ) -> Result<ChangedClient, CommandError> {
         self.check_context(context, &target.environment).await?;
-        self.execute(context, target, |_| Ok(ClientCommand::RevealSigningSecret), ForVault::default()).await
+        self.execute(context, target, |_| Ok(ClientCommand::RevealSigningSecret), Beside::default()).await
+    }
+
+    async fn open_signing_secret(
+        &self,
+        secret: &domain::client::SigningSecret,
+    ) -> Result<SecretString, Fault> {
+        let log = self.log.as_ref();
+        let text = self.vault.open_credential(log, &secret.id.0, &secret.commitment).await?;
+        Ok(SecretString::from(text.expose().clone()))
     }
 
     pub(super) fn mint_client_secret(

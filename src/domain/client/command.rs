@@ -19,8 +19,18 @@ pub enum ClientCommand {
     RotateSecret(RotateSecret),
     /// Stop one secret.
     RevokeSecret(RevokeSecret),
+    /// End the secrets that a rotation replaces, now.
+    CompleteRotation(EndRotation),
+    /// Take the new secret of a rotation back.
+    CancelRotation(EndRotation),
+    /// Another label, or an earlier end, for one secret.
+    ChangeSecret(ChangeSecret),
+    /// Stop one secret that strangers have seen.
+    ReportLeakedSecret(SecretId),
     /// A new signing secret in place of the old one.
-    RotateSigningSecret(NewSigningSecret),
+    RotateSigningSecret(RotateSigningSecret),
+    /// End the signing secret that was replaced, now.
+    CompleteSigningSecretRotation,
     /// Show the signing secret to someone.
     RevealSigningSecret,
     /// No tokens until enabled.
@@ -122,4 +132,35 @@ pub struct RevokeSecret {
     pub secret_id: SecretId,
     /// Whether it may be the last one that works.
     pub allow_lockout: bool,
+}
+
+/// End a rotation before its time.
+#[derive(Clone, Debug)]
+pub struct EndRotation {
+    /// The new secret, which names the rotation.
+    pub secret_id: SecretId,
+    /// Whether it may leave no secret that works.
+    pub allow_lockout: bool,
+}
+
+/// Change what is given of one secret, leave what is not.
+#[derive(Clone, Debug)]
+pub struct ChangeSecret {
+    /// Which one.
+    pub secret_id: SecretId,
+    /// The new label, or none from now on.
+    pub label: Option<Option<String>>,
+    /// The new, earlier end.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A new signing secret in place of the old one.
+#[derive(Clone, Debug)]
+pub struct RotateSigningSecret {
+    /// The new one.
+    pub secret: NewSigningSecret,
+    /// How long the old one goes on being good for verifying; 0 is not at all.
+    pub overlap_seconds: u32,
+    /// The rules of its environment.
+    pub policy: Policy,
 }

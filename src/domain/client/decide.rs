@@ -1,23 +1,21 @@
 //! The decisions: what each command does to a client, or which rule refuses it.
 
-use jiff::{SignedDuration, Timestamp};
+mod secrets;
+
+use jiff::Timestamp;
 
 use super::{
     ChangeClient, Client, ClientCommand, ClientCreated, ClientError, ClientEvent, ClientNameChanged,
-    ContactsChanged, CreateClient, ExpiryMoved, IssueSecret, IssuedSecret, IssuedSigningSecret, NewSecret,
-    NewSigningSecret, RedirectUrisChanged, Registration, RevokeSecret, RotateSecret, ScopeChanged,
-    SecretIssued, SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated, Status,
-    StatusChanged, metadata, metadata::ClientMetadata,
+    ContactsChanged, CreateClient, RedirectUrisChanged, Registration, ScopeChanged, SigningSecretRevealed,
+    Status, StatusChanged, metadata, metadata::ClientMetadata,
 };
 use crate::{
-    Change, PersonId, Rule, client_type::TypeRules, environment::Policy, oauth::ScopeSet, time::truncated,
+    Change, PersonId, Rule, client_type::TypeRules, environment::Policy, oauth::ScopeSet,
     violation::Violations,
 };
+use secrets::check_secret;
 
-/// More secrets at a time than anyone can tell apart.
-const MOST_USABLE_SECRETS: usize = 10;
 const MOST_CONTACTS: usize = 20;
-const LONGEST_LABEL: usize = 100;
 
 impl Client {
     /// What `command` does at `now`. No events is an answer too: nothing would change.
@@ -41,7 +39,12 @@ impl Client {
             ClientCommand::IssueSecret(issue) => client.issue_secret(&issue, now),
             ClientCommand::RotateSecret(rotate) => client.rotate_secret(&rotate, now),
             ClientCommand::RevokeSecret(revoke) => client.revoke_secret(revoke, now),
-            ClientCommand::RotateSigningSecret(secret) => Ok(vec![client.rotate_signing_secret(secret)]),
+            ClientCommand::CompleteRotation(complete) => client.complete_rotation(complete, now),
+            ClientCommand::CancelRotation(cancel) => client.cancel_rotation(cancel, now),
+            ClientCommand::ChangeSecret(change) => client.change_secret(change, now),
+            ClientCommand::ReportLeakedSecret(secret_id) => client.report_leaked_secret(&secret_id, now),
+            ClientCommand::RotateSigningSecret(rotate) => client.rotate_signing_secret(rotate, now),
+            ClientCommand::CompleteSigningSecretRotation => client.complete_signing_secret_rotation(now),
             ClientCommand::RevealSigningSecret => {
                 Ok(vec![ClientEvent::SigningSecretRevealed(SigningSecretRevealed {
                     signing_secret_id: client.signing_secret.id.clone(),
@@ -167,117 +170,9 @@ impl Registration {
         Ok(events)
     }
 
-    fn issue_secret(&self, issue: &IssueSecret, now: Timestamp) -> Result<Vec<ClientEvent>, ClientError> {
-        let wrong = self.check_new_secret(&issue.secret, &issue.policy, now)?;
-        wrong.refuse(ClientError::Invalid)?;
-        if self.secrets.iter().filter(|secret| secret.usable(now)).count() >= MOST_USABLE_SECRETS {
-            return Err(ClientError::TooManySecrets { most: MOST_USABLE_SECRETS });
-        }
-        let secret = issue.secret.clone().issued(&issue.policy, now);
-        Ok(vec![ClientEvent::SecretIssued(SecretIssued { secret })])
-    }
-
-    fn rotate_secret(&self, rotate: &RotateSecret, now: Timestamp) -> Result<Vec<ClientEvent>, ClientError> {
-        let mut wrong = self.check_new_secret(&rotate.secret, &rotate.policy, now)?;
-        let overlap_seconds = rotate.overlap_seconds;
-        if overlap_seconds > rotate.policy.max_overlap_seconds {
-            let detail = format!("at most {} in this environment", rotate.policy.max_overlap_seconds);
-            wrong.add("/overlap_seconds", Rule::OutOfRange, detail);
-        }
-        let end = later(now, overlap_seconds);
-        if rotate.secret.not_before.is_some_and(|start| start > end) && self.working(now).next().is_some() {
-            let detail = "must not be after the overlap: no secret would work in between";
-            wrong.add("/not_before", Rule::Contradiction, detail);
-        }
-        wrong.refuse(ClientError::Invalid)?;
-        let usable = self.secrets.iter().filter(|secret| secret.usable(now));
-        let (revoked, expiring) = if overlap_seconds == 0 {
-            (usable.map(|secret| secret.id.clone()).collect(), Vec::new())
-        } else {
-            if usable.clone().count() >= MOST_USABLE_SECRETS {
-                return Err(ClientError::TooManySecrets { most: MOST_USABLE_SECRETS });
-            }
-            let earlier = usable.filter(|secret| secret.expires_at.is_none_or(|expiry| expiry > end));
-            (
-                Vec::new(),
-                earlier
-                    .map(|secret| ExpiryMoved { id: secret.id.clone(), old: secret.expires_at, new: end })
-                    .collect(),
-            )
-        };
-        let secret = rotate.secret.clone().issued(&rotate.policy, now);
-        Ok(vec![ClientEvent::SecretRotated(SecretRotated { secret, overlap_seconds, revoked, expiring })])
-    }
-
-    fn revoke_secret(&self, revoke: RevokeSecret, now: Timestamp) -> Result<Vec<ClientEvent>, ClientError> {
-        let RevokeSecret { secret_id, allow_lockout } = revoke;
-        let secret = self.secrets.iter().find(|secret| secret.id == secret_id);
-        match secret {
-            None => return Err(ClientError::NoSuchSecret(secret_id)),
-            Some(secret) if !secret.usable(now) => return Err(ClientError::SecretNotUsable(secret_id)),
-            Some(_) => {}
-        }
-        let works = self.working(now).any(|secret| secret.id == secret_id);
-        let lockout = works && self.working(now).all(|secret| secret.id == secret_id);
-        if lockout && !allow_lockout {
-            return Err(ClientError::LastSecret(secret_id));
-        }
-        Ok(vec![ClientEvent::SecretRevoked(SecretRevoked { secret_id, lockout })])
-    }
-
-    fn rotate_signing_secret(&self, secret: NewSigningSecret) -> ClientEvent {
-        ClientEvent::SigningSecretRotated(SigningSecretRotated {
-            signing_secret: secret.issued(),
-            replaced_id: self.signing_secret.id.clone(),
-        })
-    }
-
-    fn check_new_secret(
-        &self,
-        secret: &NewSecret,
-        policy: &Policy,
-        now: Timestamp,
-    ) -> Result<Violations, ClientError> {
-        if !self.token_endpoint_auth_method.has_secret() {
-            return Err(ClientError::PublicClient);
-        }
-        let mut wrong = Violations::default();
-        check_secret(&mut wrong, secret, policy, now);
-        Ok(wrong)
-    }
-
     fn becomes(&self, new: Status) -> StatusChanged {
         StatusChanged { status: Change::new(self.status, new) }
     }
-}
-
-impl NewSecret {
-    fn end(&self, policy: &Policy, now: Timestamp) -> Timestamp {
-        later(now, self.expires_in_seconds.unwrap_or(policy.secret_lifetime_seconds))
-    }
-
-    fn issued(self, policy: &Policy, now: Timestamp) -> IssuedSecret {
-        IssuedSecret {
-            expires_at: Some(self.end(policy, now)),
-            id: self.id,
-            label: self.label.map(|label| label.trim().to_owned()),
-            hint: self.hint,
-            // A start that has passed is no condition.
-            not_before: self.not_before.map(truncated).filter(|start| *start > now),
-            commitment: self.commitment,
-        }
-    }
-}
-
-impl NewSigningSecret {
-    fn issued(self) -> IssuedSigningSecret {
-        IssuedSigningSecret { id: self.id, commitment: self.commitment }
-    }
-}
-
-/// Saturates at the end of time rather than failing: a lifetime is bounded by policy long before.
-fn later(now: Timestamp, seconds: u32) -> Timestamp {
-    now.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(now)
 }
 
 fn added(old: &ScopeSet, new: &ScopeSet) -> ScopeSet {
@@ -324,21 +219,5 @@ fn check_scope(wrong: &mut Violations, scope: &ScopeSet, rules: &TypeRules) {
         let detail =
             format!("`{}` is not among the scopes of the type: {}", token.as_str(), rules.scopes.to_wire());
         wrong.add("/scope", Rule::NotAllowedByType, detail);
-    }
-}
-
-fn check_secret(wrong: &mut Violations, secret: &NewSecret, policy: &Policy, now: Timestamp) {
-    if let Some(label) = &secret.label
-        && let Err((rule, detail)) = crate::violation::plain_text(label, LONGEST_LABEL)
-    {
-        wrong.add("/label", rule, detail);
-    }
-    if let Some(seconds) = secret.expires_in_seconds
-        && !(1..=policy.max_secret_lifetime_seconds).contains(&seconds)
-    {
-        let detail = format!("must be 1 to {} in this environment", policy.max_secret_lifetime_seconds);
-        wrong.add("/expires_in_seconds", Rule::OutOfRange, detail);
-    } else if secret.not_before.is_some_and(|start| start >= secret.end(policy, now)) {
-        wrong.add("/not_before", Rule::Contradiction, "must be before the secret expires, or it never works");
     }
 }

@@ -35,6 +35,12 @@ pub enum ClientError {
     /// It is the last one that works, and the command did not say that this is meant.
     #[error("`{0}` is the last secret that works: revoking it locks the client out")]
     LastSecret(SecretId),
+    /// There is no overlap to end: it is over, or there was none, or it is that of another secret.
+    #[error("no such rotation is under way")]
+    NoRotation,
+    /// A second overlap would cut the first one short.
+    #[error("a rotation of the signing secret is under way")]
+    RotationUnderWay,
     /// More live secrets than can be told apart.
     #[error("the client has {most} usable secrets already: revoke one first")]
     TooManySecrets {

@@ -30,8 +30,18 @@ events! {
         SecretRotated(SecretRotated) = "client.secret_rotated", 1;
         /// One secret stopped working.
         SecretRevoked(SecretRevoked) = "client.secret_revoked", 1;
-        /// A new signing secret in place of the old one.
-        SigningSecretRotated(SigningSecretRotated) = "client.signing_secret_rotated", 1;
+        /// The secrets that a rotation replaced ended before the overlap did.
+        RotationCompleted(RotationCompleted) = "client.rotation_completed", 1;
+        /// The new secret of a rotation was taken back.
+        RotationCancelled(RotationCancelled) = "client.rotation_cancelled", 1;
+        /// Another label, or an earlier end, of one secret.
+        SecretChanged(SecretChanged) = "client.secret_changed", 1;
+        /// Someone found a secret where it must not be; its revocation is the next event.
+        SecretLeakReported(SecretLeakReported) = "client.secret_leak_reported", 1;
+        /// A new signing secret in place of the old one, at once or after an overlap.
+        SigningSecretRotated(SigningSecretRotated) = "client.signing_secret_rotated", 2;
+        /// The signing secret that was replaced ended before the overlap did.
+        SigningSecretRotationCompleted(SigningSecretRotationCompleted) = "client.signing_secret_rotation_completed", 1;
         /// Someone saw the signing secret.
         SigningSecretRevealed(SigningSecretRevealed) = "client.signing_secret_revealed", 1;
         /// It gets no token until it is enabled.
@@ -41,6 +51,11 @@ events! {
         /// It is gone for good; its name is free again.
         Deleted(StatusChanged) = "client.deleted", 1;
     }
+}
+
+impl ClientEvent {
+    /// The events after which a client is what it was: somebody only looked.
+    pub const LOOKS: [&'static str; 1] = ["client.signing_secret_revealed"];
 }
 
 /// Everything a client begins with.
@@ -185,6 +200,78 @@ pub struct SecretRevoked {
     pub lockout: bool,
 }
 
+/// A rotation that was ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationCompleted {
+    /// The new secret, which goes on.
+    pub secret_id: SecretId,
+    /// Those that stopped.
+    pub ended: Vec<SecretId>,
+    /// Whether no secret worked at that moment any more; the new one may have been pending.
+    pub lockout: bool,
+}
+
+/// A rotation that was taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationCancelled {
+    /// The new secret, which stopped.
+    pub secret_id: SecretId,
+    /// Those that have the time again which the rotation took from them.
+    pub restored: Vec<ExpiryRestored>,
+    /// Whether no secret worked at that moment any more.
+    pub lockout: bool,
+}
+
+/// A secret that expires as late again as before a rotation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpiryRestored {
+    /// Which one.
+    pub id: SecretId,
+    /// When it would have expired.
+    #[serde(with = "crate::time::micros")]
+    pub old: Timestamp,
+    /// When it does.
+    #[serde(default, with = "crate::time::micros::option", skip_serializing_if = "Option::is_none")]
+    pub new: Option<Timestamp>,
+}
+
+/// What is otherwise about one secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretChanged {
+    /// Which one.
+    pub secret_id: SecretId,
+    /// Old and new label; null is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Change<Option<String>>>,
+    /// Old and new end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<ExpiryChanged>,
+}
+
+/// An earlier end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpiryChanged {
+    /// When it would have expired.
+    #[serde(default, with = "crate::time::micros::option", skip_serializing_if = "Option::is_none")]
+    pub old: Option<Timestamp>,
+    /// When it does.
+    #[serde(with = "crate::time::micros")]
+    pub new: Timestamp,
+}
+
+/// A secret found where it must not be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretLeakReported {
+    /// Which one.
+    pub secret_id: SecretId,
+}
+
 /// A new signing secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -193,6 +280,21 @@ pub struct SigningSecretRotated {
     pub signing_secret: IssuedSigningSecret,
     /// The one it replaced.
     pub replaced_id: SecretId,
+    /// How long the one it replaced goes on verifying, in seconds; 0 is not at all.
+    pub overlap_seconds: u32,
+    /// When that one ends; left out if it did at once.
+    #[serde(default, with = "crate::time::micros::option", skip_serializing_if = "Option::is_none")]
+    pub replaced_expires_at: Option<Timestamp>,
+}
+
+/// The end of an overlap of signing secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningSecretRotationCompleted {
+    /// The one that goes on.
+    pub signing_secret_id: SecretId,
+    /// The one that ended.
+    pub ended_id: SecretId,
 }
 
 /// Someone saw it.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::event::{IssuedSecret, IssuedSigningSecret};
+use super::event::{ExpiryMoved, IssuedSecret, IssuedSigningSecret};
 use crate::SecretId;
 
 /// A client secret, as far as anyone may know it.
@@ -88,6 +88,20 @@ impl Secret {
     }
 }
 
+/// A new secret beside those that it replaces, until the overlap ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// The new one.
+    pub secret_id: SecretId,
+    /// All that could be used when it came.
+    pub replaces: Vec<SecretId>,
+    /// Those of them that end earlier than they would have.
+    pub moved: Vec<ExpiryMoved>,
+    /// When the last of them ends.
+    #[serde(with = "crate::time::micros")]
+    pub ends_at: Timestamp,
+}
+
 /// The secret that signs a client's payloads; the value itself is sealed in the vault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigningSecret {
@@ -104,4 +118,14 @@ impl SigningSecret {
     pub(super) fn issued(issued: &IssuedSigningSecret, at: Timestamp) -> Self {
         Self { id: issued.id.clone(), created_at: at, commitment: issued.commitment.clone() }
     }
+}
+
+/// A signing secret that was replaced and still verifies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousSigningSecret {
+    /// The secret.
+    pub secret: SigningSecret,
+    /// It verifies nothing from here on.
+    #[serde(with = "crate::time::micros")]
+    pub expires_at: Timestamp,
 }

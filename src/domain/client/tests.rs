@@ -3,7 +3,9 @@
 mod change;
 mod claims;
 mod create;
+mod rotation;
 mod secrets;
+mod signing_secret;
 mod status;
 
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
@@ -86,6 +88,14 @@ fn issued(name: &str, at: u32) -> IssuedSecret {
 
 fn signing(name: &str) -> NewSigningSecret {
     NewSigningSecret { id: id(name), commitment: format!("commitment of {name}") }
+}
+
+fn rotate_signing(name: &str, overlap_seconds: u32) -> ClientCommand {
+    ClientCommand::RotateSigningSecret(RotateSigningSecret {
+        secret: signing(name),
+        overlap_seconds,
+        policy: policy(),
+    })
 }
 
 fn issued_signing(name: &str) -> IssuedSigningSecret {
@@ -218,7 +228,13 @@ fn commands() -> Vec<ClientCommand> {
             policy: policy(),
         }),
         ClientCommand::RevokeSecret(RevokeSecret { secret_id: id("first"), allow_lockout: true }),
-        ClientCommand::RotateSigningSecret(signing("sign2")),
+        ClientCommand::ChangeSecret(ChangeSecret {
+            secret_id: id("first"),
+            label: Some(Some("other".into())),
+            expires_at: None,
+        }),
+        ClientCommand::ReportLeakedSecret(id("first")),
+        rotate_signing("sign2", 0),
         ClientCommand::RevealSigningSecret,
         ClientCommand::Deactivate,
         ClientCommand::Enable,

@@ -1,7 +1,11 @@
 //! `/environments/{environment}/clients`.
 
 pub(crate) mod add_redirect_uri;
+pub(crate) mod cancel_rotation;
 pub(crate) mod change;
+pub(crate) mod change_secret;
+pub(crate) mod complete_rotation;
+pub(crate) mod complete_signing_secret_rotation;
 pub(crate) mod create;
 pub(crate) mod deactivate;
 pub(crate) mod delete;
@@ -10,6 +14,7 @@ pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod issue_secret;
 pub(crate) mod list;
+pub(crate) mod list_secrets;
 pub(crate) mod remove_redirect_uri;
 pub(crate) mod reveal_signing_secret;
 pub(crate) mod revoke_secret;
@@ -21,7 +26,7 @@ use crypto::Personal;
 use domain::{ClientId, EnvironmentName};
 use projections::clients::{self, ClientRow};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     answer::{self, Freshness},
@@ -47,6 +52,16 @@ impl From<NewContact> for app::Contact {
     fn from(contact: NewContact) -> Self {
         Self { name: contact.name, email: contact.email }
     }
+}
+
+/// How far to go.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Lockout {
+    /// Whether it may leave the client without a secret that works.
+    #[serde(default)]
+    allow_lockout: bool,
 }
 
 /// The answer to a command that shows nothing once.

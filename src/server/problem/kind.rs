@@ -58,6 +58,8 @@ mod table {
         PublicClient         = CONFLICT "public_client", "Public client", "a public client has no secrets (RFC 6749 section 2.1)";
         SecretNotUsable      = CONFLICT "secret_not_usable", "Secret not usable", "the secret is revoked or expired already";
         LastSecret           = CONFLICT "last_secret", "Last secret", "it is the last secret that works: issue another first, or say allow_lockout=true";
+        NoRotation           = CONFLICT "no_rotation", "No rotation", "no overlap to this secret is under way: it is over already, or there was none";
+        RotationUnderWay     = CONFLICT "rotation_under_way", "Rotation under way", "the signing secret before the last one still verifies: complete that rotation first, or say overlap_seconds 0";
         TooManySecrets       = CONFLICT "too_many_secrets", "Too many secrets", "the client has as many working secrets as it can have: revoke one first";
         MemberExists         = CONFLICT "member_exists", "Member exists", "there is a member with this id already";
         TokenNotLive         = CONFLICT "token_not_live", "Token not live", "the token is revoked or expired already";
@@ -98,6 +100,8 @@ impl Kind {
                 ClientError::NoSuchSecret(_) => Self::NoSuchSecret,
                 ClientError::SecretNotUsable(_) => Self::SecretNotUsable,
                 ClientError::LastSecret(_) => Self::LastSecret,
+                ClientError::NoRotation => Self::NoRotation,
+                ClientError::RotationUnderWay => Self::RotationUnderWay,
                 ClientError::TooManySecrets { .. } => Self::TooManySecrets,
             },
             CommandError::Member(error) => match error {

@@ -3,7 +3,7 @@
 use app::ChangedClient;
 use domain::{
     ClientId, PersonId, SecretId,
-    client::{Registration, Secret as IssuedSecret, SecretState, Status},
+    client::{self, Registration, Secret as IssuedSecret, SecretState, Status},
     oauth::{GrantType, RedirectUri, TokenEndpointAuthMethod},
 };
 use jiff::Timestamp;
@@ -14,6 +14,9 @@ use store::{Position, Revision};
 use utoipa::ToSchema;
 
 use crate::service::Service;
+
+/// Secrets that have ended, of those that are shown with their client: a list of its own has more.
+const MOST_ENDED_SHOWN: usize = 20;
 
 /// A client as the API shows it; the names are those of RFC 7591 where it has one.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,8 +56,10 @@ pub(crate) struct Client {
     pub(crate) client_secret_expires_at: Option<i64>,
     pub(crate) authorization_endpoint: String,
     pub(crate) token_endpoint: String,
-    /// Every secret it ever had, oldest first; never a secret's text.
+    /// The secrets that can be used, and the newest 20 of those that ended, oldest first; never a secret's text.
     pub(crate) secrets: Vec<Secret>,
+    /// The overlap of secrets that is under way; null if there is none.
+    pub(crate) rotation: Option<Rotation>,
     /// How many events its stream has: its `ETag`.
     #[schema(value_type = u64)]
     pub(crate) revision: Revision,
@@ -106,6 +111,18 @@ pub(crate) struct Secret {
     pub(crate) last_used_at: Option<Timestamp>,
 }
 
+/// A new secret beside those that it replaces, until the overlap ends.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Rotation {
+    /// The new one.
+    pub(crate) secret_id: String,
+    /// Those that end with the overlap, if not before.
+    pub(crate) replaces: Vec<String>,
+    #[serde(with = "domain::time::micros")]
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) ends_at: Timestamp,
+}
+
 impl Client {
     /// A client after a command.
     pub(crate) fn changed(service: &Service, client: &ChangedClient) -> Self {
@@ -145,7 +162,8 @@ impl Client {
             client_secret_expires_at: newest.map(|secret| secret.expires_at.map_or(0, Timestamp::as_second)),
             authorization_endpoint: service.oauth_url(&client.environment, "authorize"),
             token_endpoint: service.oauth_url(&client.environment, "token"),
-            secrets: client.secrets.iter().map(|secret| Secret::new(secret, now)).collect(),
+            secrets: shown_secrets(client, now),
+            rotation: client.rotation(now).map(Rotation::from),
             revision,
             position,
         }
@@ -167,8 +185,29 @@ impl Client {
     }
 }
 
+fn shown_secrets(client: &Registration, now: Timestamp) -> Vec<Secret> {
+    let ended = client.secrets.iter().filter(|secret| !secret.usable(now)).count();
+    let mut hidden = ended.saturating_sub(MOST_ENDED_SHOWN);
+    let shown = client.secrets.iter().filter(|secret| {
+        let hide = hidden > 0 && !secret.usable(now);
+        hidden -= usize::from(hide);
+        !hide
+    });
+    shown.map(|secret| Secret::new(secret, now)).collect()
+}
+
+impl From<&client::Rotation> for Rotation {
+    fn from(rotation: &client::Rotation) -> Self {
+        Self {
+            secret_id: rotation.secret_id.to_string(),
+            replaces: rotation.replaces.iter().map(ToString::to_string).collect(),
+            ends_at: rotation.ends_at,
+        }
+    }
+}
+
 impl Secret {
-    fn new(secret: &IssuedSecret, now: Timestamp) -> Self {
+    pub(crate) fn new(secret: &IssuedSecret, now: Timestamp) -> Self {
         Self {
             id: secret.id.to_string(),
             label: secret.label.clone(),

@@ -1,14 +1,14 @@
 use super::*;
 
-fn issue(secret: NewSecret) -> ClientCommand {
+pub(super) fn issue(secret: NewSecret) -> ClientCommand {
     ClientCommand::IssueSecret(IssueSecret { secret, policy: policy() })
 }
 
-fn rotate(secret: NewSecret, overlap_seconds: u32) -> ClientCommand {
+pub(super) fn rotate(secret: NewSecret, overlap_seconds: u32) -> ClientCommand {
     ClientCommand::RotateSecret(RotateSecret { secret, overlap_seconds, policy: policy() })
 }
 
-fn revoke(name: &str) -> ClientCommand {
+pub(super) fn revoke(name: &str) -> ClientCommand {
     ClientCommand::RevokeSecret(RevokeSecret { secret_id: id(name), allow_lockout: false })
 }
 
@@ -16,19 +16,19 @@ fn revoke_even_the_last(name: &str) -> ClientCommand {
     ClientCommand::RevokeSecret(RevokeSecret { secret_id: id(name), allow_lockout: true })
 }
 
-fn was_issued(name: &str, at: u32) -> (u32, ClientEvent) {
+pub(super) fn was_issued(name: &str, at: u32) -> (u32, ClientEvent) {
     (at, ClientEvent::SecretIssued(SecretIssued { secret: issued(name, at) }))
 }
 
-fn was_issued_as(secret: IssuedSecret, at: u32) -> (u32, ClientEvent) {
+pub(super) fn was_issued_as(secret: IssuedSecret, at: u32) -> (u32, ClientEvent) {
     (at, ClientEvent::SecretIssued(SecretIssued { secret }))
 }
 
-fn was_revoked(name: &str, at: u32) -> (u32, ClientEvent) {
+pub(super) fn was_revoked(name: &str, at: u32) -> (u32, ClientEvent) {
     (at, ClientEvent::SecretRevoked(SecretRevoked { secret_id: id(name), lockout: false }))
 }
 
-fn rotated(event: ClientEvent) -> SecretRotated {
+pub(super) fn rotated(event: ClientEvent) -> SecretRotated {
     let ClientEvent::SecretRotated(rotated) = event else { panic!("not a rotation: {event:?}") };
     rotated
 }
@@ -40,7 +40,7 @@ fn issued_from(secret: NewSecret, at: u32) -> IssuedSecret {
     issued.secret
 }
 
-fn states(since: &[(u32, ClientEvent)], at: u32) -> Vec<(String, SecretState)> {
+pub(super) fn states(since: &[(u32, ClientEvent)], at: u32) -> Vec<(String, SecretState)> {
     registration(since)
         .secrets
         .iter()
@@ -302,39 +302,95 @@ fn l2_a_public_client_gets_no_secrets() {
     assert_eq!(error(public(), 1, issue(minted("new"))), ClientError::PublicClient);
     assert_eq!(error(public(), 1, rotate(minted("new"), 0)), ClientError::PublicClient);
     assert_eq!(error(public(), 1, revoke_even_the_last("first")), ClientError::NoSuchSecret(id("first")));
-    assert!(decided(public(), 1, ClientCommand::RotateSigningSecret(signing("sign2"))).is_ok());
-}
-
-#[test]
-fn o4_the_signing_secret_is_rotated_by_itself() {
-    let rotated = ClientEvent::SigningSecretRotated(SigningSecretRotated {
-        signing_secret: issued_signing("sign2"),
-        replaced_id: id("sign1"),
-    });
-    assert_eq!(event(given(&[]), 1, ClientCommand::RotateSigningSecret(signing("sign2"))), rotated);
-    let now = registration(&[(1, rotated)]);
-    assert_eq!((&now.signing_secret.id, now.signing_secret.created_at), (&id("sign2"), after(1)));
-    assert_eq!(now.secrets, registration(&[]).secrets);
-}
-
-#[test]
-fn o4_each_reveal_is_an_event_and_changes_nothing() {
-    let revealed =
-        ClientEvent::SigningSecretRevealed(SigningSecretRevealed { signing_secret_id: id("sign1") });
-    assert_eq!(event(given(&[]), 1, ClientCommand::RevealSigningSecret), revealed);
-    assert_eq!(event(given(&[(1, revealed.clone())]), 2, ClientCommand::RevealSigningSecret), revealed);
-    assert_eq!(registration(&[(1, revealed)]), registration(&[]));
+    assert!(decided(public(), 1, rotate_signing("sign2", 0)).is_ok());
 }
 
 #[test]
 fn o6_an_inactive_client_can_be_given_new_secrets() {
     let inactive = [(1, ClientEvent::Deactivated(status(Status::Active, Status::Inactive)))];
-    for command in
-        [issue(minted("new")), rotate(minted("new"), 0), ClientCommand::RotateSigningSecret(signing("s"))]
-    {
+    for command in [issue(minted("new")), rotate(minted("new"), 0), rotate_signing("s", 0)] {
         assert!(
             decided(given(&inactive), 2, command).is_ok(),
             "a leak is mended before the client is enabled again"
         );
     }
+}
+
+fn change(label: Option<Option<&str>>, expires_at: Option<u32>) -> ClientCommand {
+    ClientCommand::ChangeSecret(ChangeSecret {
+        secret_id: id("first"),
+        label: label.map(|label| label.map(str::to_owned)),
+        expires_at: expires_at.map(after),
+    })
+}
+
+#[test]
+fn l5_a_secret_gets_another_label_or_an_earlier_end() {
+    let changed = ClientEvent::SecretChanged(SecretChanged {
+        secret_id: id("first"),
+        label: Some(Change::new(None, Some("blue".into()))),
+        expires_at: Some(ExpiryChanged { old: Some(after(YEAR)), new: after(100) }),
+    });
+    assert_eq!(event(given(&[]), 1, change(Some(Some(" blue ")), Some(100))), changed);
+    let since = [(1, changed)];
+    let secret = &registration(&since).secrets[0];
+    assert_eq!((secret.label.as_deref(), secret.expires_at), (Some("blue"), Some(after(100))));
+    assert_eq!(decided(given(&since), 2, change(Some(Some("blue")), Some(100))), Ok(vec![]), "as it is");
+    let ClientEvent::SecretChanged(unnamed) = event(given(&since), 2, change(Some(None), None)) else {
+        panic!("a change")
+    };
+    assert_eq!(unnamed.label, Some(Change::new(Some("blue".into()), None)));
+}
+
+#[test]
+fn l5_a_secret_never_gets_more_time_and_is_not_ended_by_its_expiry() {
+    for end in [YEAR + 1, 1, 0] {
+        let broken = wrong(given(&[]), 1, change(None, Some(end)));
+        assert_eq!(broken, at("/expires_at", Rule::OutOfRange), "{end}");
+    }
+    assert_eq!(wrong(given(&[]), 1, change(Some(Some("")), None)), at("/label", Rule::Required));
+    let pending = IssuedSecret { not_before: Some(after(500)), ..issued("pending", 1) };
+    let command = ClientCommand::ChangeSecret(ChangeSecret {
+        secret_id: id("pending"),
+        label: None,
+        expires_at: Some(after(500)),
+    });
+    let before = [was_issued_as(pending, 1)];
+    assert_eq!(wrong(given(&before), 2, command), at("/expires_at", Rule::Contradiction));
+    let ended = error(given(&[]), YEAR, change(Some(Some("blue")), None));
+    assert_eq!(ended, ClientError::SecretNotUsable(id("first")));
+}
+
+#[test]
+fn l4_a_leaked_secret_is_stopped_even_if_it_is_the_last() {
+    let report = || ClientCommand::ReportLeakedSecret(id("first"));
+    let events = decided(given(&[]), 1, report()).expect("events");
+    let expected = [
+        ClientEvent::SecretLeakReported(SecretLeakReported { secret_id: id("first") }),
+        ClientEvent::SecretRevoked(SecretRevoked { secret_id: id("first"), lockout: true }),
+    ];
+    assert_eq!(events, expected);
+    let since: Vec<_> = events.into_iter().map(|event| (1, event)).collect();
+    assert_eq!(
+        error(given(&since), 2, report()),
+        ClientError::SecretNotUsable(id("first")),
+        "once is enough"
+    );
+    let unknown = ClientCommand::ReportLeakedSecret(id("other"));
+    assert_eq!(error(given(&[]), 1, unknown), ClientError::NoSuchSecret(id("other")));
+}
+
+#[test]
+fn l4_of_the_secrets_that_ended_the_newest_are_kept() {
+    let mut since = Vec::new();
+    for number in 0..300 {
+        let second = number + 1;
+        let secret = issued(&format!("s{number}"), second);
+        let revoked = vec![if number == 0 { id("first") } else { id(&format!("s{}", number - 1)) }];
+        let rotation = SecretRotated { secret, overlap_seconds: 0, revoked, expiring: vec![] };
+        since.push((second, ClientEvent::SecretRotated(rotation)));
+    }
+    let secrets = registration(&since).secrets;
+    assert_eq!(secrets.len(), 201, "the one that works, and 200 that did");
+    assert_eq!((&secrets[0].id, &secrets[200].id), (&id("s99"), &id("s299")));
 }

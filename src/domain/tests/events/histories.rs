@@ -7,8 +7,8 @@ use domain::{
     At, Claim, ClaimChange, Client, ClientCommand, ClientError, ClientEvent, EnvironmentName, Event, Member,
     MemberCommand, MemberEvent, MemberId, Permission, PersonId, Role, SecretId, Stamped,
     client::{
-        ChangeClient, ClientDraft, CreateClient, IssueSecret, NewSecret, NewSigningSecret, Registration,
-        RevokeSecret, RotateSecret, SecretState, Status,
+        ChangeClient, ChangeSecret, ClientDraft, CreateClient, EndRotation, IssueSecret, NewSecret,
+        NewSigningSecret, Registration, RevokeSecret, RotateSecret, RotateSigningSecret, SecretState, Status,
     },
     client_type::TypeRules,
     environment::Policy,
@@ -46,7 +46,16 @@ enum Ask {
         place: usize,
         allow_lockout: bool,
     },
-    RotateSigning,
+    Complete(usize),
+    Cancel(usize),
+    ChangeSecret {
+        place: usize,
+        label: Option<&'static str>,
+        ends_in: Option<i64>,
+    },
+    Leak(usize),
+    RotateSigning(u32),
+    CompleteSigning,
     Reveal,
     Deactivate,
     Enable,
@@ -84,7 +93,13 @@ fn ask() -> impl Strategy<Value = Ask> {
         6 => minted().prop_map(Ask::Issue),
         4 => (minted(), prop_oneof![Just(0), 1..700_u32]).prop_map(|(minted, overlap)| Ask::Rotate(minted, overlap)),
         4 => (0..12_usize, any::<bool>()).prop_map(|(place, allow_lockout)| Ask::Revoke { place, allow_lockout }),
-        1 => Just(Ask::RotateSigning),
+        2 => (0..40_usize).prop_map(Ask::Complete),
+        3 => (0..40_usize).prop_map(Ask::Cancel),
+        2 => (0..40_usize, option::of(select(&LABELS[..])), option::of(-10..400_i64))
+            .prop_map(|(place, label, ends_in)| Ask::ChangeSecret { place, label, ends_in }),
+        1 => (0..40_usize).prop_map(Ask::Leak),
+        1 => prop_oneof![Just(0), 1..700_u32].prop_map(Ask::RotateSigning),
+        1 => Just(Ask::CompleteSigning),
         1 => Just(Ask::Reveal),
         1 => Just(Ask::Deactivate),
         2 => Just(Ask::Enable),
@@ -176,12 +191,29 @@ fn command(ask: &Ask, step: usize, now: Timestamp) -> ClientCommand {
             secret_id: SecretId(format!("s{place}")),
             allow_lockout: *allow_lockout,
         }),
-        Ask::RotateSigning => ClientCommand::RotateSigningSecret(signing(step)),
+        Ask::Complete(place) => ClientCommand::CompleteRotation(end_rotation(*place)),
+        Ask::Cancel(place) => ClientCommand::CancelRotation(end_rotation(*place)),
+        Ask::ChangeSecret { place, label, ends_in } => ClientCommand::ChangeSecret(ChangeSecret {
+            secret_id: SecretId(format!("s{place}")),
+            label: label.map(|label| Some(label.to_owned())),
+            expires_at: ends_in.map(|seconds| now + SignedDuration::from_secs(seconds)),
+        }),
+        Ask::Leak(place) => ClientCommand::ReportLeakedSecret(SecretId(format!("s{place}"))),
+        Ask::RotateSigning(overlap_seconds) => ClientCommand::RotateSigningSecret(RotateSigningSecret {
+            secret: signing(step),
+            overlap_seconds: *overlap_seconds,
+            policy: policy(),
+        }),
+        Ask::CompleteSigning => ClientCommand::CompleteSigningSecretRotation,
         Ask::Reveal => ClientCommand::RevealSigningSecret,
         Ask::Deactivate => ClientCommand::Deactivate,
         Ask::Enable => ClientCommand::Enable,
         Ask::Delete => ClientCommand::Delete,
     }
+}
+
+fn end_rotation(place: usize) -> EndRotation {
+    EndRotation { secret_id: SecretId(format!("s{place}")), allow_lockout: false }
 }
 
 fn signing(step: usize) -> NewSigningSecret {
@@ -235,7 +267,7 @@ impl Walk {
         }
         self.holds_what_its_state_says();
         if let (Some(before), Some(after)) = (before.registration(), self.client.registration()) {
-            secrets_only_end(before, after);
+            secrets_only_end(ask, before, after);
             leaves_a_secret_that_works(ask, before, after, now);
             if before.status == Status::Deleted {
                 assert_eq!(before, after, "a deleted client does not change");
@@ -290,8 +322,9 @@ impl Walk {
     }
 }
 
-/// No secret is forgotten, none comes back to life, none lives longer than it was told.
-fn secrets_only_end(before: &Registration, after: &Registration) {
+/// No secret is forgotten, none comes back to life, none lives longer than it was told, unless the rotation that took
+/// time from it is taken back.
+fn secrets_only_end(ask: &Ask, before: &Registration, after: &Registration) {
     assert!(after.secrets.len() >= before.secrets.len());
     for (old, new) in before.secrets.iter().zip(&after.secrets) {
         assert_eq!((&old.id, old.created_at, old.not_before), (&new.id, new.created_at, new.not_before));
@@ -304,7 +337,8 @@ fn secrets_only_end(before: &Registration, after: &Registration) {
             );
         }
         let end = |at: Option<Timestamp>| at.unwrap_or(Timestamp::MAX);
-        assert!(end(new.expires_at) <= end(old.expires_at), "{old:?} became {new:?}");
+        let given_back = matches!(ask, Ask::Cancel(_));
+        assert!(given_back || end(new.expires_at) <= end(old.expires_at), "{old:?} became {new:?}");
     }
 }
 
@@ -313,7 +347,7 @@ fn leaves_a_secret_that_works(ask: &Ask, before: &Registration, after: &Registra
     let working = |client: &Registration| {
         client.secrets.iter().filter(|secret| secret.state(now) == SecretState::Active).count()
     };
-    let meant = matches!(ask, Ask::Revoke { allow_lockout: true, .. });
+    let meant = matches!(ask, Ask::Revoke { allow_lockout: true, .. } | Ask::Leak(_));
     if working(before) > 0 && !meant {
         assert!(working(after) > 0, "{ask:?} locks the client out");
     }

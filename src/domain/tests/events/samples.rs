@@ -6,9 +6,10 @@ use domain::{
     Change, ClientEvent, ClientTypeEvent, EnvironmentEvent, EnvironmentName, Event, MemberEvent, MemberId,
     Permission, PersonId, Role, ScopeEvent, SecretId,
     client::{
-        ClientCreated, ClientNameChanged, ContactsChanged, ExpiryMoved, IssuedSecret, IssuedSigningSecret,
-        RedirectUrisChanged, ScopeChanged, SecretIssued, SecretRevoked, SecretRotated, SigningSecretRevealed,
-        SigningSecretRotated, Status, StatusChanged,
+        ClientCreated, ClientNameChanged, ContactsChanged, ExpiryChanged, ExpiryMoved, ExpiryRestored,
+        IssuedSecret, IssuedSigningSecret, RedirectUrisChanged, RotationCancelled, RotationCompleted,
+        ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked, SecretRotated,
+        SigningSecretRevealed, SigningSecretRotated, SigningSecretRotationCompleted, Status, StatusChanged,
     },
     client_type::{ClientTypeCreated, ClientTypeDeprecated},
     environment::{EnvironmentCreated, Policy},
@@ -45,7 +46,14 @@ pub fn samples() -> Vec<Sample> {
         full(ClientEvent::SecretRotated(secret_rotated()).into()),
         least(ClientEvent::SecretRotated(least_secret_rotated()).into()),
         full(ClientEvent::SecretRevoked(SecretRevoked { secret_id: secret("9hT2kQ"), lockout: true }).into()),
+        full(ClientEvent::RotationCompleted(rotation_completed()).into()),
+        full(ClientEvent::RotationCancelled(rotation_cancelled()).into()),
+        full(ClientEvent::SecretChanged(secret_changed()).into()),
+        least(ClientEvent::SecretChanged(least_secret_changed()).into()),
+        full(ClientEvent::SecretLeakReported(SecretLeakReported { secret_id: secret("9hT2kQ") }).into()),
         full(ClientEvent::SigningSecretRotated(signing_secret_rotated()).into()),
+        least(ClientEvent::SigningSecretRotated(least_signing_secret_rotated()).into()),
+        full(ClientEvent::SigningSecretRotationCompleted(signing_secret_rotation_completed()).into()),
         full(ClientEvent::SigningSecretRevealed(signing_secret_revealed()).into()),
         full(ClientEvent::Deactivated(status(Status::Active, Status::Inactive)).into()),
         full(ClientEvent::Enabled(status(Status::Inactive, Status::Active)).into()),
@@ -202,8 +210,60 @@ fn least_secret_rotated() -> SecretRotated {
     }
 }
 
+fn rotation_completed() -> RotationCompleted {
+    RotationCompleted {
+        secret_id: secret("9hT2kQ"),
+        ended: vec![secret("3aB7zz"), secret("4cD8yy")],
+        lockout: true,
+    }
+}
+
+fn rotation_cancelled() -> RotationCancelled {
+    let old = time("2026-02-01T00:00:00.5Z");
+    RotationCancelled {
+        secret_id: secret("9hT2kQ"),
+        restored: vec![
+            ExpiryRestored { id: secret("3aB7zz"), old, new: Some(time("2026-12-31T23:59:59.999999Z")) },
+            ExpiryRestored { id: secret("4cD8yy"), old, new: None },
+        ],
+        lockout: false,
+    }
+}
+
+fn secret_changed() -> SecretChanged {
+    SecretChanged {
+        secret_id: secret("9hT2kQ"),
+        label: Some(Change::new(Some("build server".into()), None)),
+        expires_at: Some(ExpiryChanged {
+            old: Some(time("2027-01-01T00:00:00.123456Z")),
+            new: time("2026-02-01T00:00:00.5Z"),
+        }),
+    }
+}
+
+fn least_secret_changed() -> SecretChanged {
+    SecretChanged {
+        label: None,
+        expires_at: Some(ExpiryChanged { old: None, new: time("2026-02-01T00:00:00.5Z") }),
+        ..secret_changed()
+    }
+}
+
 fn signing_secret_rotated() -> SigningSecretRotated {
-    SigningSecretRotated { signing_secret: signing("sig3d4e5f", 'T'), replaced_id: secret("sig0a1b2c") }
+    SigningSecretRotated {
+        signing_secret: signing("sig3d4e5f", 'T'),
+        replaced_id: secret("sig0a1b2c"),
+        overlap_seconds: 86_400,
+        replaced_expires_at: Some(time("2026-02-01T00:00:00.5Z")),
+    }
+}
+
+fn least_signing_secret_rotated() -> SigningSecretRotated {
+    SigningSecretRotated { overlap_seconds: 0, replaced_expires_at: None, ..signing_secret_rotated() }
+}
+
+fn signing_secret_rotation_completed() -> SigningSecretRotationCompleted {
+    SigningSecretRotationCompleted { signing_secret_id: secret("sig3d4e5f"), ended_id: secret("sig0a1b2c") }
 }
 
 fn signing_secret_revealed() -> SigningSecretRevealed {

@@ -88,7 +88,8 @@ async fn opened(
     Ok(service.app.open_contacts(context, client_id).await?)
 }
 
-fn gone(path: &str) -> Problem {
+/// The client was deleted; `path` is where it was.
+pub(super) fn gone(path: &str) -> Problem {
     let detail = "it was deleted: `history` says by whom, and `?at=` shows it as it was before";
     Problem::new(Kind::Gone)
         .detail(detail)

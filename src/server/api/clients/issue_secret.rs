@@ -1,4 +1,5 @@
-//! `POST /environments/{environment}/clients/{client_id}/secrets`: a new secret, beside the others or in their place.
+//! `POST /environments/{environment}/clients/{client_id}/secrets`: a new secret, beside the others, in their
+//! place, or in their place after an overlap.
 
 use actix_web::{
     HttpResponse,

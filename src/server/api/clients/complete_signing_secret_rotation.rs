@@ -1,0 +1,27 @@
+//! `POST /environments/{environment}/clients/{client_id}/signing_secret/complete`: ends the signing secret that was
+//! replaced before its overlap does.
+
+use actix_web::{HttpResponse, http::StatusCode};
+
+use super::changed;
+use crate::{
+    extract::{Command, Why, path},
+    openapi::Operation,
+    problem::{Kind, Problem},
+    representation::Client,
+};
+
+pub(crate) fn document(operation: Operation) -> Operation {
+    operation
+        .summary("End an overlap of signing secrets now")
+        .optional_body::<Why>()
+        .json::<Client>(StatusCode::OK, "The client")
+        .problems(&[Kind::NotFound, Kind::Gone, Kind::NoRotation])
+}
+
+pub(crate) async fn handle(command: Command<Why>) -> Result<HttpResponse, Problem> {
+    let Command { http, service, context, .. } = command;
+    let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
+    let client = service.app.complete_signing_secret_rotation(context, environment, client_id).await?;
+    Ok(changed(&service, &client).await)
+}
