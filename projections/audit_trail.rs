@@ -135,7 +135,9 @@ fn client_of<'a>(event: &'a ViewedEvent<'_>) -> Result<Option<&'a str>, ApplyErr
         Event::Registry(RegistryEvent::CommandRefused(refused)) => refused.subject.as_deref(),
         Event::Registry(RegistryEvent::PrivatePartsOpened(opened)) => opened.subject.as_deref(),
         Event::Registry(RegistryEvent::AuditRead(read)) => read.subject.as_deref(),
-        Event::Registry(RegistryEvent::ClockStepped(_) | RegistryEvent::AuditExported(_))
+        Event::Registry(
+            RegistryEvent::ClockStepped(_) | RegistryEvent::AuditExported(_) | RegistryEvent::ViewsRebuilt(_),
+        )
         | Event::Client(_)
         | Event::Member(_)
         | Event::Environment(_)

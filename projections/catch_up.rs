@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use store::{EventLog, Place, Position, ReadError, ScannedEvent};
+use store::{EventLog, Position, ScannedEvent};
 
 use crate::error::ViewsError;
 use crate::fold::{Fold, FoldError, Unread};
@@ -46,12 +46,7 @@ pub(crate) fn catch_up(
         }
     });
     let folded = failure.map_or_else(|| page.fold_into(fold), Err);
-    folded.map_err(|error| match error {
-        FoldError::Hole { expected, .. } => {
-            ReadError::Corrupt { place: Place::Position(expected), detail: error.to_string() }.into()
-        }
-        FoldError::Database(error) => broken(error),
-    })?;
+    folded.map_err(|error| error.into_views_error(broken))?;
     scanned?;
     Ok(fold.read_to().get() - begun.get())
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
+use store::Position;
 
 /// Why views could not be opened, rebuilt or compared. The log is not touched by any of it.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,36 @@ pub enum ViewsError {
     /// There is no views file to compare: start the service or rebuild.
     #[error("reading views in `{}`: there is none", .0.display())]
     Missing(PathBuf),
+    /// The process is about to stop.
+    #[error("folding the log into views: given up")]
+    GivenUp,
+}
+
+/// Why views were not rebuilt while they are followed. The live ones go on as they were.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// One at a time.
+    #[error("rebuilding views: somebody does so already")]
+    Running,
+    /// A view would have to go back, and whoever reads it with it.
+    #[error("rebuilding views: `{view}` halts at {position}, where the live one is further: {cause}")]
+    HaltsEarlier {
+        /// The view.
+        view: &'static str,
+        /// Where the new one stands.
+        position: Position,
+        /// Why.
+        cause: String,
+    },
+    /// Nobody follows the log, or not in time, and so nobody can change from one file to the other.
+    #[error("rebuilding views: nobody takes the new ones over")]
+    NotFollowed,
+    /// The system gave no thread.
+    #[error("rebuilding views: starting a thread")]
+    Thread(#[source] std::io::Error),
+    /// The log could not be read, or the new file not be written.
+    #[error(transparent)]
+    Views(#[from] ViewsError),
 }
 
 impl ViewsError {

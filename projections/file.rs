@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub(crate) struct ViewsDirectory {
 pub(crate) struct ViewsFile {
     path: PathBuf,
     readers: Mutex<Vec<Connection>>,
+    /// Whether nobody needs it once nobody reads it any more.
+    remove: AtomicBool,
 }
 
 /// Which file a path named. SQLite goes on with a file that was deleted under it, and tells nobody.
@@ -155,13 +158,19 @@ impl ViewsDirectory {
 
     /// Moves the pointer to a file, durably and in one step, and removes the others.
     pub(crate) fn make_live(&self, file: &ViewsFile) -> Result<(), ViewsError> {
-        let name = file.path.file_name().unwrap_or_default();
-        self.point_to(name.as_encoded_bytes()).map_err(ViewsError::directory(&self.path.join(POINTER)))?;
+        self.point_to(file)?;
         self.remove_others(file);
         Ok(())
     }
 
-    fn point_to(&self, name: &[u8]) -> io::Result<()> {
+    /// Moves the pointer to a file, durably and in one step. The others stay, for whoever reads them.
+    pub(crate) fn point_to(&self, file: &ViewsFile) -> Result<(), ViewsError> {
+        file.remove.store(false, Ordering::Relaxed);
+        let name = file.path.file_name().unwrap_or_default();
+        self.write_pointer(name.as_encoded_bytes()).map_err(ViewsError::directory(&self.path.join(POINTER)))
+    }
+
+    fn write_pointer(&self, name: &[u8]) -> io::Result<()> {
         let next = self.path.join("live.next");
         let mut pointer = File::create(&next)?;
         pointer.write_all(name)?;
@@ -201,7 +210,13 @@ fn number(name: &str) -> Option<u64> {
 
 impl ViewsFile {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, readers: Mutex::new(Vec::new()) }
+        Self { path, readers: Mutex::new(Vec::new()), remove: AtomicBool::new(false) }
+    }
+
+    /// Removes the file as soon as the last reader has let go of it, until when it can still be opened; unless the
+    /// pointer is moved to it.
+    pub(crate) fn remove_when_dropped(&self) {
+        self.remove.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -268,6 +283,21 @@ impl ViewsFile {
             Ok(Some((position, digest))) if entry_digest(log, position)? == Some(digest) => Ok(Ok(())),
             Ok(Some(_)) => Ok(Err(Unusable::AnotherLog)),
             Err(error) => Ok(Err(error.into())),
+        }
+    }
+}
+
+impl Drop for ViewsFile {
+    fn drop(&mut self) {
+        if self.remove.load(Ordering::Relaxed) {
+            // The last connection to close a file writes to it once more.
+            self.readers.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+            for kept in ["", "-wal", "-shm", "-journal"] {
+                let mut path = self.path.clone().into_os_string();
+                path.push(kept);
+                // What cannot be removed now is removed at the next start.
+                let _ = fs::remove_file(path);
+            }
         }
     }
 }

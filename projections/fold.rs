@@ -1,10 +1,11 @@
 //! Folding pages of the log into views: every event once, together with the checkpoint.
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
-use store::Position;
+use store::{Place, Position, ReadError};
 
 use crate::digest::sha256;
 use crate::envelope::Envelope;
+use crate::error::ViewsError;
 use crate::projection::{ApplyError, Projection, ViewedEvent};
 use crate::reader::{as_signed, as_unsigned};
 
@@ -44,6 +45,18 @@ pub(crate) enum FoldError {
     /// The file cannot be written. Nothing of the page is in it.
     #[error("writing views")]
     Database(#[from] rusqlite::Error),
+}
+
+impl FoldError {
+    /// The same for who gives up; `broken` says which error a file that cannot be written is.
+    pub(crate) fn into_views_error(self, broken: &dyn Fn(rusqlite::Error) -> ViewsError) -> ViewsError {
+        match self {
+            Self::Hole { expected, .. } => {
+                ReadError::Corrupt { place: Place::Position(expected), detail: self.to_string() }.into()
+            }
+            Self::Database(error) => broken(error),
+        }
+    }
 }
 
 /// The views of one file while they are being folded.

@@ -24,6 +24,7 @@ mod projection;
 mod reader;
 mod rebuild;
 mod runner;
+mod shadow;
 mod verify;
 mod views;
 mod wait;
@@ -32,12 +33,13 @@ mod wait;
 mod testing;
 
 pub use envelope::{Envelope, EnvelopeActor};
-pub use error::{QueryError, ViewsError};
+pub use error::{QueryError, RebuildError, ViewsError};
 pub use file::{Inspected, inspect};
 pub use fold::{Checkpoint, Halt};
 pub use projection::{ApplyError, Projection, ViewedEvent};
 pub use reader::Reader;
 pub use rebuild::{Comparison, Rebuilt, RebuiltView, rebuild};
+pub use shadow::RebuildProgress;
 pub use verify::{Difference, VerifiedView, verify};
 pub use views::{ProjectionState, ProjectionStatus, Views};
 

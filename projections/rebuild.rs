@@ -1,16 +1,22 @@
-//! Folding all views anew, beside the old ones.
+//! Folding all views anew, beside the old ones, and comparing the two.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use store::{EventLog, Position};
+use store::{EventLog, Position, ScannedEvent};
 
 use crate::catch_up::catch_up;
 use crate::digest;
 use crate::error::ViewsError;
 use crate::file::{self, ViewsDirectory, ViewsFile};
-use crate::fold::{Checkpoint, Halt};
+use crate::fold::{Checkpoint, Fold, Halt, checkpoints};
+use crate::verify::{self, Difference};
+
+/// Rows that a report names; where more differ, `verify` tells them all.
+const MOST_NAMED: usize = 100;
 
 /// What a rebuild did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +54,10 @@ pub struct Comparison {
     pub before: String,
     /// Of the new view; `None` if that halts earlier.
     pub after: Option<String>,
+    /// The first rows that differ, in the order of their keys.
+    pub differences: Vec<Difference>,
+    /// How many rows differ.
+    pub differing_rows: u64,
 }
 
 impl Comparison {
@@ -62,71 +72,128 @@ impl Comparison {
 /// old file is removed. Until the pointer moves the old views stay what they are, whatever happens.
 ///
 /// Blocks. Nobody may follow in the same directory meanwhile; the lock of the data directory sees to that.
+/// [`Views::rebuild`](crate::Views::rebuild) does the same while they are followed.
 ///
 /// # Errors
 /// When the log cannot be read, or has a hole; or when the new file cannot be written.
 pub fn rebuild(data_directory: &Path, log: &dyn EventLog) -> Result<Rebuilt, ViewsError> {
     let begun = Instant::now();
     let directory = ViewsDirectory::create(data_directory)?;
-    let before = directory.live().and_then(|live| digests_of(&live).ok()).unwrap_or_default();
-    let path = directory.next_path()?;
-    let broken = |error| ViewsError::database(&path)(error);
+    let beside = Beside::fold(&directory, log, &|_| true)?;
+    directory.make_live(&beside.file)?;
+    Ok(beside.rebuilt(begun.elapsed()))
+}
 
-    let mut fold = file::create_offline(&path).map_err(broken)?;
-    let mut events = 0;
-    let mut after = Vec::new();
-    if let Some(newest) = before.iter().map(|view| view.position).max() {
-        let reached =
-            |name: &str| before.iter().find(|view| view.name == name).map_or(newest, |view| view.position);
-        fold.stop_at(reached);
-        events = catch_up(log, &mut fold, &|event| event.position <= newest, &broken)?;
-        after = digests(fold.connection(), &fold.checkpoints()).map_err(broken)?;
+/// A whole fold of the log in a file of its own, which no pointer names yet.
+pub(crate) struct Beside {
+    pub(crate) file: Arc<ViewsFile>,
+    checkpoints: Vec<Checkpoint>,
+    comparisons: Vec<(&'static str, Comparison)>,
+    events: u64,
+}
+
+impl Beside {
+    /// Folds the log into a new file and compares it with the live one at the positions where that stands. `goes_on`
+    /// hears of each event, and gives the fold up by refusing one. The file is on the disk and indexed when this
+    /// returns, and removed when it is let go of, unless somebody makes it live.
+    ///
+    /// The live file may be written to meanwhile. It is held still, as one moment of it, only for the last events
+    /// before the comparison and the comparison itself: held longer, its write-ahead log could not be emptied.
+    pub(crate) fn fold(
+        directory: &ViewsDirectory,
+        log: &dyn EventLog,
+        goes_on: &dyn Fn(Position) -> bool,
+    ) -> Result<Self, ViewsError> {
+        let file = ViewsFile::new(directory.next_path()?);
+        file.remove_when_dropped();
+        let broken = |error| ViewsError::database(file.path())(error);
+        let mut fold = file::create_offline(file.path()).map_err(broken)?;
+        let fold_on = |fold: &mut Fold, last: Position| {
+            let given_up = Cell::new(false);
+            let includes = |event: ScannedEvent<'_>| {
+                given_up.set(!goes_on(event.position));
+                event.position <= last && !given_up.get()
+            };
+            catch_up(log, fold, &includes, &broken)?;
+            if given_up.get() { Err(ViewsError::GivenUp) } else { Ok(()) }
+        };
+        if let Some((_, reached)) = live(directory) {
+            let last = stop_at(&mut fold, &reached);
+            fold_on(&mut fold, last)?;
+        }
+        let mut comparisons = Vec::new();
+        if let Some((live, reached)) = live(directory) {
+            let last = stop_at(&mut fold, &reached);
+            fold_on(&mut fold, last)?;
+            comparisons = compare(&live, &reached, &fold).map_err(broken)?;
+        }
         fold.stop_at(|_| Position::new(u64::MAX));
+        fold_on(&mut fold, Position::new(u64::MAX))?;
+        let (checkpoints, events) = (fold.checkpoints(), fold.read_to().get());
+        file::finish_offline(fold).map_err(broken)?;
+        Ok(Self { file: Arc::new(file), checkpoints, comparisons, events })
     }
-    events += catch_up(log, &mut fold, &|_| true, &broken)?;
-    let checkpoints = fold.checkpoints();
-    file::finish_offline(fold).map_err(broken)?;
-    let file = ViewsFile::new(path.clone());
-    directory.make_live(&file)?;
 
-    let views = checkpoints.into_iter().map(|Checkpoint { projection, position, halt }| {
-        let old = before.iter().find(|view| view.name == projection);
-        let comparison = old.map(|old| Comparison {
-            position: old.position,
-            before: old.digest.clone(),
-            after: after
-                .iter()
-                .find(|new| (new.name, new.position) == (old.name, old.position))
-                .map(|new| new.digest.clone()),
+    /// The report on it, once it is live.
+    pub(crate) fn rebuilt(self, elapsed: Duration) -> Rebuilt {
+        let Self { file, checkpoints, mut comparisons, events } = self;
+        let views = checkpoints.into_iter().map(|Checkpoint { projection, position, halt }| {
+            let place = comparisons.iter().position(|(name, _)| *name == projection);
+            let comparison = place.map(|place| comparisons.swap_remove(place).1);
+            RebuiltView { name: projection, position, halt, comparison }
         });
-        RebuiltView { name: projection, position, halt, comparison }
-    });
-    Ok(Rebuilt { events, elapsed: begun.elapsed(), views: views.collect(), file: path })
+        Rebuilt { events, elapsed, views: views.collect(), file: file.path().to_owned() }
+    }
 }
 
-/// A view's digest and where it was taken.
-struct ViewDigest {
-    name: &'static str,
-    position: Position,
-    digest: String,
+/// One moment of the live file, and how far its views have come; `None` if there is no file that can be read.
+fn live(directory: &ViewsDirectory) -> Option<(Connection, Vec<Checkpoint>)> {
+    let live = file::open_to_compare(&directory.live()?).ok()?;
+    let reached = checkpoints(&live, &crate::all()).ok()?;
+    Some((live, reached))
 }
 
-/// The digests of all views of a file, over one moment of it.
-fn digests_of(file: &Path) -> Result<Vec<ViewDigest>, file::Unusable> {
-    let live = file::open_to_compare(file)?;
-    let checkpoints = crate::fold::checkpoints(&live, &crate::all())?;
-    Ok(digests(&live, &checkpoints)?)
+/// Lets each view go as far as the other one has come, and answers how far that is at most.
+fn stop_at(fold: &mut Fold, reached: &[Checkpoint]) -> Position {
+    let newest = reached.iter().map(|view| view.position).max().unwrap_or_default();
+    let view = |name: &str| reached.iter().find(|view| view.projection == name);
+    fold.stop_at(|name| view(name).map_or(newest, |view| view.position));
+    newest
 }
 
-fn digests(views: &Connection, checkpoints: &[Checkpoint]) -> Result<Vec<ViewDigest>, rusqlite::Error> {
-    let projections = crate::all();
-    let pairs = projections.iter().zip(checkpoints);
-    pairs
-        .map(|(projection, checkpoint)| {
-            let digest = digest::of_view(views, &**projection)?;
-            Ok(ViewDigest { name: projection.name(), position: checkpoint.position, digest })
-        })
-        .collect()
+/// Compares each view with the live one, if the fold has not passed it: the live file may have been replaced since.
+fn compare(
+    live: &Connection,
+    reached: &[Checkpoint],
+    fold: &Fold,
+) -> Result<Vec<(&'static str, Comparison)>, rusqlite::Error> {
+    let mut comparisons = Vec::with_capacity(reached.len());
+    for ((projection, new), old) in fold.projections().zip(fold.checkpoints()).zip(reached) {
+        if new.position > old.position {
+            continue;
+        }
+        let mut comparison = Comparison {
+            position: old.position,
+            before: digest::of_view(live, projection)?,
+            after: None,
+            differences: Vec::new(),
+            differing_rows: 0,
+        };
+        if new.position == old.position {
+            comparison.after = Some(digest::of_view(fold.connection(), projection)?);
+            if !comparison.is_equal() {
+                let Comparison { differences, differing_rows, .. } = &mut comparison;
+                verify::compare_view(live, fold.connection(), projection, &mut |difference| {
+                    *differing_rows += 1;
+                    if differences.len() < MOST_NAMED {
+                        differences.push(difference);
+                    }
+                })?;
+            }
+        }
+        comparisons.push((projection.name(), comparison));
+    }
+    Ok(comparisons)
 }
 
 #[cfg(test)]

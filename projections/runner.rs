@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use rusqlite::ErrorCode;
 use store::{EventLog, Position, ReadError, RecordedEvent, Subscription};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use crate::error::ViewsError;
+use crate::error::{RebuildError, ViewsError};
 use crate::file::{Identity, ViewsDirectory, ViewsFile};
-use crate::fold::{Fold, FoldError, Unread};
+use crate::fold::{Checkpoint, Fold, FoldError, Unread};
+use crate::shadow::Handover;
 use crate::views::Shared;
 
 /// Events in a transaction, at most. Followed closely a page is one commit; large ones are for catching up.
@@ -32,6 +33,7 @@ pub(crate) struct Runner {
     directory: ViewsDirectory,
     shared: Arc<Shared>,
     stopped: watch::Receiver<bool>,
+    handed_over: mpsc::Receiver<Handover>,
     /// What is folded into, and which file that was when it was opened.
     file: Arc<ViewsFile>,
     identity: Option<Identity>,
@@ -41,6 +43,13 @@ pub(crate) struct Runner {
     failures: u32,
     /// The last of them, once they are too many to say that the views follow.
     stalled: Option<String>,
+}
+
+/// What the thread is told while it runs.
+pub(crate) struct Told {
+    pub(crate) stopped: watch::Receiver<bool>,
+    /// Files to go on in.
+    pub(crate) handed_over: mpsc::Receiver<Handover>,
 }
 
 /// Why following one file ended.
@@ -58,14 +67,16 @@ impl Runner {
         log: Arc<dyn EventLog>,
         directory: ViewsDirectory,
         shared: Arc<Shared>,
-        stopped: watch::Receiver<bool>,
+        told: Told,
     ) -> Self {
+        let Told { stopped, handed_over } = told;
         let file = Arc::clone(&shared.file.read().unwrap_or_else(PoisonError::into_inner));
         Self {
             log,
             directory,
             shared,
             stopped,
+            handed_over,
             file,
             identity: None,
             readable_from: Position::ORIGIN,
@@ -174,6 +185,12 @@ impl Runner {
             match folded {
                 Ok(()) => pause = PAUSE.0,
                 Err(Failure::End(end)) => return end,
+                Err(Failure::HandedOver(handover)) => {
+                    if let Some(rebuilt) = self.take_over(&fold, handover).await {
+                        fold = rebuilt;
+                        subscription = self.log.subscribe(fold.read_to());
+                    }
+                }
                 Err(Failure::Read(error @ ReadError::Unavailable(_))) => {
                     tracing::warn!(error = chain(&error), "the log cannot be read; trying again");
                     if self.pause(&mut pause).await {
@@ -189,6 +206,8 @@ impl Runner {
                         Err(Failure::End(end)) => end,
                         Err(Failure::Read(error)) => self.halt(fold, &chain(&error)).await,
                         Err(Failure::Hole(error)) => self.halt(fold, &chain(&error)).await,
+                        // Only waiting for a page is ended by one.
+                        Err(Failure::HandedOver(_)) => continue,
                     };
                 }
                 Err(Failure::Hole(error)) => return self.halt(fold, &chain(&error)).await,
@@ -207,6 +226,7 @@ impl Runner {
             tokio::select! {
                 biased;
                 _ = self.stopped.wait_for(|stopped| *stopped) => return Err(Failure::End(End::Stopped)),
+                Some(handover) = self.handed_over.recv() => return Err(Failure::HandedOver(handover)),
                 page = &mut page => return page.map_err(Failure::Read),
                 () = tokio::time::sleep(LOOK) => {}
             }
@@ -224,8 +244,7 @@ impl Runner {
 
     /// Folds a page, as often as it takes: a file that cannot be written now is no fault of the events.
     async fn fold(&mut self, fold: &mut Fold, page: &[RecordedEvent]) -> Result<(), Failure> {
-        let unread: Vec<_> =
-            page.iter().map(|event| Unread { position: event.position, entry: &event.entry }).collect();
+        let unread = unread(page);
         loop {
             self.look()?;
             match fold.page(&unread) {
@@ -266,6 +285,51 @@ impl Runner {
             }
         }
         Ok(())
+    }
+
+    /// Goes on in a file that was folded beside the live one; `None` if it has to stay with that. Between two pages: no
+    /// reader ever meets a file that is older than the one before.
+    async fn take_over(&mut self, live: &Fold, handover: Handover) -> Option<Fold> {
+        let Handover { file, done } = handover;
+        if done.is_closed() {
+            return None;
+        }
+        match self.caught_up(live, &file).await {
+            Ok(fold) => {
+                let old = std::mem::replace(&mut self.file, file);
+                old.remove_when_dropped();
+                self.identity = self.file.identity();
+                self.worked(&fold);
+                drop(old);
+                // Whoever asked may have stopped waiting; the file is live all the same.
+                let _ = done.send(Ok(()));
+                Some(fold)
+            }
+            Err(error) => {
+                drop(file);
+                let _ = done.send(Err(error));
+                None
+            }
+        }
+    }
+
+    /// A fold of a handed over file that has come as far as the live one, once the pointer names that file.
+    async fn caught_up(&mut self, live: &Fold, file: &ViewsFile) -> Result<Fold, RebuildError> {
+        let broken = |error| ViewsError::database(file.path())(error);
+        let mut fold = Fold::open(file.writer()?, crate::all()).map_err(broken)?;
+        while fold.read_to() < live.read_to() {
+            let page = self.log.read_all(fold.read_to(), PAGE).await.map_err(ViewsError::from)?;
+            fold.page(&unread(&page)).map_err(|error| error.into_views_error(&broken))?;
+        }
+        let checkpoints = fold.checkpoints();
+        let earlier =
+            checkpoints.iter().zip(live.checkpoints()).find(|(new, live)| new.position < live.position);
+        if let Some((Checkpoint { projection, position, halt }, _)) = earlier {
+            let cause = halt.as_ref().map(|halt| halt.cause.clone()).unwrap_or_default();
+            return Err(RebuildError::HaltsEarlier { view: projection, position: *position, cause });
+        }
+        self.directory.point_to(file)?;
+        Ok(fold)
     }
 
     /// Stands still before what is missing from the log, visibly, until told to stop.
@@ -326,9 +390,14 @@ impl Runner {
     }
 }
 
+fn unread(page: &[RecordedEvent]) -> Vec<Unread<'_>> {
+    page.iter().map(|event| Unread { position: event.position, entry: &event.entry }).collect()
+}
+
 /// Why a page was not folded.
 enum Failure {
     End(End),
+    HandedOver(Handover),
     Read(ReadError),
     Hole(FoldError),
 }

@@ -13,6 +13,7 @@ use crate::digest;
 use crate::error::ViewsError;
 use crate::file::{self, ViewsDirectory};
 use crate::fold::{Checkpoint, checkpoints};
+use crate::projection::Projection;
 
 /// A row that is not what the log says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,12 +83,23 @@ pub fn verify(
         if !comparable {
             continue;
         }
-        for &table in projection.tables() {
-            let found = |difference: RowDifference| report(difference.named(projection.name(), table));
-            compare(&live, replayed, table, found).map_err(unreadable)?;
-        }
+        compare_view(&live, replayed, projection, report).map_err(unreadable)?;
     }
     Ok(views)
+}
+
+/// Reports each row of a view that differs between two files.
+pub(crate) fn compare_view(
+    live: &Connection,
+    replayed: &Connection,
+    projection: &dyn Projection,
+    report: &mut dyn FnMut(Difference),
+) -> Result<(), rusqlite::Error> {
+    for &table in projection.tables() {
+        let found = |difference: RowDifference| report(difference.named(projection.name(), table));
+        compare(live, replayed, table, found)?;
+    }
+    Ok(())
 }
 
 /// The file of the fresh fold, which is gone when the comparison is over.

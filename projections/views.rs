@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use store::{EventLog, Position};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::error::{QueryError, ViewsError};
 use crate::file::{ViewsDirectory, ViewsFile};
 use crate::fold::{Checkpoint, Halt, checkpoints};
 use crate::reader::Reader;
-use crate::runner::Runner;
+use crate::runner::{Runner, Told};
+use crate::shadow::{Handover, Rebuilding};
 
 /// The views of this node. They follow the log from [`start`](Self::start) to [`stop`](Self::stop); reading them works
 /// at any time.
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) file: RwLock<Arc<ViewsFile>>,
     /// Sent after every commit of the views.
     pub(crate) checkpoints: watch::Sender<Arc<[Checkpoint]>>,
+    rebuilding: Arc<Rebuilding>,
 }
 
 impl Shared {
@@ -41,6 +43,7 @@ impl Shared {
 
 struct Running {
     stop: watch::Sender<bool>,
+    handovers: mpsc::Sender<Handover>,
     thread: JoinHandle<()>,
 }
 
@@ -90,7 +93,8 @@ impl Views {
             }
         };
         let (checkpoints, _) = watch::channel(saved.into());
-        let shared = Arc::new(Shared { file: RwLock::new(Arc::new(file)), checkpoints });
+        let shared =
+            Arc::new(Shared { file: RwLock::new(Arc::new(file)), checkpoints, rebuilding: Arc::default() });
         Ok(Self { log, directory, shared, running: Mutex::new(None) })
     }
 
@@ -106,18 +110,21 @@ impl Views {
                 .checkpoints
                 .send_modify(|views| *views = views.iter().map(Checkpoint::resumed).collect());
             let (stop, stopped) = watch::channel(false);
+            let (handovers, handed_over) = mpsc::channel(1);
+            let told = Told { stopped, handed_over };
             let runner =
-                Runner::new(Arc::clone(&self.log), self.directory.clone(), Arc::clone(&self.shared), stopped);
+                Runner::new(Arc::clone(&self.log), self.directory.clone(), Arc::clone(&self.shared), told);
             let thread = runner.spawn().map_err(ViewsError::directory(self.directory.path()))?;
-            *running = Some(Running { stop, thread });
+            *running = Some(Running { stop, handovers, thread });
         }
         Ok(())
     }
 
-    /// Finishes the page under way and stops following. Blocks for that long.
+    /// Finishes the page under way and stops following; gives up a rebuild. Blocks for that long.
     pub fn stop(&self) {
+        self.shared.rebuilding.give_up();
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Running { stop, thread }) = running {
+        if let Some(Running { stop, thread, .. }) = running {
             stop.send_replace(true);
             if thread.join().is_err() {
                 tracing::error!("the thread that folds the views had panicked");
@@ -168,8 +175,22 @@ impl Views {
         self.shared.checkpoints.subscribe()
     }
 
-    pub(crate) fn log(&self) -> &dyn EventLog {
-        &*self.log
+    pub(crate) fn log(&self) -> &Arc<dyn EventLog> {
+        &self.log
+    }
+
+    pub(crate) fn directory(&self) -> &ViewsDirectory {
+        &self.directory
+    }
+
+    pub(crate) fn rebuilding(&self) -> &Arc<Rebuilding> {
+        &self.shared.rebuilding
+    }
+
+    /// Where a folded file is handed over to who follows; `None` if nobody does.
+    pub(crate) fn handovers(&self) -> Option<mpsc::Sender<Handover>> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.as_ref().map(|running| running.handovers.clone())
     }
 
     fn file(&self) -> Arc<ViewsFile> {

@@ -77,7 +77,7 @@ impl Views {
     pub async fn audit(&self, filter: AuditFilter, page: AuditPage) -> Result<Vec<AuditItem>, QueryError> {
         let request_id = filter.request_id.clone();
         let found = self.read(move |reader| positions(reader, &filter, page)).await?;
-        let mut items = read(self.log(), &found).await?;
+        let mut items = read(&**self.log(), &found).await?;
         if let Some(request_id) = request_id {
             items.retain(|item| {
                 Envelope::parse(&item.entry).is_ok_and(|entry| entry.request_id == request_id)

@@ -50,6 +50,12 @@ pub enum CommandError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,
+    /// The views are being rebuilt already. Recorded.
+    #[error("the views are being rebuilt already")]
+    RebuildRunning,
+    /// A rebuilt view would stand before the one that is read. Recorded.
+    #[error("a rebuilt view halts before the live one")]
+    RebuildHalts,
     /// Others were faster, again and again.
     #[error("the command lost the race against other commands too often")]
     Contended,
@@ -93,7 +99,7 @@ pub struct Fault {
 
 impl Fault {
     /// Something that may work again later.
-    pub(crate) fn passing(attempted: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
+    pub fn passing(attempted: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
         Self { attempted, outcome_unknown: false, permanent: false, source: Arc::new(source) }
     }
 
@@ -231,6 +237,8 @@ impl CommandError {
             Self::PreconditionFailed { .. } => "precondition_failed",
             Self::PreconditionRequired => "precondition_required",
             Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::RebuildRunning => "rebuild_running",
+            Self::RebuildHalts => "rebuild_halts",
             Self::Contended => "contended",
             Self::Busy => "busy",
             Self::Fault(fault) if fault.permanent => "internal",

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `context` | who asks, from where, why |
 //! | `authenticate` | whose personal token this is |
-//! | `clients`, `members`, `bootstrap` | the use cases |
+//! | `clients`, `members`, `bootstrap`, `rebuild` | the use cases |
 //! | `execute` | from events to one commit |
 //! | `idempotency` | the order of every use case: permission, repeated request, work; unknown outcomes |
 //! | `refusal` | what is recorded of refusals and of what was read |
@@ -29,6 +29,7 @@ mod idempotency;
 mod ids;
 mod members;
 mod private_parts;
+mod rebuild;
 mod refusal;
 mod vault;
 
@@ -51,6 +52,7 @@ pub use error::{ChangedSince, CommandError, Fault};
 pub use health::Health;
 pub use members::{ChangedMember, CreateMemberRequest, IssueTokenRequest, IssuedPersonalToken};
 pub use private_parts::{OpenedPart, PrivatePart};
+pub use rebuild::RecordedRebuild;
 pub use vault::KeyRingError;
 
 use crate::{aggregates::Loader, vault::Vault};

@@ -20,6 +20,8 @@ events! {
         AuditRead(AuditRead) = "audit.read", 1;
         /// The audit was exported (behaviour A2), each time.
         AuditExported(AuditExported) = "audit.exported", 1;
+        /// The views of a node were folded anew and changed for the old ones (behaviour A8).
+        ViewsRebuilt(ViewsRebuilt) = "views.rebuilt", 1;
     }
 }
 
@@ -124,6 +126,32 @@ pub struct AuditExported {
     pub after: u64,
     /// It ends with this position.
     pub until: u64,
+}
+
+/// What a rebuild of the views found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewsRebuilt {
+    /// Each view.
+    pub views: Vec<RebuiltView>,
+}
+
+/// A view before and after: the SHA-256 of all its rows, in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RebuiltView {
+    /// Its name.
+    pub name: String,
+    /// The position that both stood at when they were compared; the new one's own if there was no old one.
+    pub position: u64,
+    /// Of the old one; left out if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Of the new one; left out if there was none to compare it with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// How many rows of the old one were not what the log says.
+    pub differing_rows: u64,
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use store::{Position, Revision};
 
 use crate::{problem::Problem, service::Service};
 
-/// Of an answer: the position of what the command did. Of a read: the position that it must have seen.
+/// Of an answer to a command: the position of what it did. Of a read: the position that it must have seen; of its answer:
+/// one that it has seen at least.
 pub(crate) const POSITION: HeaderName = HeaderName::from_static("muniment-position");
 /// `behind`: of an answer to a command, if a read right after it may not see the command yet; of a read, if the log had
 /// more than the view that was read.
@@ -63,11 +64,13 @@ pub(crate) async fn to_command(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Freshness {
     behind: bool,
+    /// How far the view had come.
+    position: Option<Position>,
 }
 
 impl Freshness {
     /// Of what is read from the log itself.
-    pub(crate) const OF_THE_LOG: Self = Self { behind: false };
+    pub(crate) const OF_THE_LOG: Self = Self { behind: false, position: None };
 
     /// Of a view; to be asked before it is read.
     pub(crate) async fn of(service: &Service, view: &str) -> Self {
@@ -78,14 +81,16 @@ impl Freshness {
             Err(_) => checkpoint.halt.is_some(),
         };
         let checkpoints = service.views.checkpoints();
-        let behind =
-            checkpoints.iter().any(|checkpoint| checkpoint.projection == view && is_behind(checkpoint));
-        Self { behind }
+        let view = checkpoints.iter().find(|checkpoint| checkpoint.projection == view);
+        Self { behind: view.is_some_and(is_behind), position: view.map(|checkpoint| checkpoint.position) }
     }
 
     /// Begins the answer.
     pub(crate) fn ok(self) -> HttpResponseBuilder {
         let mut response = HttpResponse::Ok();
+        if let Some(position) = self.position {
+            response.insert_header((POSITION, position.get()));
+        }
         if self.behind {
             response.insert_header((VIEWS, "behind"));
         }

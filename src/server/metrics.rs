@@ -39,6 +39,7 @@ struct Inner {
     log_head: Gauge,
     projection_positions: Family<Projection, Gauge>,
     projections_halted: Family<Projection, Gauge>,
+    rebuilds: Family<Rebuild, Counter>,
     process_start: Gauge<f64, AtomicU64>,
 }
 
@@ -73,6 +74,11 @@ struct Projection {
     projection: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Rebuild {
+    result: &'static str,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -92,6 +98,7 @@ impl Metrics {
             log_head: Gauge::default(),
             projection_positions: Family::default(),
             projections_halted: Family::default(),
+            rebuilds: Family::default(),
             process_start: Gauge::default(),
         };
         let registry = &mut inner.registry;
@@ -114,6 +121,7 @@ impl Metrics {
             "1 if the view cannot go on",
             inner.projections_halted.clone(),
         );
+        registry.register("views_rebuilds", "Rebuilds of the views", inner.rebuilds.clone());
         registry.register(
             "process_start_time_seconds",
             "When the service began to serve",
@@ -138,6 +146,10 @@ impl Metrics {
 
     pub(crate) fn authentication_failure(&self, reason: &'static str) {
         self.0.authentication_failures.get_or_create(&AuthenticationFailure { reason }).inc();
+    }
+
+    pub(crate) fn rebuild(&self, result: &'static str) {
+        self.0.rebuilds.get_or_create(&Rebuild { result }).inc();
     }
 
     /// Brings what is not counted but looked at up to date.

@@ -262,6 +262,8 @@ impl From<CommandError> for Problem {
             | CommandError::Member(_)
             | CommandError::PreconditionRequired
             | CommandError::IdempotencyMismatch
+            | CommandError::RebuildRunning
+            | CommandError::RebuildHalts
             | CommandError::Contended
             | CommandError::Busy => problem,
         }

@@ -125,6 +125,7 @@ static ROUTES: &[Route] = &routes! {
     DELETE "/api/v1/members/{member_id}/tokens/{token_id}"                              "RevokeToken"         OWN_OR_MEMBERS_WRITE, Everything => api::members::revoke_token;
     GET    "/api/v1/me"                                                                 "GetMe"               SIGNED_IN, Nothing => api::me;
     GET    "/api/v1/projections"                                                        "ListProjections"     REPLAY_RUN, Refusals => api::projections;
+    POST   "/api/v1/projections/rebuild"                                                "RebuildViews"        REPLAY_RUN, Everything => api::projections::rebuild;
     GET    "/healthz"                                                                   "GetHealth"           ANYONE, Nothing => health::alive;
     GET    "/readyz"                                                                    "GetReadiness"        ANYONE, Nothing => health::ready;
     GET    "/metrics"                                                                   "GetMetrics"          ANYONE, Nothing => metrics::endpoint;

@@ -15,6 +15,7 @@ mod idempotency;
 mod members;
 mod model;
 mod operation;
+mod rebuild;
 mod secrecy;
 mod secrets;
 mod session;

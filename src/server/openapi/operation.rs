@@ -193,7 +193,12 @@ impl Operation {
                 .header("Idempotent-Replayed", header(string(), "`true` if the command took place earlier"));
         }
         if self.reads_views {
-            response = response.header("Muniment-Views", views_behind());
+            response = response
+                .header(
+                    "Muniment-Position",
+                    header(integer(), "A position that the answer has seen at least"),
+                )
+                .header("Muniment-Views", views_behind());
         }
         if status == StatusCode::CREATED {
             response = response.header("Location", header(string(), "Where it is"));

@@ -65,6 +65,8 @@ mod table {
         TokenNotLive         = CONFLICT "token_not_live", "Token not live", "the token is revoked or expired already";
         TooManyTokens        = CONFLICT "too_many_tokens", "Too many tokens", "the member has as many working tokens as it can have: revoke one first";
         Taken                = CONFLICT "taken", "Taken", "a value that must be unique is taken: see `errors`";
+        RebuildRunning       = CONFLICT "rebuild_running", "Rebuild running", "the views are being rebuilt already: GET /api/v1/projections says how far";
+        RebuildHalts         = CONFLICT "rebuild_halts", "Rebuild halts", "a rebuilt view halts before the live one, which stays: `muniment replay verify` says where";
         Contended            = CONFLICT "contended", "Contended", "other requests were faster, again and again: try again";
         Gone                 = GONE "gone", "Gone", "it was deleted; its history stays";
         PreconditionFailed   = PRECONDITION_FAILED "precondition_failed", "Precondition failed", "it was changed since the revision in If-Match: see `current_revision` and `changed`";
@@ -118,6 +120,8 @@ impl Kind {
             CommandError::PreconditionFailed { .. } => Self::PreconditionFailed,
             CommandError::PreconditionRequired => Self::PreconditionRequired,
             CommandError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            CommandError::RebuildRunning => Self::RebuildRunning,
+            CommandError::RebuildHalts => Self::RebuildHalts,
             CommandError::Contended => Self::Contended,
             CommandError::Busy => Self::Busy,
             CommandError::Fault(fault) if fault.permanent => Self::Internal,

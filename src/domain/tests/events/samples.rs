@@ -16,8 +16,8 @@ use domain::{
     member::{IssuedToken, MemberCreated, RolesChanged, TokenIssued, TokenRevoked},
     oauth::{GrantType, RedirectUri, ScopeSet, ScopeToken, TokenEndpointAuthMethod},
     registry::{
-        AuditExported, AuditRead, ClockStepped, CommandRefused, PrivatePartsOpened, RefusedField,
-        RegistryEvent,
+        AuditExported, AuditRead, ClockStepped, CommandRefused, PrivatePartsOpened, RebuiltView,
+        RefusedField, RegistryEvent, ViewsRebuilt,
     },
     scope::ScopeCreated,
 };
@@ -85,6 +85,8 @@ pub fn samples() -> Vec<Sample> {
         least(RegistryEvent::AuditRead(least_audit_read()).into()),
         full(RegistryEvent::AuditExported(audit_exported()).into()),
         least(RegistryEvent::AuditExported(least_audit_exported()).into()),
+        full(RegistryEvent::ViewsRebuilt(views_rebuilt()).into()),
+        least(RegistryEvent::ViewsRebuilt(least_views_rebuilt()).into()),
     ]
 }
 
@@ -404,4 +406,21 @@ fn audit_exported() -> AuditExported {
 
 fn least_audit_exported() -> AuditExported {
     AuditExported { filters: [].into(), private_filters: vec![], include_private: false, ..audit_exported() }
+}
+
+fn views_rebuilt() -> ViewsRebuilt {
+    let digest = |of: u8| Some(format!("{of:02x}").repeat(32));
+    let differs = RebuiltView {
+        name: "clients".into(),
+        position: 42,
+        from: digest(0xab),
+        to: digest(0xcd),
+        differing_rows: 1,
+    };
+    ViewsRebuilt { views: vec![differs] }
+}
+
+fn least_views_rebuilt() -> ViewsRebuilt {
+    let alone = RebuiltView { name: "clients".into(), position: 42, from: None, to: None, differing_rows: 0 };
+    ViewsRebuilt { views: vec![alone] }
 }
