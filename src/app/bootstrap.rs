@@ -6,13 +6,12 @@ use std::io;
 
 use crypto::{Personal, SecretString};
 use domain::{
-    ClientType, ClientTypeCommand, ClientTypeEvent, Environment, EnvironmentCommand, EnvironmentName, Event,
-    MemberCommand, MemberId, Permission, Role, ScopeCommand, ScopeDefinition, SecretId,
-    client_type::ClientTypeCreated,
-    environment::Policy,
+    ClientType, ClientTypeCommand, ClientTypeEvent, Environment, EnvironmentCommand, Event, MemberCommand,
+    MemberId, Permission, Role, ScopeCommand, ScopeDefinition, SecretId,
+    client_type::CreateClientType,
+    environment::CreateEnvironment,
     member::{CreateMember, IssueToken, IssuedToken},
-    oauth::ScopeToken,
-    scope::ScopeCreated,
+    scope::KnownScopes,
 };
 use jiff::SignedDuration;
 use store::{ExpectedRevision, Position};
@@ -153,34 +152,38 @@ impl Inner {
             Fault::permanent("making the catalog", BadCatalog(error.to_string()))
         };
         for name in catalog::ENVIRONMENTS {
-            let name = EnvironmentName::parse(name)
-                .map_err(|(_, detail)| Fault::permanent("making the catalog", BadCatalog(detail)))?;
-            let command =
-                EnvironmentCommand::CreateEnvironment { name: name.clone(), policy: Policy::default() };
+            let command = EnvironmentCommand::CreateEnvironment(CreateEnvironment {
+                name: name.to_owned(),
+                terms: vec![catalog::TERMS.to_owned()],
+                ..CreateEnvironment::default()
+            });
             let events = Environment::Absent.decide(command, now).map_err(|error| wrong(&error))?;
-            let stream = Loader::<Environment>::stream(name.as_str())?;
+            let stream = Loader::<Environment>::stream(name)?;
             streams.push(new_stream(
                 stream,
                 Some(name.to_string()),
                 events.into_iter().map(Event::Environment),
             ));
         }
-        for (name, description) in catalog::SCOPES {
-            let name = ScopeToken::parse(name)
-                .map_err(|(_, detail)| Fault::permanent("making the catalog", BadCatalog(detail)))?;
-            let stream = Loader::<ScopeDefinition>::stream(name.as_str())?;
+        for &(name, description) in catalog::SCOPES {
+            let stream = Loader::<ScopeDefinition>::stream(name)?;
             let command =
-                ScopeCommand::CreateScope(ScopeCreated { name, description: (*description).to_owned() });
+                ScopeCommand::CreateScope { name: name.to_owned(), description: description.to_owned() };
             let events = ScopeDefinition::Absent.decide(command, now).map_err(|error| wrong(&error))?;
             streams.push(new_stream(stream, None, events.into_iter().map(Event::Scope)));
         }
+        let known_scopes = KnownScopes {
+            listed: catalog::SCOPES.iter().map(|(name, _)| *name).collect(),
+            ..KnownScopes::default()
+        };
         for entry in catalog::TYPES {
             let stream = Loader::<ClientType>::stream(entry.name)?;
-            let command = ClientTypeCommand::CreateClientType(ClientTypeCreated {
+            let command = ClientTypeCommand::CreateClientType(CreateClientType {
                 name: entry.name.to_owned(),
                 description: entry.description.to_owned(),
-                scopes: entry.scopes.iter().copied().collect(),
-                singleton: false,
+                scopes: entry.scopes.iter().map(|&scope| scope.to_owned()).collect(),
+                known_scopes: known_scopes.clone(),
+                ..CreateClientType::default()
             });
             let mut client_type = ClientType::Absent;
             let mut events: Vec<ClientTypeEvent> =

@@ -7,10 +7,8 @@ mod secrets;
 
 use crypto::SecretString;
 use domain::{
-    Client, ClientCommand, ClientEvent, ClientId, ClientType, Environment, EnvironmentName, Event,
-    Permission, SecretId,
+    Client, ClientCommand, ClientEvent, ClientId, Environment, EnvironmentName, Event, Permission, SecretId,
     client::{Registration, SecretState},
-    client_type::TypeRules,
     environment::Policy,
 };
 use jiff::Timestamp;
@@ -230,11 +228,11 @@ impl Inner {
             None => None,
         };
         let type_rules = match &request.scope {
-            Some(_) => self.type_rules(&registration.client_type).await?,
+            Some(scope) => self.type_rules(&registration.client_type, scope).await?,
             None => None,
         };
-        let type_rules = type_rules.map(|(rules, fact)| {
-            beside.facts.push(fact);
+        let type_rules = type_rules.map(|(rules, facts)| {
+            beside.facts.extend(facts);
             rules
         });
         let command = domain::client::ChangeClient {
@@ -369,7 +367,7 @@ impl Inner {
     ) -> Result<(), CommandError> {
         let loaded = self.environments.current(environment.as_str()).await?;
         let policy = loaded.aggregate.policy().ok_or(CommandError::NotFound("environment"))?;
-        let wrong = context.violations(policy.reason_required);
+        let wrong = context.violations(policy.reason_required.covers(context.operation));
         if wrong.is_empty() { Ok(()) } else { Err(CommandError::Invalid(wrong)) }
     }
 
@@ -381,18 +379,6 @@ impl Inner {
         let policy = loaded.aggregate.policy().cloned().ok_or(CommandError::NotFound("environment"))?;
         let stream = Loader::<Environment>::stream(environment.as_str())?;
         Ok((policy, (stream, loaded.revision)))
-    }
-
-    async fn type_rules(
-        &self,
-        client_type: &str,
-    ) -> Result<Option<(TypeRules, (StreamName, Revision))>, CommandError> {
-        if !domain::client_type::is_type_name(client_type) {
-            return Ok(None);
-        }
-        let loaded = self.client_types.current(client_type).await?;
-        let stream = Loader::<ClientType>::stream(client_type)?;
-        Ok(loaded.aggregate.rules().map(|rules| (rules.clone(), (stream, loaded.revision))))
     }
 
     async fn replayed_client(&self, replay: &Replay) -> Result<ChangedClient, CommandError> {

@@ -136,7 +136,7 @@ impl Context {
         }
     }
 
-    /// What is wrong with reason and ticket; `reason_required` is the environment's policy.
+    /// What is wrong with reason and ticket; `reason_required` is what the environment's policy says of the command.
     pub(crate) fn violations(&self, reason_required: bool) -> Vec<Violation> {
         let mut wrong = Vec::new();
         match self.reason.as_ref().map(|reason| reason.expose().trim()) {

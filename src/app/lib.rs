@@ -8,7 +8,8 @@
 //! | --- | --- |
 //! | `context` | who asks, from where, why |
 //! | `authenticate` | whose personal token this is |
-//! | `clients`, `members`, `bootstrap`, `rebuild` | the use cases |
+//! | `clients`, `members`, `catalog`, `environments`, `bootstrap`, `rebuild` | the use cases |
+//! | `configuration` | how types, scopes and environments are changed |
 //! | `execute` | from events to one commit |
 //! | `idempotency` | the order of every use case: permission, repeated request, work; unknown outcomes |
 //! | `refusal` | what is recorded of refusals and of what was read |
@@ -20,8 +21,11 @@ mod aggregates;
 mod audit_reads;
 mod authenticate;
 mod bootstrap;
+mod catalog;
 mod clients;
+mod configuration;
 mod context;
+mod environments;
 mod error;
 mod execute;
 mod health;
@@ -36,7 +40,7 @@ mod vault;
 use std::{num::NonZeroUsize, sync::Arc};
 
 use crypto::{Argon2Pool, BufferedEntropy, Entropy, MasterKey};
-use domain::{Client, ClientType, Environment, Member};
+use domain::{Client, ClientType, Environment, Member, ScopeDefinition};
 use store::{EventLog, KeyStore};
 use tokio::runtime::Handle;
 
@@ -47,6 +51,7 @@ pub use clients::{
     ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, IssueSecretRequest,
     IssuedClientSecret, RedirectUriEdit, RevealedSigningSecrets,
 };
+pub use configuration::Configured;
 pub use context::{Actor, Context, Idempotency, IfMatch, MAX_REASON_CHARS, Principal, Source};
 pub use error::{ChangedSince, CommandError, Fault};
 pub use health::Health;
@@ -78,6 +83,7 @@ pub(crate) struct Inner {
     pub(crate) members: Loader<Member>,
     pub(crate) environments: Loader<Environment>,
     pub(crate) client_types: Loader<ClientType>,
+    pub(crate) scopes: Loader<ScopeDefinition>,
     pub(crate) tokens: authenticate::TokenCache,
     pub(crate) audit_reads: audit_reads::RecordedReads,
     pub(crate) write_failures: health::WriteFailures,
@@ -116,6 +122,7 @@ impl App {
             members: Loader::new(&log),
             environments: Loader::new(&log),
             client_types: Loader::new(&log),
+            scopes: Loader::new(&log),
             tokens: authenticate::TokenCache::new(),
             audit_reads: audit_reads::RecordedReads::new(),
             write_failures: health::WriteFailures::default(),

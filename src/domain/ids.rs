@@ -124,6 +124,15 @@ pub(crate) fn catalog_name(text: &str, most: usize, more: &str) -> Result<String
     }
 }
 
+/// Whether a name can stand in a stream's name as it is, and in a path without escapes.
+pub(crate) fn stream_id(text: &str) -> Result<(), (Rule, String)> {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:~-".contains(&byte)) {
+        Ok(())
+    } else {
+        Err((Rule::Malformed, "must be letters, digits or any of `_.:~-`".into()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{ClientId, EnvironmentName, RESERVED};

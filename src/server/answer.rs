@@ -7,7 +7,7 @@ use actix_web::{
         header::{self, HeaderName},
     },
 };
-use app::{ChangedClient, ChangedMember};
+use app::{ChangedClient, ChangedMember, Configured};
 use projections::Checkpoint;
 use store::{Position, Revision};
 
@@ -39,6 +39,13 @@ impl From<&ChangedClient> for Recorded {
 impl From<&ChangedMember> for Recorded {
     fn from(member: &ChangedMember) -> Self {
         Self { revision: member.revision, position: member.position, replayed: member.replayed }
+    }
+}
+
+impl<S> From<&Configured<S>> for Recorded {
+    fn from(configured: &Configured<S>) -> Self {
+        let Configured { revision, position, replayed, .. } = *configured;
+        Self { revision, position, replayed }
     }
 }
 

@@ -2,8 +2,11 @@
 //! it, and what OpenAPI says of it.
 
 pub(crate) mod audit;
+pub(crate) mod client_types;
 pub(crate) mod clients;
+pub(crate) mod environments;
 pub(crate) mod me;
 pub(crate) mod members;
 pub(crate) mod pointer;
 pub(crate) mod projections;
+pub(crate) mod scopes;

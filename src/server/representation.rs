@@ -1,10 +1,14 @@
 //! The JSON shapes of answers: what the API shows of the domain.
 
 pub(crate) mod audit;
+pub(crate) mod catalog;
 pub(crate) mod client;
+pub(crate) mod environment;
 pub(crate) mod member;
 pub(crate) mod projection;
 
 pub(crate) use audit::{AuditEvent, Changed};
+pub(crate) use catalog::{ClientType, Scope};
 pub(crate) use client::{Client, Secret};
+pub(crate) use environment::Environment;
 pub(crate) use member::Member;

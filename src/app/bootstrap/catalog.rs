@@ -10,6 +10,9 @@ pub(super) struct FirstType {
 
 pub(super) const ENVIRONMENTS: [&str; 2] = ["production", "sandbox"];
 
+/// The version of the developer terms that they publish.
+pub(super) const TERMS: &str = "2026-01";
+
 /// Scope and what it allows, in the words of the consent page.
 pub(super) const SCOPES: &[(&str, &str)] = &[
     ("openid", "Know who you are"),

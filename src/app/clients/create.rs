@@ -55,7 +55,8 @@ impl Inner {
         let mut minted = self.mint_client_secrets(environment, client_id, request)?;
         for _ in 0..MOST_ATTEMPTS {
             let (policy, policy_fact) = self.policy(environment).await?;
-            let type_rules = self.type_rules(request.metadata.client_type.trim()).await?;
+            let type_rules =
+                self.type_rules(request.metadata.client_type.trim(), &request.metadata.scope).await?;
             let command = |contacts, minted: &MintedSecrets| CreateClient {
                 environment: environment.clone(),
                 metadata: request.metadata.clone(),
@@ -70,7 +71,13 @@ impl Inner {
             if !rehearsed {
                 // Everything that can be refused is refused before a person is looked up and before Argon2 is asked:
                 // bad requests must not be dear.
-                self.rehearse(context, request, policy.reason_required, command, &minted)?;
+                self.rehearse(
+                    context,
+                    request,
+                    policy.reason_required.covers(context.operation),
+                    command,
+                    &minted,
+                )?;
                 self.check_name_is_free(environment, &request.metadata.client_name).await?;
                 beside.credentials.extend(self.seal_client_secrets(request, &mut minted).await?);
                 rehearsed = true;
@@ -89,7 +96,8 @@ impl Inner {
                 events: events.iter().cloned().map(Event::Client).collect(),
                 private: contacts_beside.private,
             }];
-            let facts = std::iter::once(policy_fact).chain(type_rules.map(|(_, fact)| fact));
+            let of_type = type_rules.into_iter().flat_map(|(_, facts)| facts);
+            let facts = std::iter::once(policy_fact).chain(of_type);
             streams.extend(facts.map(|(stream, revision)| ProposedStream::unmoved(stream, revision)));
             let proposal = Proposal {
                 streams,

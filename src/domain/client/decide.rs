@@ -220,4 +220,8 @@ fn check_scope(wrong: &mut Violations, scope: &ScopeSet, rules: &TypeRules) {
             format!("`{}` is not among the scopes of the type: {}", token.as_str(), rules.scopes.to_wire());
         wrong.add("/scope", Rule::NotAllowedByType, detail);
     }
+    for token in scope.0.intersection(&rules.deprecated_scopes.0) {
+        let detail = format!("`{}` is deprecated and given to no more clients", token.as_str());
+        wrong.add("/scope", Rule::Deprecated, detail);
+    }
 }

@@ -51,16 +51,16 @@ fn id(text: &str) -> SecretId {
 /// A policy whose numbers are easy to tell apart.
 fn policy() -> Policy {
     Policy {
-        reason_required: false,
         secret_lifetime_seconds: YEAR,
         max_secret_lifetime_seconds: 2 * YEAR,
         max_overlap_seconds: 90 * DAY,
         terms: vec!["2025-06".to_owned(), "2026-01".to_owned()],
+        ..Policy::default()
     }
 }
 
 fn standard() -> TypeRules {
-    TypeRules { scopes: scopes("matters:read matters:write"), singleton: false, deprecated: false }
+    TypeRules { scopes: scopes("matters:read matters:write"), ..TypeRules::default() }
 }
 
 fn minted(name: &str) -> NewSecret {

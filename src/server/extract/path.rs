@@ -34,6 +34,11 @@ pub(crate) fn secret_id(http: &HttpRequest, name: &str) -> SecretId {
     SecretId(http.match_info().query(name).to_owned())
 }
 
+/// A name of the catalog, whatever it is.
+pub(crate) fn name(http: &HttpRequest) -> String {
+    http.match_info().query("name").to_owned()
+}
+
 /// There is no such thing.
 pub(crate) fn not_found(what: &'static str) -> Problem {
     Problem::new(Kind::NotFound).member("resource", what)

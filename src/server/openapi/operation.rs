@@ -242,7 +242,15 @@ fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
 
 /// The part of the API that a path belongs to.
 fn tag(path: &str) -> &'static str {
-    let tags = [("/clients", "clients"), ("/audit", "audit"), ("/members", "members"), ("/me", "members")];
+    let tags = [
+        ("/clients", "clients"),
+        ("/audit", "audit"),
+        ("/members", "members"),
+        ("/me", "members"),
+        ("/environments", "environments"),
+        ("/client_types", "catalog"),
+        ("/scopes", "catalog"),
+    ];
     tags.into_iter().find(|(part, _)| path.contains(part)).map_or("service", |(_, tag)| tag)
 }
 

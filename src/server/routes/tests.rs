@@ -26,6 +26,7 @@ fn example(path: &str) -> String {
         .replace("{member_id}", id)
         .replace("{secret_id}", "x")
         .replace("{token_id}", "x")
+        .replace("{name}", "standard")
 }
 
 #[test]
@@ -161,6 +162,7 @@ fn body_of(route: &Route) -> Value {
             serde_json::json!({ "redirect_uri": "https://app.example.com/cb" })
         }
         "ChangeRoles" => serde_json::json!({ "roles": ["auditor"] }),
+        "ChangePolicy" => serde_json::json!({ "policy": {} }),
         _ => serde_json::json!({}),
     }
 }

@@ -132,7 +132,7 @@ fn policy() -> Policy {
 }
 
 fn rules(singleton: bool) -> TypeRules {
-    TypeRules { scopes: ["a", "b"].into_iter().collect(), singleton, deprecated: false }
+    TypeRules { scopes: ["a", "b"].into_iter().collect(), singleton, ..TypeRules::default() }
 }
 
 fn new_secret(place: usize, minted: &Minted, now: Timestamp) -> NewSecret {
@@ -470,7 +470,7 @@ fn a1_the_largest_events_fit_into_an_entry() {
     let names =
         |letter: &str| -> Vec<String> { (0..100).map(|n| format!("{n:0>2}{}", letter.repeat(98))).collect() };
     let all: ScopeSet = names("x").iter().chain(&names("y")).map(String::as_str).collect();
-    let type_rules = Some(TypeRules { scopes: all, singleton: true, deprecated: false });
+    let type_rules = Some(TypeRules { scopes: all, singleton: true, ..TypeRules::default() });
     let now = start();
     let ask = Ask::Create { name: "Matter sync", public: false, singleton: true, lifetime: None };
     let ClientCommand::CreateClient(mut create) = command(&ask, 0, now) else { panic!("a creation") };

@@ -11,15 +11,21 @@ use domain::{
         ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked, SecretRotated,
         SigningSecretRevealed, SigningSecretRotated, SigningSecretRotationCompleted, Status, StatusChanged,
     },
-    client_type::{ClientTypeCreated, ClientTypeDeprecated},
-    environment::{EnvironmentCreated, Policy},
+    client_type::{
+        ClientTypeCreated, ClientTypeDeprecated, ClientTypeDescriptionChanged, ClientTypeRestored,
+        ClientTypeScopesChanged, DailyQuotaChanged,
+    },
+    environment::{
+        ChannelDefaults, EnvironmentCreated, FirstPolicy, PolicyChanged, ReasonRequired, RedirectRule,
+        TermsPublished,
+    },
     member::{IssuedToken, MemberCreated, RolesChanged, TokenIssued, TokenRevoked},
     oauth::{GrantType, RedirectUri, ScopeSet, ScopeToken, TokenEndpointAuthMethod},
     registry::{
         AuditExported, AuditRead, ClockStepped, CommandRefused, PrivatePartsOpened, RebuiltView,
         RefusedField, RegistryEvent, ViewsRebuilt,
     },
-    scope::ScopeCreated,
+    scope::{ScopeCreated, ScopeDeprecated, ScopeDescriptionChanged, ScopeRestored},
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -70,9 +76,19 @@ pub fn samples() -> Vec<Sample> {
             .into(),
         ),
         full(EnvironmentEvent::Created(environment_created()).into()),
+        full(EnvironmentEvent::PolicyChanged(policy_changed()).into()),
+        least(EnvironmentEvent::PolicyChanged(least_policy_changed()).into()),
+        full(EnvironmentEvent::TermsPublished(terms_published()).into()),
         full(ClientTypeEvent::Created(client_type_created()).into()),
         full(ClientTypeEvent::Deprecated(ClientTypeDeprecated {}).into()),
+        full(ClientTypeEvent::DescriptionChanged(client_type_description_changed()).into()),
+        full(ClientTypeEvent::ScopesChanged(client_type_scopes_changed()).into()),
+        full(ClientTypeEvent::DailyQuotaChanged(daily_quota_changed()).into()),
+        full(ClientTypeEvent::Restored(ClientTypeRestored {}).into()),
         full(ScopeEvent::Created(scope_created()).into()),
+        full(ScopeEvent::DescriptionChanged(scope_description_changed()).into()),
+        full(ScopeEvent::Deprecated(ScopeDeprecated {}).into()),
+        full(ScopeEvent::Restored(ScopeRestored {}).into()),
         full(RegistryEvent::ClockStepped(clock_stepped()).into()),
         full(RegistryEvent::CommandRefused(command_refused()).into()),
         least(RegistryEvent::CommandRefused(least_command_refused()).into()),
@@ -319,7 +335,7 @@ fn permissions() -> BTreeSet<Permission> {
 }
 
 fn environment_created() -> EnvironmentCreated {
-    let policy = Policy {
+    let policy = FirstPolicy {
         reason_required: true,
         secret_lifetime_seconds: 31_536_000,
         max_secret_lifetime_seconds: u32::MAX,
@@ -329,12 +345,69 @@ fn environment_created() -> EnvironmentCreated {
     EnvironmentCreated { name: environment(), policy }
 }
 
+fn policy_changed() -> PolicyChanged {
+    let commands = ["Delete".to_owned(), "RevokeSecret".to_owned()].into();
+    let defaults = |client_type: Option<&str>, tokens: &[&str], required| ChannelDefaults {
+        client_type: client_type.map(str::to_owned),
+        scope: scopes(tokens),
+        contacts_required: required,
+        terms_required: required,
+    };
+    PolicyChanged {
+        reason_required: Some(Change::new(ReasonRequired::Always(true), ReasonRequired::For(commands))),
+        secret_lifetime_seconds: Some(Change::new(31_536_000, 15_768_000)),
+        max_secret_lifetime_seconds: Some(Change::new(u32::MAX, 31_536_000)),
+        max_overlap_seconds: Some(Change::new(7_884_000, 0)),
+        access_token_lifetime_seconds: Some(Change::new(3_600, 600)),
+        refresh_token_lifetime_seconds: Some(Change::new(2_592_000, 86_400)),
+        code_lifetime_seconds: Some(Change::new(60, 30)),
+        redirect_rule: Some(Change::new(RedirectRule::HttpsOrLoopback, RedirectRule::HttpsOnly)),
+        compatibility_defaults: Some(Change::new(
+            defaults(None, &[], true),
+            defaults(Some("standard"), &["matters:read", "matters:write"], false),
+        )),
+        registration_defaults: Some(Change::new(
+            defaults(Some("webhook"), &["webhooks:receive"], true),
+            defaults(None, &[], true),
+        )),
+    }
+}
+
+fn least_policy_changed() -> PolicyChanged {
+    let reason_required = Change::new(ReasonRequired::Always(false), ReasonRequired::Always(true));
+    PolicyChanged { reason_required: Some(reason_required), ..PolicyChanged::default() }
+}
+
+fn terms_published() -> TermsPublished {
+    TermsPublished { terms: Change::new("2026-01".into(), "2026-06 (é)".into()) }
+}
+
 fn client_type_created() -> ClientTypeCreated {
     ClientTypeCreated {
         name: "record-search".into(),
         description: "Searches civil records".into(),
         scopes: scopes(&["records:search"]),
         singleton: true,
+    }
+}
+
+fn client_type_description_changed() -> ClientTypeDescriptionChanged {
+    let (old, new) = ("Searches civil records".into(), "Searches records of birth and marriage".into());
+    ClientTypeDescriptionChanged { description: Change::new(old, new) }
+}
+
+fn client_type_scopes_changed() -> ClientTypeScopesChanged {
+    let (old, new) = (scopes(&["records:search"]), scopes(&["records:read", "records:search"]));
+    ClientTypeScopesChanged { scopes: Change::new(old, new) }
+}
+
+fn daily_quota_changed() -> DailyQuotaChanged {
+    DailyQuotaChanged { daily_quota: Change::new(None, Some(u32::MAX)) }
+}
+
+fn scope_description_changed() -> ScopeDescriptionChanged {
+    ScopeDescriptionChanged {
+        description: Change::new("See your matters".into(), "See all your matters".into()),
     }
 }
 

@@ -1,0 +1,133 @@
+//! What an environment demands of the commands in it.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Rule, oauth::ScopeSet, violation::Violations};
+
+const MINUTE: u32 = 60;
+const DAY: u32 = 24 * 60 * MINUTE;
+const YEAR: u32 = 365 * DAY;
+/// RFC 6749 section 4.1.2 recommends ten minutes at most.
+const LONGEST_CODE: u32 = 10 * MINUTE;
+
+/// What an environment demands of the commands in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Which commands must say why.
+    pub reason_required: ReasonRequired,
+    /// How long a secret lives if nothing else is asked, in seconds.
+    pub secret_lifetime_seconds: u32,
+    /// The longest life of a secret, in seconds.
+    pub max_secret_lifetime_seconds: u32,
+    /// The longest overlap of a rotation, in seconds.
+    pub max_overlap_seconds: u32,
+    /// How long an access token lives, in seconds.
+    pub access_token_lifetime_seconds: u32,
+    /// How long a refresh token lives, in seconds.
+    pub refresh_token_lifetime_seconds: u32,
+    /// How long an authorization code lives, in seconds.
+    pub code_lifetime_seconds: u32,
+    /// Where codes may be sent.
+    pub redirect_rule: RedirectRule,
+    /// What stands for what the compatibility API does not send.
+    pub compatibility_defaults: ChannelDefaults,
+    /// What stands for what dynamic registration (RFC 7591) does not send.
+    pub registration_defaults: ChannelDefaults,
+    /// Published versions of the developer terms, newest last; the newest must be accepted.
+    pub terms: Vec<String>,
+}
+
+/// Which commands must say why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ReasonRequired {
+    /// All of them, or none.
+    Always(bool),
+    /// Those with these names, `Delete` among them perhaps.
+    For(BTreeSet<String>),
+}
+
+/// Where codes may be sent, beside the exceptions of single clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedirectRule {
+    /// To https, and to http on localhost or a loopback address (RFC 8252 section 7.3).
+    #[default]
+    HttpsOrLoopback,
+    /// To https alone.
+    HttpsOnly,
+}
+
+/// What stands for what a channel does not send of a new client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelDefaults {
+    /// The type of its clients; without one it makes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_type: Option<String>,
+    /// What its clients may ask for; empty is all that the type allows.
+    pub scope: ScopeSet,
+    /// Whether it must name a contact; else the acting admin is it.
+    pub contacts_required: bool,
+    /// Whether it must accept the developer terms; else the acting admin is taken to have.
+    pub terms_required: bool,
+}
+
+impl Default for ChannelDefaults {
+    fn default() -> Self {
+        Self { client_type: None, scope: ScopeSet::default(), contacts_required: true, terms_required: true }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            reason_required: ReasonRequired::Always(false),
+            secret_lifetime_seconds: YEAR,
+            max_secret_lifetime_seconds: 2 * YEAR,
+            max_overlap_seconds: YEAR / 4,
+            access_token_lifetime_seconds: 60 * MINUTE,
+            refresh_token_lifetime_seconds: 30 * DAY,
+            code_lifetime_seconds: MINUTE,
+            redirect_rule: RedirectRule::default(),
+            compatibility_defaults: ChannelDefaults::default(),
+            registration_defaults: ChannelDefaults::default(),
+            terms: vec!["2026-01".to_owned()],
+        }
+    }
+}
+
+impl ReasonRequired {
+    /// Whether the command of this name must say why.
+    pub fn covers(&self, command: &str) -> bool {
+        match self {
+            Self::Always(always) => *always,
+            Self::For(commands) => commands.contains(command),
+        }
+    }
+}
+
+impl Policy {
+    /// The lifetimes against their bounds and against one another.
+    pub(super) fn check_lifetimes(&self, wrong: &mut Violations) {
+        if self.secret_lifetime_seconds == 0
+            || self.secret_lifetime_seconds > self.max_secret_lifetime_seconds
+        {
+            let detail = "must be at least 1 and at most max_secret_lifetime_seconds";
+            wrong.add("/policy/secret_lifetime_seconds", Rule::OutOfRange, detail);
+        }
+        let bounds = [
+            ("access_token_lifetime_seconds", self.access_token_lifetime_seconds, MINUTE, DAY),
+            ("refresh_token_lifetime_seconds", self.refresh_token_lifetime_seconds, MINUTE, YEAR),
+            ("code_lifetime_seconds", self.code_lifetime_seconds, 1, LONGEST_CODE),
+        ];
+        for (setting, seconds, least, most) in bounds {
+            if !(least..=most).contains(&seconds) {
+                let detail = format!("must be {least} to {most}");
+                wrong.add(format!("/policy/{setting}"), Rule::OutOfRange, detail);
+            }
+        }
+    }
+}

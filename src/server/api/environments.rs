@@ -1,0 +1,7 @@
+//! `/environments`.
+
+pub(crate) mod change_policy;
+pub(crate) mod create;
+pub(crate) mod get;
+mod policy;
+pub(crate) mod publish_terms;

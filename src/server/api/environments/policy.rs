@@ -1,0 +1,108 @@
+//! Settings of an environment as a request gives them.
+
+use std::collections::BTreeSet;
+
+use domain::environment::{ChangePolicy, ChannelDraft, PolicyDraft, ReasonRequired, RedirectRule};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{
+    extract::{Object, present},
+    routes::{self, Audit},
+};
+
+/// What an environment shall demand: what is left out stays, or is as in every new environment.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PolicySettings {
+    /// `true`: every command must say why; or the names of those that must, as OpenAPI calls them.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    reason_required: Option<ReasonRequired>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, minimum = 1)]
+    secret_lifetime_seconds: Option<u32>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, minimum = 1)]
+    max_secret_lifetime_seconds: Option<u32>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    max_overlap_seconds: Option<u32>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, minimum = 60, maximum = 86_400)]
+    access_token_lifetime_seconds: Option<u32>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, minimum = 60, maximum = 31_536_000)]
+    refresh_token_lifetime_seconds: Option<u32>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, minimum = 1, maximum = 600)]
+    code_lifetime_seconds: Option<u32>,
+    /// `https_or_loopback` or `https_only`: where codes may be sent. Clients keep the redirect URIs they have.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, nullable = false, pattern = "^(https_or_loopback|https_only)$")]
+    redirect_rule: Option<RedirectRule>,
+    /// What stands for what the compatibility API does not send.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<ChannelSettings>, nullable = false)]
+    compatibility_defaults: Option<Object<ChannelSettings>>,
+    /// What stands for what dynamic registration (RFC 7591) does not send.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<ChannelSettings>, nullable = false)]
+    registration_defaults: Option<Object<ChannelSettings>>,
+}
+
+/// What stands for what a channel does not send of a new client.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChannelSettings {
+    /// The type of its clients; null takes it away, and then the channel makes no clients.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    client_type: Option<Option<String>>,
+    /// Scopes separated by blanks; empty is all that the type allows.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    scope: Option<String>,
+    /// Whether a contact must be sent; else the acting admin is it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    contacts_required: Option<bool>,
+    /// Whether the terms must be accepted; else the acting admin is taken to have.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    terms_required: Option<bool>,
+}
+
+impl From<PolicySettings> for ChangePolicy {
+    fn from(settings: PolicySettings) -> Self {
+        let channel = |settings: Option<Object<ChannelSettings>>| {
+            settings.map_or_else(ChannelDraft::default, |Object(settings)| settings.into())
+        };
+        let draft = PolicyDraft {
+            reason_required: settings.reason_required,
+            secret_lifetime_seconds: settings.secret_lifetime_seconds,
+            max_secret_lifetime_seconds: settings.max_secret_lifetime_seconds,
+            max_overlap_seconds: settings.max_overlap_seconds,
+            access_token_lifetime_seconds: settings.access_token_lifetime_seconds,
+            refresh_token_lifetime_seconds: settings.refresh_token_lifetime_seconds,
+            code_lifetime_seconds: settings.code_lifetime_seconds,
+            redirect_rule: settings.redirect_rule,
+            compatibility_defaults: channel(settings.compatibility_defaults),
+            registration_defaults: channel(settings.registration_defaults),
+        };
+        Self { draft, commands: commands(), ..Self::default() }
+    }
+}
+
+impl From<ChannelSettings> for ChannelDraft {
+    fn from(settings: ChannelSettings) -> Self {
+        let ChannelSettings { client_type, scope, contacts_required, terms_required } = settings;
+        Self { client_type, scope, contacts_required, terms_required }
+    }
+}
+
+/// Every command that can be given in an environment.
+fn commands() -> BTreeSet<&'static str> {
+    let in_environment = routes::all().iter().filter(|route| route.path.contains("{environment}"));
+    in_environment.filter(|route| route.audit == Audit::Everything).map(|route| route.operation).collect()
+}

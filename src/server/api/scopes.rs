@@ -1,0 +1,7 @@
+//! `/scopes`.
+
+pub(crate) mod change;
+pub(crate) mod create;
+pub(crate) mod deprecate;
+pub(crate) mod get;
+pub(crate) mod restore;
