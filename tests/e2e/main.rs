@@ -5,12 +5,14 @@
 
 mod audit;
 mod audit_reads;
+mod catalog;
 mod clients;
 mod command_line;
 mod concurrency;
 mod control_socket;
 mod crash;
 mod docs;
+mod environments;
 mod idempotency;
 mod members;
 mod model;

@@ -40,6 +40,10 @@ pub(crate) struct Client {
     pub(crate) token_endpoint_auth_method: TokenEndpointAuthMethod,
     /// The version of the developer terms that was accepted when it was created.
     pub(crate) terms_accepted: String,
+    /// When it was.
+    #[serde(with = "domain::time::micros")]
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) terms_accepted_at: Timestamp,
     /// The member who answers for it.
     #[schema(value_type = String, format = Uuid)]
     pub(crate) responsible: domain::MemberId,
@@ -155,6 +159,7 @@ impl Client {
             grant_types: client.grant_types.clone(),
             token_endpoint_auth_method: client.token_endpoint_auth_method,
             terms_accepted: client.terms_accepted.clone(),
+            terms_accepted_at: client.created_at,
             responsible: client.responsible,
             created_at: client.created_at,
             updated_at: client.updated_at,
