@@ -206,7 +206,7 @@ impl ClientType {
         match (self, command) {
             (Self::Listed(_), ClientTypeCommand::CreateClientType(_)) => Err(ClientTypeError::AlreadyExists),
             (Self::Absent, ClientTypeCommand::CreateClientType(create)) => create.decide(),
-            (Self::Listed(listed), ClientTypeCommand::ChangeClientType(change)) => listed.change(change),
+            (Self::Listed(listed), ClientTypeCommand::ChangeClientType(change)) => listed.change(&change),
             (Self::Listed(listed), ClientTypeCommand::DeprecateClientType) => {
                 let event = ClientTypeEvent::Deprecated(ClientTypeDeprecated {});
                 Ok(if listed.deprecated { Vec::new() } else { vec![event] })
@@ -290,7 +290,7 @@ impl ListedType {
         }
     }
 
-    fn change(&self, change: ChangeClientType) -> Result<Vec<ClientTypeEvent>, ClientTypeError> {
+    fn change(&self, change: &ChangeClientType) -> Result<Vec<ClientTypeEvent>, ClientTypeError> {
         let mut wrong = Violations::default();
         let mut events = Vec::new();
         if let Some(text) = &change.description

@@ -183,7 +183,7 @@ impl ChannelDraft {
             _ if !touched => {}
             None if scope.is_empty() => {}
             None => {
-                wrong.add(format!("{pointer}/scope"), Rule::Contradiction, "needs a client_type beside it")
+                wrong.add(format!("{pointer}/scope"), Rule::Contradiction, "needs a client_type beside it");
             }
             Some(name) => match types.get(name) {
                 None => {
