@@ -14,7 +14,7 @@ use figment::{
     providers::{Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
-use server::ServerConfig;
+use server::{LimitsConfig, ProxyConfig, ServerConfig, Settings, TlsConfig};
 
 use crate::arguments::{Place, Serve};
 
@@ -31,6 +31,12 @@ const TESTS: &str = "TEST_";
 pub struct Config {
     /// The HTTP side.
     pub server: ServerConfig,
+    /// TLS of the HTTP side.
+    pub tls: TlsConfig,
+    /// Which proxies are believed.
+    pub proxy: ProxyConfig,
+    /// How much one caller may ask.
+    pub limits: LimitsConfig,
     /// Where everything durable is.
     pub data: DataSection,
     /// What opens the vault.
@@ -187,6 +193,16 @@ impl Config {
             }
         }
         Ok(config)
+    }
+
+    /// Everything about the HTTP side.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            server: self.server.clone(),
+            proxy: self.proxy.clone(),
+            limits: self.limits.clone(),
+            tls: self.tls.clone(),
+        }
     }
 
     /// The control socket: only who may open the data directory may reach it.

@@ -86,7 +86,7 @@ pub fn with_api<T>(
         let client = Client::new(&path)?;
         let control = bind(config)?;
         let server = Server::bind_control(
-            config.server.clone(),
+            config.settings(),
             control,
             instance.app.clone(),
             Arc::clone(&views),

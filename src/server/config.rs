@@ -8,6 +8,21 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
+use crate::{LimitsConfig, ProxyConfig, TlsConfig};
+
+/// Everything about the HTTP side.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Where and how to listen.
+    pub server: ServerConfig,
+    /// Which proxies are believed.
+    pub proxy: ProxyConfig,
+    /// How much one caller may ask.
+    pub limits: LimitsConfig,
+    /// Which certificate is shown.
+    pub tls: TlsConfig,
+}
+
 /// The server's section of the configuration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -19,6 +34,8 @@ pub struct ServerConfig {
     pub public_url: Option<Url>,
     /// Threads that answer requests; `None` is one a processor.
     pub workers: Option<NonZeroUsize>,
+    /// Connections at a time; who comes then waits until one ends.
+    pub max_connections: NonZeroUsize,
     /// The longest body of a request.
     pub max_body_bytes: usize,
     /// How long an idle connection is kept.
@@ -31,12 +48,19 @@ pub struct ServerConfig {
     pub views_wait_milliseconds: u64,
 }
 
+/// Each takes a few kilobytes, and a descriptor.
+const MOST_CONNECTIONS: NonZeroUsize = match NonZeroUsize::new(10_000) {
+    Some(most) => most,
+    None => NonZeroUsize::MIN,
+};
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             public_url: None,
             workers: None,
+            max_connections: MOST_CONNECTIONS,
             max_body_bytes: 65_536,
             keep_alive_seconds: 75,
             client_timeout_seconds: 10,

@@ -11,10 +11,12 @@ mod config;
 mod control;
 mod extract;
 mod health;
+mod limits;
 mod metrics;
 mod middleware;
 mod openapi;
 mod problem;
+mod proxy;
 mod representation;
 mod routes;
 mod service;
@@ -22,6 +24,7 @@ mod service;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{
     future::Future,
@@ -36,10 +39,13 @@ use actix_web::{App as HttpApp, HttpServer, middleware::from_fn, web};
 use app::App;
 use projections::Views;
 
-pub use config::ServerConfig;
+pub use config::{ServerConfig, Settings};
 pub use control::ControlSocket;
+pub use limits::LimitsConfig;
 pub use metrics::Metrics;
 pub use openapi::document as openapi_document;
+pub use proxy::{ForwardedHeader, Network, ProxyConfig};
+pub use tls::{Certificates, TlsConfig, TlsError};
 
 use crate::service::Service;
 
@@ -57,14 +63,15 @@ impl Server {
     /// # Errors
     /// When the address cannot be taken.
     pub fn bind(
-        config: ServerConfig,
+        settings: Settings,
+        certificates: Option<Arc<Certificates>>,
         control: Option<ControlSocket>,
         app: App,
         views: Arc<Views>,
         metrics: Metrics,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(config.listen)?;
-        Self::start(config, Some(listener), control, app, views, metrics)
+        let listener = TcpListener::bind(settings.server.listen)?;
+        Self::start(settings, Some((listener, certificates)), control, app, views, metrics)
     }
 
     /// The same without an address: only who is at the host is answered.
@@ -72,24 +79,25 @@ impl Server {
     /// # Errors
     /// When the system gives no threads.
     pub fn bind_control(
-        config: ServerConfig,
+        settings: Settings,
         control: ControlSocket,
         app: App,
         views: Arc<Views>,
         metrics: Metrics,
     ) -> io::Result<Self> {
-        Self::start(config, None, Some(control), app, views, metrics)
+        Self::start(settings, None, Some(control), app, views, metrics)
     }
 
     fn start(
-        config: ServerConfig,
-        listener: Option<TcpListener>,
+        settings: Settings,
+        listener: Option<(TcpListener, Option<Arc<Certificates>>)>,
         control: Option<ControlSocket>,
         app: App,
         views: Arc<Views>,
         metrics: Metrics,
     ) -> io::Result<Self> {
-        let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
+        let address = listener.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
+        let config = settings.server.clone();
         let workers = match config.workers {
             Some(workers) => workers.get(),
             None => std::thread::available_parallelism()?.get(),
@@ -98,7 +106,7 @@ impl Server {
         let client_timeout = Duration::from_secs(config.client_timeout_seconds);
         metrics.started(app.log().now());
         let listens_on = address.unwrap_or(config.listen);
-        let service = web::Data::new(Service::new(config, listens_on, app, views, metrics));
+        let service = web::Data::new(Service::new(settings, listens_on, app, views, metrics));
         let mut server = HttpServer::new(move || {
             HttpApp::new()
                 .app_data(web::Data::clone(&service))
@@ -106,6 +114,7 @@ impl Server {
                 .configure(routes::register)
                 .default_service(web::to(routes::no_such_route))
                 // The last one meets a request first.
+                .wrap(from_fn(middleware::anonymous::limit))
                 .wrap(from_fn(middleware::problems::write))
                 .wrap(from_fn(middleware::security_headers::add))
                 .wrap(from_fn(middleware::observation::observe))
@@ -113,13 +122,18 @@ impl Server {
         })
         .workers(workers)
         .keep_alive(Duration::from_secs(keep_alive_seconds))
+        .max_connections(config.max_connections.get().div_ceil(workers))
         .client_request_timeout(client_timeout)
+        .tls_handshake_timeout(client_timeout)
         .client_disconnect_timeout(client_timeout)
         .shutdown_timeout(shutdown_timeout_seconds)
         .on_connect(control::note_peer)
         .disable_signals();
-        if let Some(listener) = listener {
-            server = server.listen(listener)?;
+        if let Some((listener, certificates)) = listener {
+            server = match certificates {
+                Some(certificates) => server.listen_rustls_0_23(listener, certificates.server_config()?)?,
+                None => server.listen(listener)?,
+            };
         }
         let mut file = None;
         if let Some(control) = control {

@@ -10,7 +10,8 @@ use store::Position;
 use uuid::Uuid;
 
 use crate::{
-    ServerConfig,
+    ProxyConfig, Settings,
+    limits::Limits,
     metrics::Metrics,
     problem::{Kind, Problem},
 };
@@ -20,6 +21,12 @@ pub(crate) struct Service {
     pub(crate) app: App,
     pub(crate) views: Arc<Views>,
     pub(crate) metrics: Metrics,
+    /// Which proxies are believed about who asks.
+    pub(crate) proxy: ProxyConfig,
+    /// How much one caller may ask.
+    pub(crate) limits: Limits,
+    /// Whether a browser that was here once must not come back without TLS.
+    pub(crate) only_tls: bool,
     /// How long a client may take to send a body.
     pub(crate) client_timeout: Duration,
     /// How the service is reached from outside, without a slash at the end.
@@ -29,17 +36,22 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(
-        config: ServerConfig,
+        settings: Settings,
         address: SocketAddr,
         app: App,
         views: Arc<Views>,
         metrics: Metrics,
     ) -> Self {
-        let public_url = config.public_url.map_or_else(|| format!("http://{address}"), String::from);
+        let Settings { server: config, proxy, limits, tls } = settings;
+        let scheme = if tls.is_wanted() { "https" } else { "http" };
+        let public_url = config.public_url.map_or_else(|| format!("{scheme}://{address}"), String::from);
         Self {
             app,
             views,
             metrics,
+            proxy,
+            limits: Limits::new(&limits),
+            only_tls: public_url.starts_with("https:"),
             client_timeout: Duration::from_secs(config.client_timeout_seconds),
             public_url: public_url.trim_end_matches('/').to_owned(),
             views_wait: Duration::from_millis(config.views_wait_milliseconds),

@@ -11,7 +11,7 @@ use store::{DataDirectory, EventLog, SqliteKeys, SqliteLog, SystemClock};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use crate::{Metrics, Server, ServerConfig};
+use crate::{Metrics, Server, ServerConfig, Settings};
 
 /// Where the sandbox's clients are.
 pub(crate) const CLIENTS: &str = "/api/v1/environments/sandbox/clients";
@@ -65,7 +65,15 @@ pub(crate) async fn serve(test: impl AsyncFnOnce(Served)) {
         client_timeout_seconds: 1,
         ..ServerConfig::default()
     };
-    let server = Server::bind(config, None, app, Arc::clone(&views), Metrics::new()).unwrap();
+    let server = Server::bind(
+        Settings { server: config, ..Settings::default() },
+        None,
+        None,
+        app,
+        Arc::clone(&views),
+        Metrics::new(),
+    )
+    .unwrap();
     let served = Served {
         base: format!("http://{}", server.address().unwrap()),
         token: first.token.expose_secret().to_owned(),

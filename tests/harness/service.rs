@@ -132,6 +132,7 @@ impl Service {
                 "token",
             ])
             .args(["--public-url", "https://oauth.example.com"])
+            .envs(self.without_limits().iter().copied())
             .current_dir(self.folder())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -155,6 +156,15 @@ impl Service {
         self._stdout = Some(stdout);
     }
 
+    /// Crowds of requests come with one token here, unless a test has settings of its own.
+    fn without_limits(&self) -> &'static [(&'static str, &'static str)] {
+        if self.folder().join("muniment.toml").exists() {
+            &[]
+        } else {
+            &[("MUNIMENT_LIMITS__READS_PER_MINUTE", "0"), ("MUNIMENT_LIMITS__COMMANDS_PER_MINUTE", "0")]
+        }
+    }
+
     fn stderr_file(&self) -> PathBuf {
         self.folder().join("stderr")
     }
@@ -169,16 +179,21 @@ impl Service {
         Pid::from_raw(i32::try_from(id).expect("a process id")).expect("a process id")
     }
 
+    /// Sends the service a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("the service can be sent a signal");
+    }
+
     /// `kill -9`: no goodbye.
     pub async fn kill(&mut self) {
-        kill_process(self.pid(), Signal::KILL).expect("the service can be killed");
+        self.signal(Signal::KILL);
         let mut child = self.child.take().expect("the service runs");
         child.wait().await.expect("the service ends");
     }
 
     /// Asks the service to stop, as a service manager does, and expects it to end well.
     pub async fn stop(&mut self) {
-        kill_process(self.pid(), Signal::TERM).expect("the service can be asked to stop");
+        self.signal(Signal::TERM);
         let mut child = self.child.take().expect("the service runs");
         let status = timeout(PATIENCE, child.wait())
             .await

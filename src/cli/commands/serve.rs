@@ -1,6 +1,7 @@
 //! `muniment serve`: run the service until it is asked to stop.
 
 use std::{
+    error::Error,
     io::{IsTerminal, stdout},
     sync::Arc,
     time::Duration,
@@ -8,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use projections::Views;
-use server::{Metrics, Server};
+use server::{Certificates, Metrics, Server};
 use store::EventLog;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -49,6 +50,12 @@ async fn serve_until_told(
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
 
+    let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+
+    let certificates = config.tls.load().context("setting up TLS")?;
+    if public_url_is_open(&config) {
+        tracing::warn!("server.public_url is plain http to another machine: secrets can be read on the way");
+    }
     let instance = Instance::open(&config, commands).await?;
     let first = first_start(&instance.app, &config, serve.bootstrap_token_file.as_deref()).await?;
     if master_key_lies_inside(&config) {
@@ -60,21 +67,32 @@ async fn serve_until_told(
 
     let listen = config.server.listen;
     let control = control::bind(&config)?;
-    let server =
-        Server::bind(config.server, Some(control), instance.app.clone(), Arc::clone(&views), Metrics::new())
-            .with_context(|| format!("listening on {listen}"))?;
+    let scheme = if certificates.is_some() { "https" } else { "http" };
+    let (app, metrics) = (instance.app.clone(), Metrics::new());
+    let server = Server::bind(
+        config.settings(),
+        certificates.clone(),
+        Some(control),
+        app,
+        Arc::clone(&views),
+        metrics,
+    )
+    .with_context(|| format!("listening on {listen}"))?;
     if let Some(address) = server.address() {
-        say(&format!("listening on http://{address}"))?;
+        say(&format!("listening on {scheme}://{address}"))?;
         if stdout().is_terminal() && first.is_some() {
-            say(&first_steps(&format!("http://{address}")))?;
+            say(&first_steps(&format!("{scheme}://{address}")))?;
         }
     }
     tracing::info!(head = %instance.log.head().await?, "ready");
 
     let told = async move {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return tracing::info!("SIGTERM: stopping"),
+                _ = interrupt.recv() => return tracing::info!("SIGINT: stopping"),
+                _ = hangup.recv() => reload(certificates.as_deref()),
+            }
         }
     };
     let served = server.run_until(told).await;
@@ -84,6 +102,30 @@ async fn serve_until_told(
     served.context("serving")?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// SIGHUP: the files of the certificate are read again; whatever is wrong with them, the old one goes on.
+fn reload(certificates: Option<&Certificates>) {
+    match certificates.map(Certificates::reload) {
+        Some(Ok(())) => {
+            tracing::info!("SIGHUP: new connections are shown the certificate as its files are now")
+        }
+        Some(Err(error)) => {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(%error, cause, "SIGHUP: the certificate stays as it is");
+        }
+        None => tracing::info!("SIGHUP: there is no certificate to read again"),
+    }
+}
+
+/// Whether clients are told to come without TLS from elsewhere.
+fn public_url_is_open(config: &Config) -> bool {
+    let url = config.server.public_url.as_ref().filter(|url| url.scheme() == "http");
+    url.and_then(|url| url.host()).is_some_and(|host| match host {
+        url::Host::Domain(name) => name != "localhost",
+        url::Host::Ipv4(address) => !address.is_loopback(),
+        url::Host::Ipv6(address) => !address.is_loopback(),
+    })
 }
 
 fn first_steps(base: &str) -> String {

@@ -25,16 +25,16 @@ pub(super) fn of(service: &Service, http: &HttpRequest, actor: &Actor) -> Result
         environment: http.match_info().get("environment").and_then(|name| EnvironmentName::parse(name).ok()),
         request_id,
         correlation_id,
-        source: source(http),
+        source: source(service, http),
         reason: None,
         ticket: None,
         idempotency: None,
     })
 }
 
-/// The peer itself: no header is believed as long as no proxy is trusted.
-fn source(http: &HttpRequest) -> Option<Source> {
-    let address = Personal::new(http.peer_addr()?.ip().to_string());
+/// Who sent it, as far as the peer or a trusted proxy says.
+fn source(service: &Service, http: &HttpRequest) -> Option<Source> {
+    let address = Personal::new(service.proxy.client_address(http)?.to_string());
     let user_agent = http.headers().get(header::USER_AGENT).map(|header| {
         let text = String::from_utf8_lossy(header.as_bytes());
         Personal::new(text[..text.floor_char_boundary(LONGEST_USER_AGENT)].to_owned())

@@ -20,12 +20,14 @@ pub(super) async fn authenticate(service: &Service, http: &HttpRequest) -> Resul
         Problem::new(Kind::Unauthenticated)
     };
     let token = bearer(http).ok_or_else(|| refused("missing"))?;
-    service.app.authenticate(token).await.map(Actor::Member).map_err(|error| match error {
+    let actor = service.app.authenticate(token).await.map(Actor::Member).map_err(|error| match error {
         AuthenticationError::Malformed => refused("malformed"),
         AuthenticationError::Unknown => refused("unknown"),
         AuthenticationError::NotLive => refused("not_live"),
         AuthenticationError::Fault(fault) => fault.into(),
-    })
+    })?;
+    service.limits.spend(&actor, !http.method().is_safe())?;
+    Ok(actor)
 }
 
 /// The credentials, if there is exactly one header with the scheme `Bearer`.

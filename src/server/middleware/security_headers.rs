@@ -1,22 +1,29 @@
-//! What a browser must not do with our answers.
+//! What a browser must not do with our answers: what OWASP asks of a REST service.
 
 use actix_web::{
     Error,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderValue},
+    http::header::{self, HeaderName, HeaderValue},
     middleware::Next,
+    web::Data,
 };
 
-/// Answers under this path are about one caller at one moment.
-const NOT_STORED: &str = "/api/";
+use crate::service::Service;
+
+/// The only answers that are not about one caller or one moment.
+const STORED: [&str; 2] = ["/", "/openapi.json"];
+/// Two years, which is what the lists that browsers ship ask for.
+const HSTS: &str = "max-age=63072000";
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Adds the headers.
 pub(crate) async fn add(
+    service: Data<Service>,
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let stored = !request.path().starts_with(NOT_STORED);
+    let stored = STORED.contains(&request.path());
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -25,6 +32,11 @@ pub(crate) async fn add(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
     );
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    if service.only_tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+    }
     if !stored {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

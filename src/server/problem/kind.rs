@@ -75,6 +75,7 @@ mod table {
         InvalidRequest       = UNPROCESSABLE_ENTITY "invalid_request", "Invalid request", "fields of the request break rules: see `errors`";
         IdempotencyMismatch  = UNPROCESSABLE_ENTITY "idempotency_mismatch", "Idempotency key reused", "this Idempotency-Key stands for another request: choose a new one";
         PreconditionRequired = PRECONDITION_REQUIRED "precondition_required", "Precondition required", "send If-Match with the ETag of what you have seen, or `*`";
+        RateLimited          = TOO_MANY_REQUESTS "rate_limited", "Rate limited", "too many requests in a minute: wait as long as `Retry-After` says";
         Internal             = INTERNAL_SERVER_ERROR "internal", "Internal error", "the service failed; its log says more under the request id";
         Busy                 = SERVICE_UNAVAILABLE "busy", "Busy", "too much is waiting already: try again";
         Unavailable          = SERVICE_UNAVAILABLE "unavailable", "Unavailable", "the service cannot do this now: try again";
