@@ -27,6 +27,10 @@ pub enum Command {
     Member(Member),
     /// Send a request to the API as who you are on this host, without a token
     Api(Api),
+    /// Copy log and keys of an instance, whether or not the service runs
+    Backup(Backup),
+    /// Make an instance of a back-up, in an empty data directory
+    Restore(Restore),
     /// Fold the log again and show the clients as they were, or verify that the live views equal it
     Replay(Replay),
     /// How the views stand; fold them again
@@ -158,6 +162,38 @@ pub struct Api {
     /// Show status and headers of the answer first
     #[arg(long)]
     pub include: bool,
+}
+
+/// Arguments of `backup`.
+#[derive(Args, Debug)]
+pub struct Backup {
+    #[command(flatten)]
+    pub place: Place,
+    /// New or empty directory for the log
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// New or empty directory for the keys: keep it apart from the log, and for a short time only
+    #[arg(long, value_name = "DIR")]
+    pub keys_to: PathBuf,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `restore`.
+#[derive(Args, Debug)]
+pub struct Restore {
+    #[command(flatten)]
+    pub place: Place,
+    /// The log's directory of a back-up
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// The keys' directory of the same back-up, or of a younger one
+    #[arg(long, value_name = "DIR")]
+    pub keys_from: PathBuf,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `replay`.

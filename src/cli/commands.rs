@@ -1,10 +1,12 @@
 //! One file a command.
 
 pub mod api;
+pub mod backup;
 pub mod doctor;
 pub mod init;
 pub mod member;
 pub mod projections;
 pub mod recover;
 pub mod replay;
+pub mod restore;
 pub mod serve;

@@ -8,6 +8,8 @@ mod config;
 mod control;
 mod exit;
 mod instance;
+mod manifest;
+mod progress;
 mod telemetry;
 mod token_file;
 
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
         Command::Recover(recover) => commands::recover::run(&recover),
         Command::Member(member) => commands::member::run(&member),
         Command::Api(api) => commands::api::run(&api),
+        Command::Backup(backup) => commands::backup::run(&backup),
+        Command::Restore(restore) => commands::restore::run(&restore),
         Command::Replay(replay) => commands::replay::run(&replay),
         Command::Projections(projections) => commands::projections::run(&projections),
         Command::Doctor(doctor) => commands::doctor::run(&doctor),

@@ -213,6 +213,24 @@ pub enum OpenError {
     Read(#[from] ReadError),
 }
 
+/// Why no back-up was made. What was copied so far is none.
+#[derive(Debug, thiserror::Error)]
+pub enum BackUpError {
+    /// What is to be copied cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A file cannot be read, or its copy cannot be written.
+    #[error("copying `{}` to `{}`", from.display(), to.display())]
+    Copy {
+        /// The file.
+        from: PathBuf,
+        /// The copy.
+        to: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+}
+
 /// Why the key store did not answer. What it was asked to do is done completely or not at all.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum KeyStoreError {

@@ -29,13 +29,15 @@ pub use commit::{
     Actor, ActorKind, ClaimChange, ClaimKey, Commit, Credential, Disclosure, DisclosureKey, DisclosureRef,
     Outcome, ProposedEvent, Receipt, RecordedCommand, StreamCommit,
 };
-pub use error::{AppendError, Cause, InvalidCommit, KeyStoreError, LogClosed, OpenError, Place, ReadError};
+pub use error::{
+    AppendError, BackUpError, Cause, InvalidCommit, KeyStoreError, LogClosed, OpenError, Place, ReadError,
+};
 pub use event::{CorruptEntry, Envelope, EnvelopeActor, RecordedEvent};
 pub use event_log::{EventLog, ScannedEvent};
 pub use keys::{KeyStore, PersonKey, WrappedKey};
 pub use position::{ExpectedRevision, MAX_INTEGER, Position, Revision};
 pub use repository::{LogRepository, PersistRefused};
-pub use sqlite::{DataDirectory, SqliteKeys, SqliteLog};
+pub use sqlite::{BackedUp, DataDirectory, SqliteKeys, SqliteLog};
 pub use stream::{InvalidStreamName, StreamName};
 pub use subscription::{Pages, Subscription};
 pub use verify::{Defect, Verified};

@@ -1,5 +1,6 @@
 //! The embedded log: one SQLite file, one writer, group commit.
 
+mod backup;
 mod checkpoint;
 mod claims;
 mod directory;
@@ -28,6 +29,7 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
+pub use backup::BackedUp;
 pub use directory::DataDirectory;
 pub use keys::SqliteKeys;
 

@@ -5,6 +5,7 @@
 
 mod audit;
 mod audit_reads;
+mod backup;
 mod catalog;
 mod clients;
 mod command_line;
@@ -14,6 +15,7 @@ mod crash;
 mod docs;
 mod environments;
 mod idempotency;
+mod limits;
 mod members;
 mod model;
 mod operation;
@@ -21,3 +23,4 @@ mod rebuild;
 mod secrecy;
 mod secrets;
 mod session;
+mod tls;

@@ -108,7 +108,7 @@ async fn serve_until_told(
 fn reload(certificates: Option<&Certificates>) {
     match certificates.map(Certificates::reload) {
         Some(Ok(())) => {
-            tracing::info!("SIGHUP: new connections are shown the certificate as its files are now")
+            tracing::info!("SIGHUP: new connections are shown the certificate as its files are now");
         }
         Some(Err(error)) => {
             let cause = error.source().map(ToString::to_string).unwrap_or_default();
@@ -121,7 +121,7 @@ fn reload(certificates: Option<&Certificates>) {
 /// Whether clients are told to come without TLS from elsewhere.
 fn public_url_is_open(config: &Config) -> bool {
     let url = config.server.public_url.as_ref().filter(|url| url.scheme() == "http");
-    url.and_then(|url| url.host()).is_some_and(|host| match host {
+    url.and_then(url::Url::host).is_some_and(|host| match host {
         url::Host::Domain(name) => name != "localhost",
         url::Host::Ipv4(address) => !address.is_loopback(),
         url::Host::Ipv6(address) => !address.is_loopback(),

@@ -1,0 +1,50 @@
+//! `muniment backup`: log and keys as they are now, of a service that runs or of one that does not.
+
+use serde_json::json;
+use store::{Clock, DataDirectory, SystemClock};
+
+use crate::{
+    arguments::Backup,
+    commands::init::say,
+    config::Config,
+    exit::Exit,
+    manifest::{Manifest, take_empty},
+    progress::Progress,
+    telemetry,
+};
+
+/// The log's file, in an instance as in a back-up.
+pub const LOG: &str = "log.db";
+/// The keys' file.
+pub const KEYS: &str = "keys.db";
+
+/// Runs the command.
+///
+/// # Errors
+/// If the instance cannot be read or the copies cannot be written; what is there then has no manifest.
+pub fn run(backup: &Backup) -> anyhow::Result<Exit> {
+    let config = Config::load(&backup.place)?;
+    telemetry::start_quietly()?;
+    let data = DataDirectory::open_read_only(&config.data.directory)?;
+    take_empty(&backup.to)?;
+    take_empty(&backup.keys_to)?;
+    let mut progress = Progress::new("backing up");
+    let copied = data
+        .back_up(&backup.to.join(LOG), &backup.keys_to.join(KEYS), &mut |done, all| progress.at(done, all))?;
+    drop(progress);
+    let made_at = SystemClock.now();
+    let log = Manifest::write(&backup.to, LOG, made_at, copied)?;
+    Manifest::write(&backup.keys_to, KEYS, made_at, copied)?;
+    if backup.json {
+        say(&json!({ "to": backup.to, "keys_to": backup.keys_to, "manifest": log }).to_string())?;
+    } else {
+        let bytes: u64 = log.files.iter().map(|file| file.bytes).sum();
+        say(&format!(
+            "log up to position {}, {bytes} bytes, in `{}`; keys in `{}`: keep those for a short time only, they bring erased people back",
+            log.position,
+            backup.to.display(),
+            backup.keys_to.display()
+        ))?;
+    }
+    Ok(Exit::Done)
+}

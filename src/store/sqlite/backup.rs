@@ -1,0 +1,83 @@
+//! A copy of log and keys as they are at one moment, beside a service that writes on.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::DataDirectory;
+use super::schema::{KEYS, LOG, Schema};
+use crate::error::BackUpError;
+use crate::position::Position;
+
+/// Pages that are copied between two looks at how far it is.
+const PAGES: i32 = 1_024;
+/// How long to wait for somebody who is opening or closing the file.
+const BUSY_WAIT: Duration = Duration::from_millis(50);
+
+/// What a back-up holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackedUp {
+    /// Which log it is, for as long as it exists.
+    pub log_id: [u8; 16],
+    /// The last event of the copy.
+    pub position: Position,
+}
+
+impl DataDirectory {
+    /// Copies the log and then the keys into new files, so that the keys are never older than the log. `progress` hears
+    /// of pages that are copied and of all there are.
+    ///
+    /// The copies have no write-ahead log. Whoever calls makes the directories durable.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written. What was copied so far stays, and is no back-up.
+    pub fn back_up(
+        &self,
+        log: &Path,
+        keys: &Path,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<BackedUp, BackUpError> {
+        let copied = copy(&LOG, &self.log(), log, progress)?;
+        let failed = |source| BackUpError::Copy { from: self.log(), to: log.to_owned(), source };
+        let of_log = "SELECT id, (SELECT coalesce(max(position), 0) FROM events) FROM log";
+        let (log_id, position) = copied
+            .query_row(of_log, [], |row| Ok((row.get(0)?, Position::new(row.get(1)?))))
+            .map_err(failed)?;
+        copy(&KEYS, &self.keys(), keys, progress)?;
+        Ok(BackedUp { log_id, position })
+    }
+}
+
+fn copy(
+    schema: &Schema,
+    from: &Path,
+    to: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Connection, BackUpError> {
+    let source = schema.open_to_read(from)?;
+    let mut work = || -> rusqlite::Result<Connection> {
+        // A snapshot: without it every commit of the service would begin the copy anew.
+        source.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let mut target = Connection::open_with_flags(to, flags)?;
+        // The file is worth nothing before it is whole, and it is made durable then.
+        target.execute_batch("PRAGMA synchronous = OFF")?;
+        let backup = Backup::new(&source, &mut target)?;
+        while backup.step(PAGES)? != StepResult::Done {
+            let at = backup.progress();
+            let pages = |count: i32| u64::try_from(count).unwrap_or_default();
+            progress(pages(at.pagecount - at.remaining), pages(at.pagecount));
+            if at.remaining == at.pagecount {
+                std::thread::sleep(BUSY_WAIT);
+            }
+        }
+        drop(backup);
+        // One file that can be carried away: whoever opens it to write turns the write-ahead log on again.
+        target.execute_batch("PRAGMA journal_mode = DELETE")?;
+        Ok(target)
+    };
+    let paths = |source| BackUpError::Copy { from: from.to_owned(), to: PathBuf::from(to), source };
+    work().map_err(paths)
+}
