@@ -142,7 +142,9 @@ fn client_of<'a>(event: &'a ViewedEvent<'_>) -> Result<Option<&'a str>, ApplyErr
         | Event::Member(_)
         | Event::Environment(_)
         | Event::ClientType(_)
-        | Event::Scope(_) => None,
+        | Event::Scope(_)
+        | Event::Erasure(_)
+        | Event::LegalHold(_) => None,
     };
     Ok(subject.and_then(|stream| id_in(Client::CATEGORY, stream)))
 }

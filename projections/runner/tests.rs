@@ -104,6 +104,10 @@ impl EventLog for Faulty {
     async fn last_event_key_slot(&self) -> Result<u64, ReadError> {
         self.log.last_event_key_slot().await
     }
+
+    async fn newest_persons(&self, most: usize) -> Result<Vec<Uuid>, ReadError> {
+        self.log.newest_persons(most).await
+    }
     fn now(&self) -> Timestamp {
         self.log.now()
     }

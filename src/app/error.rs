@@ -2,7 +2,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use domain::{ClientError, MemberError, Permission, Violation};
+use domain::{ClientError, ErasureError, LegalHoldError, MemberError, Permission, Violation};
 use jiff::Timestamp;
 use store::{AppendError, KeyStoreError, ReadError, Revision};
 
@@ -24,6 +24,12 @@ pub enum CommandError {
     /// A rule of the member refused it. Recorded.
     #[error(transparent)]
     Member(MemberError),
+    /// A rule of erasure refused it. Recorded.
+    #[error(transparent)]
+    Erasure(#[from] ErasureError),
+    /// A rule of legal holds refused it. Recorded.
+    #[error(transparent)]
+    LegalHold(LegalHoldError),
     /// There is no such thing in this environment.
     #[error("there is no such {0}")]
     NotFound(&'static str),
@@ -201,6 +207,15 @@ impl From<MemberError> for CommandError {
     }
 }
 
+impl From<LegalHoldError> for CommandError {
+    fn from(error: LegalHoldError) -> Self {
+        match error {
+            LegalHoldError::NotFound => Self::NotFound("legal_hold"),
+            LegalHoldError::Released | LegalHoldError::PersonErased => Self::LegalHold(error),
+        }
+    }
+}
+
 impl CommandError {
     /// The slug of the problem, also recorded with the refusal.
     pub fn slug(&self) -> &'static str {
@@ -230,6 +245,15 @@ impl CommandError {
                 MemberError::TooManyTokens { .. } => "too_many_tokens",
                 MemberError::Invalid(_) => "invalid_request",
                 MemberError::NotFound => "not_found",
+            },
+            Self::Erasure(error) => match error {
+                ErasureError::Held(_) => "legal_hold",
+                ErasureError::MemberActive => "member_active",
+            },
+            Self::LegalHold(error) => match error {
+                LegalHoldError::NotFound => "not_found",
+                LegalHoldError::Released => "legal_hold_released",
+                LegalHoldError::PersonErased => "person_erased",
             },
             Self::NotFound(_) => "not_found",
             Self::Gone(_) => "gone",

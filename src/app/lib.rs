@@ -10,6 +10,7 @@
 //! | `authenticate` | whose personal token this is |
 //! | `clients`, `members`, `catalog`, `environments`, `bootstrap`, `rebuild` | the use cases |
 //! | `configuration` | how types, scopes and environments are changed |
+//! | `erasures`, `legal_holds` | erasing persons and reasons, and what wins over that |
 //! | `execute` | from events to one commit |
 //! | `idempotency` | the order of every use case: permission, repeated request, work; unknown outcomes |
 //! | `refusal` | what is recorded of refusals and of what was read |
@@ -26,11 +27,13 @@ mod clients;
 mod configuration;
 mod context;
 mod environments;
+mod erasures;
 mod error;
 mod execute;
 mod health;
 mod idempotency;
 mod ids;
+mod legal_holds;
 mod members;
 mod private_parts;
 mod rebuild;
@@ -40,7 +43,7 @@ mod vault;
 use std::{num::NonZeroUsize, sync::Arc};
 
 use crypto::{Argon2Pool, BufferedEntropy, Entropy, MasterKey};
-use domain::{Client, ClientType, Environment, Member, ScopeDefinition};
+use domain::{Client, ClientType, Environment, Erasures, LegalHolds, Member, ScopeDefinition};
 use store::{EventLog, KeyStore};
 use tokio::runtime::Handle;
 
@@ -53,8 +56,10 @@ pub use clients::{
 };
 pub use configuration::Configured;
 pub use context::{Actor, Context, Idempotency, IfMatch, MAX_REASON_CHARS, Principal, Source};
+pub use erasures::{ErasedPerson, RedactedReason};
 pub use error::{ChangedSince, CommandError, Fault};
 pub use health::Health;
+pub use legal_holds::ChangedLegalHold;
 pub use members::{ChangedMember, CreateMemberRequest, IssueTokenRequest, IssuedPersonalToken};
 pub use private_parts::{OpenedPart, PrivatePart};
 pub use rebuild::RecordedRebuild;
@@ -84,6 +89,8 @@ pub(crate) struct Inner {
     pub(crate) environments: Loader<Environment>,
     pub(crate) client_types: Loader<ClientType>,
     pub(crate) scopes: Loader<ScopeDefinition>,
+    pub(crate) erasures: Loader<Erasures>,
+    pub(crate) legal_holds: Loader<LegalHolds>,
     pub(crate) tokens: authenticate::TokenCache,
     pub(crate) audit_reads: audit_reads::RecordedReads,
     pub(crate) write_failures: health::WriteFailures,
@@ -113,7 +120,10 @@ impl App {
     pub async fn open(parts: Parts) -> Result<Self, KeyRingError> {
         let Parts { log, keys, master_key, entropy, commands, argon2_workers } = parts;
         let entropy: Arc<dyn Entropy> = Arc::new(BufferedEntropy::new(entropy));
-        let vault = Vault::open(keys, master_key, log.as_ref(), Arc::clone(&entropy)).await?;
+        let erasures = Loader::new(&log);
+        let erased = erasures.current(Erasures::REGISTER).await?;
+        let vault =
+            Vault::open(keys, master_key, log.as_ref(), Arc::clone(&entropy), &erased.aggregate).await?;
         let argon2 = Argon2Pool::new(argon2_workers, ARGON2_QUEUE).map_err(KeyRingError::Threads)?;
         let inner = Inner {
             vault,
@@ -123,12 +133,15 @@ impl App {
             environments: Loader::new(&log),
             client_types: Loader::new(&log),
             scopes: Loader::new(&log),
+            legal_holds: Loader::new(&log),
+            erasures,
             tokens: authenticate::TokenCache::new(),
             audit_reads: audit_reads::RecordedReads::new(),
             write_failures: health::WriteFailures::default(),
             entropy,
             log,
         };
+        inner.finish_erasures().await?;
         Ok(Self { inner: Arc::new(inner), commands })
     }
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::{Binding, Minted, Personal, SecretKind, SecretString};
 use domain::{
-    Claim, Event, Member, MemberCommand, MemberEvent, MemberId, Permission, Role, Rule, SecretId, Violation,
+    Event, Member, MemberCommand, MemberEvent, MemberId, Permission, Role, Rule, SecretId, Violation,
     member::{CreateMember, IssueToken, Membership},
 };
 use serde_json::json;
@@ -282,10 +281,8 @@ impl Inner {
         self.vault.insert_person(member_id.0, None).await?;
         let value = json!({ "name": name.expose(), "email": email.expose() });
         let stream = Loader::<Member>::stream(&member_id.to_string())?;
-        let address = email.expose().trim().to_lowercase();
-        let digest = self.vault.ring.digests.digest("member/email", &[address.as_bytes()]);
         let mut claims = claim_changes(Member::claims(&events), &stream);
-        let key = claim_key(&Claim::member_email(&URL_SAFE_NO_PAD.encode(digest)));
+        let key = claim_key(&self.member_email(email.expose()));
         claims.push(store::ClaimChange::Take { key, stream: stream.clone() });
         Ok(EnrolledMember {
             stream: ProposedStream {

@@ -90,7 +90,10 @@ impl App {
 }
 
 impl Inner {
-    async fn open_parts(&self, wanted: &[DisclosureRef]) -> Result<HashMap<String, PrivatePart>, Fault> {
+    pub(crate) async fn open_parts(
+        &self,
+        wanted: &[DisclosureRef],
+    ) -> Result<HashMap<String, PrivatePart>, Fault> {
         let rows = self.log.disclosures(wanted).await?;
         let mut parts: HashMap<_, _> =
             wanted.iter().map(|part| (part.digest.clone(), PrivatePart::Erased)).collect();

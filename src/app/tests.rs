@@ -191,11 +191,15 @@ async fn a3_deleting_a_persons_key_erases_what_was_said_and_nothing_else() {
     assert_eq!(opened[0]["email"], "ops@example.com");
     let before =
         node.log.read_stream(&stream(created.client_id), Revision::NONE, 10).await.expect("the stream");
-    node.keys.delete_person(created.registration.contacts[0].0).await.expect("an erasure");
+    let person = created.registration.contacts[0];
+    node.app.erase_person(context.clone(), person).await.expect("an erasure");
+    assert!(node.app.open_contacts(context.clone(), created.client_id).await.expect("a look").is_empty());
+    node.app.erase_person(context.clone(), person).await.expect("erasing twice is no error");
     // Another process, or this one after a restart: keys that were in memory are gone too.
     node.log.close().await;
     drop((node.app, node.log, node.keys));
     let (app, log, _) = open(&node.folder, &node.clock).await;
+    assert!(app.is_erased(person));
     assert!(app.open_contacts(context.clone(), created.client_id).await.expect("a look").is_empty());
     let after = log.read_stream(&stream(created.client_id), Revision::NONE, 10).await.expect("the stream");
     assert_eq!(before, after, "the entry stays what it was");
@@ -356,6 +360,10 @@ impl EventLog for Unsure {
         self.log.last_event_key_slot().await
     }
 
+    async fn newest_persons(&self, most: usize) -> Result<Vec<Uuid>, store::ReadError> {
+        self.log.newest_persons(most).await
+    }
+
     fn subscribe(&self, after: Position) -> store::Subscription {
         self.log.subscribe(after)
     }
@@ -464,18 +472,16 @@ async fn a2_a_token_that_we_did_not_make_is_refused_whatever_it_knows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a3_who_was_erased_and_acts_again_has_a_new_key_and_the_old_parts_stay_erased() {
+async fn a3_who_was_erased_and_acts_again_is_sealed_apart_and_the_old_parts_stay_erased() {
     let node = Node::start().await;
     let source = Source { address: Personal::new("192.0.2.7".into()), user_agent: None };
     let admin = Context { source: Some(source), ..node.admin().await };
     let created =
         node.app.create_client(admin.clone(), sandbox(), request("Before")).await.expect("a client").client;
     let Actor::Member(principal) = &admin.actor else { panic!("a member") };
-    node.keys.delete_person(principal.member.0).await.expect("an erasure");
-    node.log.close().await;
-    drop((node.app, node.log, node.keys));
-    let (app, log, _) = open(&node.folder, &node.clock).await;
-    app.deactivate_client(admin.clone(), sandbox(), created.client_id).await.expect("under a new key");
+    let Node { app, log, .. } = &node;
+    app.inner.vault.erase(principal.member.0).await.expect("an erasure");
+    app.deactivate_client(admin.clone(), sandbox(), created.client_id).await.expect("under another key");
     let events = log.read_stream(&stream(created.client_id), Revision::NONE, 10).await.expect("the stream");
     let mut opened = Vec::new();
     for event in &events {
@@ -491,4 +497,78 @@ async fn a3_who_was_erased_and_acts_again_has_a_new_key_and_the_old_parts_stay_e
         opened.push(source.count());
     }
     assert_eq!(opened, [0, 1], "what the old key sealed is erased, not damaged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a3_keys_that_are_older_than_the_log_are_refused() {
+    let node = Node::start().await;
+    let created = node.create("Matter sync").await.client;
+    let person = created.registration.contacts[0].0;
+    // As in a copy from before the client was created.
+    node.keys.erase(&[person], &[]).await.expect("no key");
+    node.log.close().await;
+    drop((node.app, node.log, node.keys));
+    let directory = DataDirectory::open(&node.folder.path().join("data")).expect("a directory");
+    let clock = Arc::clone(&node.clock) as Arc<dyn store::Clock>;
+    let opened = App::open(Parts {
+        log: Arc::new(SqliteLog::open(&directory, clock).expect("a log")),
+        keys: Arc::new(SqliteKeys::open(&directory).expect("keys")),
+        master_key: master_key(),
+        entropy: Arc::new(crypto::SystemEntropy),
+        commands: Handle::current(),
+        argon2_workers: NonZeroUsize::MIN,
+    });
+    let refused = opened.await.err().expect("older keys");
+    assert!(matches!(refused, KeyRingError::PersonKeyMissing(missing) if missing == person), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a11_of_a_hold_and_an_erasure_at_one_moment_one_is_refused() {
+    let node = Node::start().await;
+    let context = Context { ticket: Some("CASE-7".into()), ..node.admin().await };
+    for number in 0..12 {
+        let mut request = request(&format!("Client {number}"));
+        request.contacts[0].email = Personal::new(format!("ops{number}@example.com"));
+        let created = node.app.create_client(context.clone(), sandbox(), request).await.expect("a client");
+        let person_id = created.client.registration.contacts[0];
+        let subject = domain::legal_hold::SubjectFields { person_id: Some(person_id), ..Default::default() };
+        let (held, erased) = tokio::join!(
+            node.app.place_legal_hold(context.clone(), subject),
+            node.app.erase_person(context.clone(), person_id)
+        );
+        match (held, erased) {
+            (Ok(_), Err(refused)) => assert_eq!(refused.slug(), "legal_hold"),
+            (Err(refused), Ok(_)) => assert_eq!(refused.slug(), "person_erased"),
+            (held, erased) => panic!("{held:?} {erased:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a3_an_erasure_that_a_crash_cut_off_is_finished_at_the_next_start() {
+    let node = Node::start().await;
+    let context = Context { reason: Some(Personal::new("because of Ada".into())), ..node.admin().await };
+    let created = node.app.create_client(context.clone(), sandbox(), request("Matter sync")).await;
+    let created = created.expect("a client").client;
+    let person = created.registration.contacts[0];
+    let data = node.folder.path().join("data/keys.db");
+    let (before, wal) = (std::fs::read(&data), std::fs::read(data.with_extension("db-wal")));
+    node.app.erase_person(context.clone(), person).await.expect("an erasure");
+    node.app.redact_reason(context.clone(), created.position).await.expect("a redaction");
+    node.log.close().await;
+    drop((node.app, node.log, node.keys));
+    // The keys as they were before: as after a crash right behind the commit, or with a back-up of the keys put back.
+    std::fs::write(&data, before.expect("the keys")).expect("the keys");
+    std::fs::write(data.with_extension("db-wal"), wal.expect("the keys")).expect("the keys");
+    let _ = std::fs::remove_file(data.with_extension("db-shm"));
+    let (app, log, keys) = open(&node.folder, &node.clock).await;
+    assert_eq!(keys.person_key(person.0).await.expect("a look"), None);
+    let events = log.read_stream(&stream(created.client_id), Revision::NONE, 1).await.expect("the stream");
+    let digests = events[0].envelope().expect("an entry").private;
+    let wanted = digests.iter().map(|digest| store::DisclosureRef {
+        position: created.position,
+        digest: digest.clone().into_owned(),
+    });
+    let parts = app.open_private_parts(context, "test", None, wanted.collect()).await.expect("a look");
+    assert!(!parts.is_empty() && parts.values().all(|part| matches!(part, PrivatePart::Erased)), "{parts:?}");
 }

@@ -8,10 +8,14 @@ mod event_keys;
 mod marked_key;
 mod ring;
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::{DataKey, DataKeyRef, Disclosure, Entropy, MasterKey, Personal};
+use domain::Erasures;
 use moka::sync::Cache;
 use serde_json::Value;
 use store::{DisclosureKey, EventLog, KeyStore, PersonKey};
@@ -31,6 +35,9 @@ use crate::{
 /// Person keys that are kept unwrapped in memory.
 const CACHED_PERSONS: u64 = 10_000;
 
+/// Private parts that are looked at when the vault is opened: whether the keys are as new as the log.
+const NEWEST_DISCLOSURES: usize = 10_000;
+
 /// Seals and opens.
 pub(crate) struct Vault {
     keys: Arc<dyn KeyStore>,
@@ -38,6 +45,8 @@ pub(crate) struct Vault {
     entropy: Arc<dyn Entropy>,
     pub(crate) ring: KeyRing,
     persons: Cache<Uuid, Arc<MarkedKey>>,
+    /// Who was erased, by the list in the log: no key of theirs is used or made again, whatever the key store holds.
+    erased: RwLock<HashSet<Uuid>>,
     event_keys: EventKeys,
 }
 
@@ -63,10 +72,14 @@ impl Vault {
         master_key: MasterKey,
         log: &dyn EventLog,
         entropy: Arc<dyn Entropy>,
+        erasures: &Erasures,
     ) -> Result<Self, KeyRingError> {
         let ring = KeyRing::open(keys.as_ref(), &master_key, log, entropy.as_ref()).await?;
         let event_keys = EventKeys::open(keys.as_ref(), log).await?;
-        Ok(Self { keys, master_key, entropy, ring, persons: Cache::new(CACHED_PERSONS), event_keys })
+        let persons = Cache::new(CACHED_PERSONS);
+        let erased: HashSet<_> = erasures.persons.keys().map(|person| person.0).collect();
+        check_person_keys(keys.as_ref(), log, &erased).await?;
+        Ok(Self { keys, master_key, entropy, ring, persons, erased: RwLock::new(erased), event_keys })
     }
 
     /// Seals `value` as the credential `id`.
@@ -111,7 +124,11 @@ impl Vault {
     pub(crate) async fn person_by_email(&self, email: &str, candidate: Uuid) -> Result<Uuid, Fault> {
         let token = self.ring.digests.digest("person/email", &[email.trim().to_lowercase().as_bytes()]);
         if let Some(person) = self.keys.person_by_token(&token).await? {
-            return Ok(person);
+            if !self.is_erased(person) {
+                return Ok(person);
+            }
+            // The event is there and the key not deleted yet: who comes back is somebody new.
+            self.erase(person).await?;
         }
         self.insert_person(candidate, Some(token.to_vec())).await
     }
@@ -133,7 +150,10 @@ impl Vault {
         value: Value,
     ) -> Result<store::Disclosure, Fault> {
         let Some(key) = self.person_key(person).await? else {
-            // Erased in the meantime: what is said about a person now is said under a new key.
+            if self.is_erased(person) {
+                return self.seal_for_event(name, value).await;
+            }
+            // Its key was lost in the meantime: what is said about a person now is said under a new key.
             self.insert_person(person, None).await?;
             return Box::pin(self.seal_for_person(person, name, value)).await;
         };
@@ -171,6 +191,29 @@ impl Vault {
         if disclosure.digest() == row.digest { Ok(Some(disclosure)) } else { Err(swapped()) }
     }
 
+    /// Whether there is a key of this person.
+    pub(crate) async fn knows(&self, person: Uuid) -> Result<bool, Fault> {
+        Ok(self.person_key(person).await?.is_some())
+    }
+
+    /// Whether the person was erased.
+    pub(crate) fn is_erased(&self, person: Uuid) -> bool {
+        self.erased.read().unwrap_or_else(PoisonError::into_inner).contains(&person)
+    }
+
+    /// Deletes the key of a person whose erasure is recorded, and what finds the person again. Deleting twice is no error.
+    pub(crate) async fn erase(&self, person: Uuid) -> Result<(), Fault> {
+        self.erase_all(&[person], &[]).await
+    }
+
+    /// Deletes the keys of persons and reasons whose erasure is recorded.
+    pub(crate) async fn erase_all(&self, persons: &[Uuid], slots: &[u64]) -> Result<(), Fault> {
+        self.erased.write().unwrap_or_else(PoisonError::into_inner).extend(persons);
+        self.keys.erase(persons, slots).await?;
+        persons.iter().for_each(|person| self.persons.invalidate(person));
+        Ok(())
+    }
+
     /// Whether the key store answers.
     pub(crate) async fn keys_readable(&self) -> bool {
         self.keys.last_event_key().await.is_ok()
@@ -200,6 +243,9 @@ impl Vault {
     }
 
     async fn person_key(&self, person: Uuid) -> Result<Option<Arc<MarkedKey>>, Fault> {
+        if self.is_erased(person) {
+            return Ok(None);
+        }
         if let Some(key) = self.persons.get(&person) {
             return Ok(Some(key));
         }
@@ -213,6 +259,21 @@ impl Vault {
         self.persons.insert(person, Arc::clone(&key));
         Ok(Some(key))
     }
+}
+
+/// Whoever is named by the newest events has a key, unless it was erased. If not, the key store is an older copy: what was
+/// said since would be lost without a word.
+async fn check_person_keys(
+    keys: &dyn KeyStore,
+    log: &dyn EventLog,
+    erased: &HashSet<Uuid>,
+) -> Result<(), KeyRingError> {
+    for person in log.newest_persons(NEWEST_DISCLOSURES).await? {
+        if !erased.contains(&person) && keys.person_key(person).await?.is_none() {
+            return Err(KeyRingError::PersonKeyMissing(person));
+        }
+    }
+    Ok(())
 }
 
 fn credential_place(id: &str) -> String {

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientEvent, ClientTypeEvent, EnvironmentEvent, MemberEvent, ScopeEvent, aggregate::Named, upcast,
+    ClientEvent, ClientTypeEvent, EnvironmentEvent, ErasureEvent, LegalHoldEvent, MemberEvent, ScopeEvent,
+    aggregate::Named, upcast,
 };
 
 /// Old and new value of something that changed.
@@ -96,6 +97,10 @@ pub enum Event {
     ClientType(ClientTypeEvent),
     /// Of a scope.
     Scope(ScopeEvent),
+    /// Of the list of erasures.
+    Erasure(ErasureEvent),
+    /// Of the list of legal holds.
+    LegalHold(LegalHoldEvent),
     /// Something the log or the service recorded about itself or about a request: it changes no aggregate.
     Registry(crate::registry::RegistryEvent),
 }
@@ -139,6 +144,8 @@ from_events!(
     Environment(EnvironmentEvent),
     ClientType(ClientTypeEvent),
     Scope(ScopeEvent),
+    Erasure(ErasureEvent),
+    LegalHold(LegalHoldEvent),
     Registry(crate::registry::RegistryEvent)
 );
 

@@ -45,6 +45,10 @@ uuid_id!(
     /// A pseudonym for a person named as a contact; the person stands in the vault alone.
     PersonId
 );
+uuid_id!(
+    /// A legal hold.
+    LegalHoldId
+);
 
 /// The id of one client secret, signing secret or personal token; part of the secret's own text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -12,6 +12,8 @@
 //! | [`Environment`] | `environment-<name>` | [`EnvironmentEvent`] |
 //! | [`ClientType`] | `client_type-<name>` | [`ClientTypeEvent`] |
 //! | [`ScopeDefinition`] | `scope-<name>` | [`ScopeEvent`] |
+//! | [`Erasures`] | `erasure-register` | [`ErasureEvent`] |
+//! | [`LegalHolds`] | `legal_hold-register` | [`LegalHoldEvent`] |
 //!
 //! Each aggregate has a file of its name and a folder beside it: `command` (what may be asked), `event` (what is
 //! stored), `error` (the rules that refuse) and `tests` (given, when, then).
@@ -28,6 +30,8 @@ mod violation;
 pub mod client;
 pub mod client_type;
 pub mod environment;
+pub mod erasure;
+pub mod legal_hold;
 pub mod member;
 pub mod oauth;
 pub mod registry;
@@ -38,8 +42,10 @@ pub use claim::{Claim, ClaimChange, folded};
 pub use client::{Client, ClientCommand, ClientError, ClientEvent};
 pub use client_type::{ClientType, ClientTypeCommand, ClientTypeError, ClientTypeEvent};
 pub use environment::{Environment, EnvironmentCommand, EnvironmentError, EnvironmentEvent};
+pub use erasure::{ErasureCommand, ErasureError, ErasureEvent, Erasures};
 pub use event::{Change, DecodeError, Event};
-pub use ids::{ClientId, EnvironmentName, MemberId, PersonId, SecretId};
+pub use ids::{ClientId, EnvironmentName, LegalHoldId, MemberId, PersonId, SecretId};
+pub use legal_hold::{LegalHoldCommand, LegalHoldError, LegalHoldEvent, LegalHolds};
 pub use member::{Member, MemberCommand, MemberError, MemberEvent};
 pub use permission::{Permission, Role};
 pub use scope::{ScopeCommand, ScopeDefinition, ScopeError, ScopeEvent};

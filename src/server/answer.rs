@@ -56,8 +56,20 @@ pub(crate) async fn to_command(
     recorded: impl Into<Recorded>,
 ) -> HttpResponseBuilder {
     let Recorded { revision, position, replayed } = recorded.into();
+    let mut response = to_final_command(service, status, position, replayed).await;
+    response.insert_header((header::ETAG, etag(revision)));
+    response
+}
+
+/// The same for a command that leaves nothing behind that could be edited, and so no `ETag`.
+pub(crate) async fn to_final_command(
+    service: &Service,
+    status: StatusCode,
+    position: Position,
+    replayed: bool,
+) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
-    response.insert_header((POSITION, position.get())).insert_header((header::ETAG, etag(revision)));
+    response.insert_header((POSITION, position.get()));
     if !service.views_at(position).await {
         response.insert_header((VIEWS, "behind"));
     }

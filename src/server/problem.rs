@@ -17,7 +17,7 @@ use actix_web::{
     },
 };
 use app::{CommandError, Fault};
-use domain::{Rule, Violation};
+use domain::{ErasureError, Rule, Violation};
 use projections::QueryError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -257,9 +257,14 @@ impl From<CommandError> for Problem {
                 let changed: Vec<_> = changed.into_iter().map(Changed::from).collect();
                 problem.member("current_revision", current.get()).member("changed", json!(changed))
             }
+            CommandError::Erasure(ErasureError::Held(hold)) => {
+                problem.member("legal_hold_id", hold.id.to_string()).member("ticket", hold.ticket)
+            }
             CommandError::Fault(fault) => problem.fault(&fault),
             CommandError::Client(_)
             | CommandError::Member(_)
+            | CommandError::Erasure(ErasureError::MemberActive)
+            | CommandError::LegalHold(_)
             | CommandError::PreconditionRequired
             | CommandError::IdempotencyMismatch
             | CommandError::RebuildRunning

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod catalog;
 pub(crate) mod client;
 pub(crate) mod environment;
+pub(crate) mod legal_hold;
 pub(crate) mod member;
 pub(crate) mod projection;
 
@@ -11,4 +12,5 @@ pub(crate) use audit::{AuditEvent, Changed};
 pub(crate) use catalog::{ClientType, Scope};
 pub(crate) use client::{Client, Secret};
 pub(crate) use environment::Environment;
+pub(crate) use legal_hold::LegalHold;
 pub(crate) use member::Member;

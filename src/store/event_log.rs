@@ -84,6 +84,9 @@ pub trait EventLog: Send + Sync {
     /// The highest slot of an event key that any disclosure refers to; 0 before the first.
     async fn last_event_key_slot(&self) -> Result<u64, ReadError>;
 
+    /// The persons under whose keys the newest disclosures are sealed; at most `most` disclosures are looked at.
+    async fn newest_persons(&self, most: usize) -> Result<Vec<Uuid>, ReadError>;
+
     /// An ordered feed of everything after a position.
     fn subscribe(&self, after: Position) -> Subscription;
 

@@ -49,17 +49,15 @@ pub trait KeyStore: Send + Sync {
     /// The wrapped key of a person; `None` once erased.
     async fn person_key(&self, person: Uuid) -> Result<Option<Vec<u8>>, KeyStoreError>;
 
-    /// Erases a person: the key and the token. Erasing twice is no error.
-    async fn delete_person(&self, person: Uuid) -> Result<(), KeyStoreError>;
+    /// Erases persons, each one's key and token, and redacts what is sealed under the keys of these slots, in one durable
+    /// write. What is not there is no error; a slot is never used again.
+    async fn erase(&self, persons: &[Uuid], slots: &[u64]) -> Result<(), KeyStoreError>;
 
     /// The wrapped event key in this slot; `None` if there never was one, or once redacted.
     async fn event_key(&self, slot: u64) -> Result<Option<Vec<u8>>, KeyStoreError>;
 
     /// Stores keys in the slots `from_slot`, `from_slot + 1`, …, in one durable write.
     async fn insert_event_keys(&self, from_slot: u64, wrapped: Vec<Vec<u8>>) -> Result<(), KeyStoreError>;
-
-    /// Redacts what is sealed under this slot's key. Deleting twice is no error; the slot is never used again.
-    async fn delete_event_key(&self, slot: u64) -> Result<(), KeyStoreError>;
 
     /// The highest slot that ever held a key; 0 before the first. Slots count from 1.
     async fn last_event_key(&self) -> Result<u64, KeyStoreError>;

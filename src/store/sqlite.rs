@@ -269,6 +269,10 @@ impl EventLog for SqliteLog {
         self.reader.with(vault::last_event_key_slot)
     }
 
+    async fn newest_persons(&self, most: usize) -> Result<Vec<Uuid>, ReadError> {
+        self.reader.with(|connection| vault::newest_persons(connection, most))
+    }
+
     fn subscribe(&self, after: Position) -> Subscription {
         Subscription::new(Arc::clone(&self.reader) as _, self.shared.head.subscribe(), after)
     }

@@ -14,6 +14,7 @@ mod control_socket;
 mod crash;
 mod docs;
 mod environments;
+mod erasure;
 mod idempotency;
 mod limits;
 mod members;

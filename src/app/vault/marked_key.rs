@@ -4,8 +4,8 @@ use crypto::{DataKey, Entropy, EntropyError, OpenError};
 
 const MARK: usize = 8;
 
-/// A data key whose sealed values carry its mark: what another key sealed is told apart from what was altered. A person
-/// who is erased and then acts again has a new key, and what the old one sealed is erased, not damaged.
+/// A data key whose sealed values carry its mark: what another key sealed is told apart from what was altered. What a
+/// key sealed that is lost is erased, not damaged.
 pub(super) struct MarkedKey {
     key: DataKey,
     mark: [u8; MARK],

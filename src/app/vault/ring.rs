@@ -4,9 +4,11 @@ use std::io;
 
 use crypto::{CursorKey, DataKey, DataKeyRef, Entropy, KeyedDigest, MasterKey, TagKeys, UnwrapError};
 use store::{EventLog, KeyStore, KeyStoreError, Position, ReadError, WrappedKey};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::marked_key::{Looked, MarkedKey};
+use crate::error::Fault;
 
 pub(super) const PERSON_KEY: &str = "person";
 const VAULT: &str = "vault";
@@ -52,6 +54,15 @@ pub enum KeyRingError {
         /// The newest slot that the key store has.
         stored: u64,
     },
+    /// The key store is older than the log, or a key was deleted without the event that says so.
+    #[error(
+        "the newest events name person {0}, who was not erased and has no key: keys.db is an older copy than log.db, or \
+         was altered; restore both from the same back-up"
+    )]
+    PersonKeyMissing(Uuid),
+    /// What was erased could not be read, or not be erased again.
+    #[error("applying the list of erasures")]
+    Erasures(#[from] Fault),
     /// The key store cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyStoreError),

@@ -139,6 +139,8 @@ fn member_event(entry: &[u8]) -> anyhow::Result<Option<(MemberId, bool)>> {
         | Event::Environment(_)
         | Event::ClientType(_)
         | Event::Scope(_)
+        | Event::Erasure(_)
+        | Event::LegalHold(_)
         | Event::Registry(_) => return Ok(None),
     };
     Ok(Some((id.parse()?, roles.contains(&Role::Administrator))))

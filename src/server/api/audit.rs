@@ -2,6 +2,7 @@
 
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod redact_reason;
 
 use app::{AuditQuery, Context};
 use serde::Deserialize;

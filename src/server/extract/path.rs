@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use actix_web::HttpRequest;
-use domain::{ClientId, EnvironmentName, MemberId, SecretId};
+use domain::{ClientId, EnvironmentName, LegalHoldId, MemberId, PersonId, SecretId};
 use store::Position;
 
 use crate::problem::{Kind, Problem};
@@ -21,6 +21,16 @@ pub(crate) fn client_id(http: &HttpRequest) -> Result<ClientId, Problem> {
 /// The member.
 pub(crate) fn member_id(http: &HttpRequest) -> Result<MemberId, Problem> {
     segment(http, "member_id", "member")
+}
+
+/// The person.
+pub(crate) fn person_id(http: &HttpRequest) -> Result<PersonId, Problem> {
+    segment(http, "person_id", "person")
+}
+
+/// The legal hold.
+pub(crate) fn legal_hold_id(http: &HttpRequest) -> Result<LegalHoldId, Problem> {
+    segment(http, "legal_hold_id", "legal_hold")
 }
 
 /// The event.

@@ -5,7 +5,7 @@ use actix_web::http::{
     header::{self, HeaderName, HeaderValue},
 };
 use app::CommandError;
-use domain::{ClientError, MemberError};
+use domain::{ClientError, ErasureError, LegalHoldError, MemberError};
 
 macro_rules! kinds {
     ($($kind:ident = $status:ident $slug:literal, $title:literal, $detail:literal;)+) => {
@@ -64,6 +64,10 @@ mod table {
         MemberExists         = CONFLICT "member_exists", "Member exists", "there is a member with this id already";
         TokenNotLive         = CONFLICT "token_not_live", "Token not live", "the token is revoked or expired already";
         TooManyTokens        = CONFLICT "too_many_tokens", "Too many tokens", "the member has as many working tokens as it can have: revoke one first";
+        LegalHold            = CONFLICT "legal_hold", "Legal hold", "a legal hold keeps it: see `legal_hold_id` and `ticket`";
+        MemberActive         = CONFLICT "member_active", "Member active", "the member has a token that works: revoke its tokens first";
+        LegalHoldReleased    = CONFLICT "legal_hold_released", "Legal hold released", "the legal hold was released before";
+        PersonErased         = CONFLICT "person_erased", "Person erased", "the person was erased before: there is nothing left to keep";
         Taken                = CONFLICT "taken", "Taken", "a value that must be unique is taken: see `errors`";
         RebuildRunning       = CONFLICT "rebuild_running", "Rebuild running", "the views are being rebuilt already: GET /api/v1/projections says how far";
         RebuildHalts         = CONFLICT "rebuild_halts", "Rebuild halts", "a rebuilt view halts before the live one, which stays: `muniment replay verify` says where";
@@ -114,6 +118,15 @@ impl Kind {
                 MemberError::NoSuchToken(_) => Self::NoSuchToken,
                 MemberError::TokenNotLive(_) => Self::TokenNotLive,
                 MemberError::TooManyTokens { .. } => Self::TooManyTokens,
+            },
+            CommandError::Erasure(error) => match error {
+                ErasureError::Held(_) => Self::LegalHold,
+                ErasureError::MemberActive => Self::MemberActive,
+            },
+            CommandError::LegalHold(error) => match error {
+                LegalHoldError::NotFound => Self::NotFound,
+                LegalHoldError::Released => Self::LegalHoldReleased,
+                LegalHoldError::PersonErased => Self::PersonErased,
             },
             CommandError::NotFound(_) => Self::NotFound,
             CommandError::Gone(_) => Self::Gone,

@@ -84,6 +84,9 @@ pub(crate) struct Contact {
     /// As `name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) email: Option<String>,
+    /// Whether the person was erased; left out if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) erased: bool,
 }
 
 /// A secret, as far as anyone may know it.
@@ -155,7 +158,7 @@ impl Client {
             status: client.status,
             redirect_uris: client.redirect_uris.clone(),
             scope: client.scope.to_wire(),
-            contacts: client.contacts.iter().map(|id| Contact { id: *id, name: None, email: None }).collect(),
+            contacts: client.contacts.iter().map(|id| Contact::new(service, *id)).collect(),
             grant_types: client.grant_types.clone(),
             token_endpoint_auth_method: client.token_endpoint_auth_method,
             terms_accepted: client.terms_accepted.clone(),
@@ -208,6 +211,12 @@ impl From<&client::Rotation> for Rotation {
             replaces: rotation.replaces.iter().map(ToString::to_string).collect(),
             ends_at: rotation.ends_at,
         }
+    }
+}
+
+impl Contact {
+    fn new(service: &Service, id: PersonId) -> Self {
+        Self { id, name: None, email: None, erased: service.app.is_erased(id) }
     }
 }
 

@@ -24,6 +24,8 @@ fn example(path: &str) -> String {
         .replace("{position}", "1")
         .replace("{client_id}", id)
         .replace("{member_id}", id)
+        .replace("{person_id}", id)
+        .replace("{legal_hold_id}", id)
         .replace("{secret_id}", "x")
         .replace("{token_id}", "x")
         .replace("{name}", "standard")
@@ -161,6 +163,7 @@ fn body_of(route: &Route) -> Value {
         "AddRedirectUri" | "RemoveRedirectUri" => {
             serde_json::json!({ "redirect_uri": "https://app.example.com/cb" })
         }
+        "PlaceLegalHold" => serde_json::json!({ "subject": { "everything": true } }),
         "ChangeRoles" => serde_json::json!({ "roles": ["auditor"] }),
         "ChangePolicy" => serde_json::json!({ "policy": {} }),
         _ => serde_json::json!({}),

@@ -111,9 +111,25 @@ impl KeyStore for SqliteKeys {
         .await
     }
 
-    async fn delete_person(&self, person: Uuid) -> Result<(), KeyStoreError> {
+    async fn erase(&self, persons: &[Uuid], slots: &[u64]) -> Result<(), KeyStoreError> {
+        let (persons, slots) = (persons.to_vec(), slots.to_vec());
         self.with(move |connection| {
-            connection.execute("DELETE FROM person_keys WHERE person = ?1", [person.into_bytes()])?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut erased = 0;
+            for person in persons {
+                erased += transaction
+                    .prepare_cached("DELETE FROM person_keys WHERE person = ?1")?
+                    .execute([person.into_bytes()])?;
+            }
+            for slot in slots {
+                erased += transaction
+                    .prepare_cached("DELETE FROM event_keys WHERE slot = ?1")?
+                    .execute([as_i64(slot)])?;
+            }
+            if erased > 0 {
+                transaction.execute("UPDATE key_file SET to_be_wiped = 1", [])?;
+            }
+            transaction.commit()?;
             wipe(connection)
         })
         .await
@@ -149,14 +165,6 @@ impl KeyStore for SqliteKeys {
         .await
     }
 
-    async fn delete_event_key(&self, slot: u64) -> Result<(), KeyStoreError> {
-        self.with(move |connection| {
-            connection.execute("DELETE FROM event_keys WHERE slot = ?1", [as_i64(slot)])?;
-            wipe(connection)
-        })
-        .await
-    }
-
     async fn last_event_key(&self) -> Result<u64, KeyStoreError> {
         self.with(|connection| Ok(last_event_key(connection)?)).await
     }
@@ -174,11 +182,20 @@ fn last_event_key(connection: &Connection) -> rusqlite::Result<u64> {
     connection.query_row("SELECT last_event_key FROM key_file", [], |row| row.get(0))
 }
 
-/// Leaves nothing of what was deleted, neither in unused parts of pages nor in the write-ahead log.
+/// Leaves nothing of what was deleted, neither in unused parts of pages nor in the write-ahead log. That it is still to be
+/// done stands in the file: a crash or a reader may have come between.
 fn wipe(connection: &Connection) -> Result<(), KeyStoreError> {
+    let to_be_wiped: bool = connection.query_row("SELECT to_be_wiped FROM key_file", [], |row| row.get(0))?;
+    if !to_be_wiped {
+        return Ok(());
+    }
     connection.execute_batch("VACUUM")?;
     let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    if busy { Err(KeyStoreError::Unavailable(Arc::new(NotWiped))) } else { Ok(()) }
+    if busy {
+        return Err(KeyStoreError::Unavailable(Arc::new(NotWiped)));
+    }
+    connection.execute("UPDATE key_file SET to_be_wiped = 0", [])?;
+    Ok(())
 }
 
 impl From<rusqlite::Error> for KeyStoreError {

@@ -34,7 +34,10 @@ pub(super) const LOG: Schema = Schema {
 pub(super) const KEYS: Schema = Schema {
     application_id: i32::from_be_bytes(*b"Mkey"),
     autocheckpoint: 1_000, // SQLite's own
-    steps: &[include_str!("../../../migrations/sqlite_keys/0001_create_keys.sql")],
+    steps: &[
+        include_str!("../../../migrations/sqlite_keys/0001_create_keys.sql"),
+        include_str!("../../../migrations/sqlite_keys/0002_add_to_be_wiped.sql"),
+    ],
 };
 
 enum Found {

@@ -45,6 +45,19 @@ pub(super) fn last_event_key_slot(connection: &Connection) -> Result<u64, ReadEr
         .map_err(read_error)
 }
 
+pub(super) fn newest_persons(connection: &Connection, most: usize) -> Result<Vec<Uuid>, ReadError> {
+    let find = || -> rusqlite::Result<Vec<Uuid>> {
+        let mut statement = connection.prepare_cached(
+            "SELECT DISTINCT person FROM
+               (SELECT person FROM disclosures ORDER BY command_position DESC LIMIT ?1)
+             WHERE person IS NOT NULL",
+        )?;
+        let persons = statement.query_map([as_i64(most as u64)], |row| row.get(0).map(Uuid::from_bytes))?;
+        persons.collect()
+    };
+    find().map_err(read_error)
+}
+
 fn disclosure(row: &Row<'_>) -> rusqlite::Result<Disclosure> {
     let person: Option<[u8; 16]> = row.get(1)?;
     let key = match person {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    Change, ClientEvent, ClientTypeEvent, EnvironmentEvent, EnvironmentName, Event, MemberEvent, MemberId,
-    Permission, PersonId, Role, ScopeEvent, SecretId,
+    Change, ClientEvent, ClientTypeEvent, EnvironmentEvent, EnvironmentName, ErasureEvent, Event,
+    LegalHoldEvent, LegalHoldId, MemberEvent, MemberId, Permission, PersonId, Role, ScopeEvent, SecretId,
     client::{
         ClientCreated, ClientNameChanged, ContactsChanged, ExpiryChanged, ExpiryMoved, ExpiryRestored,
         IssuedSecret, IssuedSigningSecret, RedirectUrisChanged, RotationCancelled, RotationCompleted,
@@ -19,6 +19,8 @@ use domain::{
         ChannelDefaults, EnvironmentCreated, FirstPolicy, PolicyChanged, ReasonRequired, RedirectRule,
         TermsPublished,
     },
+    erasure::{PersonErased, PersonKind, ReasonRedacted},
+    legal_hold::{HoldSubject, LegalHoldPlaced, LegalHoldReleased},
     member::{IssuedToken, MemberCreated, RolesChanged, TokenIssued, TokenRevoked},
     oauth::{GrantType, RedirectUri, ScopeSet, ScopeToken, TokenEndpointAuthMethod},
     registry::{
@@ -89,6 +91,10 @@ pub fn samples() -> Vec<Sample> {
         full(ScopeEvent::DescriptionChanged(scope_description_changed()).into()),
         full(ScopeEvent::Deprecated(ScopeDeprecated {}).into()),
         full(ScopeEvent::Restored(ScopeRestored {}).into()),
+        full(ErasureEvent::PersonErased(person_erased()).into()),
+        full(ErasureEvent::ReasonRedacted(reason_redacted()).into()),
+        full(LegalHoldEvent::Placed(legal_hold_placed()).into()),
+        full(LegalHoldEvent::Released(legal_hold_released()).into()),
         full(RegistryEvent::ClockStepped(clock_stepped()).into()),
         full(RegistryEvent::CommandRefused(command_refused()).into()),
         least(RegistryEvent::CommandRefused(least_command_refused()).into()),
@@ -496,4 +502,24 @@ fn views_rebuilt() -> ViewsRebuilt {
 fn least_views_rebuilt() -> ViewsRebuilt {
     let alone = RebuiltView { name: "clients".into(), position: 42, from: None, to: None, differing_rows: 0 };
     ViewsRebuilt { views: vec![alone] }
+}
+
+fn person_erased() -> PersonErased {
+    PersonErased { person_id: PersonId(uuid(1)), kind: PersonKind::Contact }
+}
+
+fn reason_redacted() -> ReasonRedacted {
+    ReasonRedacted { position: 42, digest: commitment('D') }
+}
+
+fn legal_hold_placed() -> LegalHoldPlaced {
+    LegalHoldPlaced {
+        legal_hold_id: LegalHoldId(uuid(9)),
+        subject: HoldSubject::Person(PersonId(uuid(1))),
+        ticket: "CASE-7".into(),
+    }
+}
+
+fn legal_hold_released() -> LegalHoldReleased {
+    LegalHoldReleased { legal_hold_id: LegalHoldId(uuid(9)), active: Change::new(true, false) }
 }

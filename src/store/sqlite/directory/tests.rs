@@ -67,7 +67,7 @@ fn a_file_that_is_not_ours_is_refused() {
         (
             "keys.db",
             |file| advance(file, 7),
-            |error| matches!(error, OpenError::NewerSchema { found: 8, known: 1, .. }),
+            |error| matches!(error, OpenError::NewerSchema { found: 9, known: 2, .. }),
         ),
     ] {
         let (_parent, path) = place();

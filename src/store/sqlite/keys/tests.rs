@@ -39,8 +39,8 @@ async fn a_token_wins_over_a_second_person() {
     let other = keys.insert_person(person(3, None)).await.unwrap();
     assert_eq!(keys.insert_person(person(3, None)).await.unwrap(), other);
     assert_eq!(keys.person_by_token(b"token").await.unwrap(), Some(first));
-    keys.delete_person(first).await.unwrap();
-    keys.delete_person(first).await.unwrap();
+    keys.erase(&[first], &[]).await.unwrap();
+    keys.erase(&[first], &[]).await.unwrap();
     assert_eq!(keys.person_by_token(b"token").await.unwrap(), None);
     assert_eq!(keys.person_key(first).await.unwrap(), None);
     assert!(keys.person_key(other).await.unwrap().is_some());
@@ -52,7 +52,7 @@ async fn a_slot_is_used_once() {
     assert_eq!(keys.last_event_key().await.unwrap(), 0);
     keys.insert_event_keys(1, vec![b"one".to_vec(), b"two".to_vec()]).await.unwrap();
     assert_eq!(keys.last_event_key().await.unwrap(), 2);
-    keys.delete_event_key(2).await.unwrap();
+    keys.erase(&[], &[2]).await.unwrap();
     assert_eq!(keys.event_key(2).await.unwrap(), None);
     let refused = keys.insert_event_keys(2, vec![b"again".to_vec()]).await.unwrap_err();
     assert!(matches!(refused, KeyStoreError::SlotUsed(2)), "{refused}");
@@ -107,7 +107,8 @@ async fn nothing_of_a_deleted_key_is_left_in_any_file() {
     }
     let last = person(7, Some(b"the last token of them all"));
     keys.insert_person(last.clone()).await.unwrap();
-    keys.delete_person(last.person).await.unwrap();
+    // Rows that were deleted behind the store's back are wiped with the next one that it deletes.
+    keys.erase(&[last.person], &[]).await.unwrap();
     for file in fs::read_dir(directory.path()).unwrap() {
         let bytes = fs::read(file.unwrap().path()).unwrap();
         let holds = |trace: &[u8]| bytes.windows(trace.len()).any(|window| window == trace);
@@ -120,5 +121,25 @@ async fn nothing_of_a_deleted_key_is_left_in_any_file() {
             .collect();
         let left: Vec<_> = deleted.iter().filter(|number| numbers.contains(number)).collect();
         assert!(left.is_empty(), "{left:?} of {}", deleted.len());
+    }
+}
+
+#[tokio::test]
+async fn a_wiping_that_a_reader_kept_from_being_done_is_made_good() {
+    let (_parent, directory, keys) = keys();
+    let erased = person(7, Some(b"the token of somebody"));
+    keys.insert_person(erased.clone()).await.unwrap();
+    let reader = Connection::open(directory.keys()).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM person_keys;").unwrap();
+    let busy = reader.query_row("SELECT count(*) FROM person_keys", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(busy, 1);
+    keys.connection.lock().unwrap().busy_timeout(std::time::Duration::ZERO).unwrap();
+    assert!(keys.erase(&[erased.person], &[]).await.is_err(), "not wiped yet");
+    assert_eq!(keys.person_key(erased.person).await.unwrap(), None, "but deleted");
+    drop(reader);
+    keys.erase(&[], &[]).await.unwrap();
+    for file in fs::read_dir(directory.path()).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(erased.wrapped.len()).any(|window| window == erased.wrapped));
     }
 }

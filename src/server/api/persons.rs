@@ -1,0 +1,3 @@
+//! `/persons`.
+
+pub(crate) mod erase;
