@@ -1,30 +1,31 @@
 //! The index of the audit: which events an auditor asks for. The entries themselves come from the log, byte for byte.
 
+mod about;
+mod filter;
+mod posting;
 mod query;
+mod search;
+mod text;
 mod time_range;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
-use domain::registry::RegistryEvent;
-use domain::{Client, Event};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use store::{Outcome, Position};
 
-pub use query::{AuditFilter, AuditItem, AuditPage, Order, positions, read};
+pub use filter::{AuditFilter, Unknown};
+pub use query::{AuditFound, AuditItem, AuditPage, Order, read};
 
 use crate::digest::sha256;
-use crate::projection::{ApplyError, Projection, ViewedEvent, id_in};
+use crate::projection::{ApplyError, Projection, ViewedEvent};
 use crate::reader::as_signed;
 use words::Words;
 
 /// The view's name.
 pub const NAME: &str = "audit_trail";
-
-/// Types whose data names the stream that they are about; all others are about their own stream.
-const ABOUT_ANOTHER: [&str; 3] = ["command.refused", "audit.private_parts_opened", "audit.read"];
 
 /// The projection.
 #[derive(Default)]
@@ -39,12 +40,15 @@ struct AuditRow {
     at: Timestamp,
     event_type: i64,
     actor: i64,
-    client: Option<i64>,
+    subject: Option<i64>,
     environment: Option<i64>,
     responsible: Option<i64>,
     ticket: Option<i64>,
     refused: bool,
     request: i64,
+    correlation: Option<i64>,
+    /// The words of its public data; empty if there are none.
+    text: String,
 }
 
 impl Projection for AuditTrail {
@@ -53,7 +57,7 @@ impl Projection for AuditTrail {
     }
 
     fn view_version(&self) -> u32 {
-        1
+        2
     }
 
     fn schema(&self) -> &'static str {
@@ -79,12 +83,15 @@ impl Projection for AuditTrail {
             at: envelope.at,
             event_type,
             actor,
-            client: client_of(event)?.map(&mut number).transpose()?,
+            subject: about::subject(event)?.as_deref().map(&mut number).transpose()?,
             environment: envelope.environment().map(&mut number).transpose()?,
             responsible: envelope.responsible().map(&mut number).transpose()?,
             ticket: envelope.ticket().map(&mut number).transpose()?,
             refused: envelope.outcome == Outcome::Refused,
-            request: request_number(&envelope.request_id),
+            request: number_of(&envelope.request_id),
+            correlation: (envelope.correlation_id != envelope.request_id)
+                .then(|| number_of(&envelope.correlation_id)),
+            text: text::words_of_data(envelope.data)?,
         };
         self.gathered.push(row);
         Ok(())
@@ -93,22 +100,28 @@ impl Projection for AuditTrail {
     fn flush(&mut self, views: &Connection) -> Result<(), ApplyError> {
         let mut insert = views.prepare_cached(
             "INSERT INTO audit_events
-                 (position, at, type, actor, client, environment, responsible, ticket, refused, request)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 (position, at, type, actor, subject, environment, responsible, ticket, refused, request, correlation)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?;
+        let mut insert_text =
+            views.prepare_cached("INSERT INTO audit_text (rowid, words) VALUES (?1, ?2)")?;
         for row in self.gathered.drain(..) {
             insert.execute((
                 as_signed(row.position.get()),
                 row.at.as_microsecond(),
                 row.event_type,
                 row.actor,
-                row.client,
+                row.subject,
                 row.environment,
                 row.responsible,
                 row.ticket,
                 row.refused,
                 row.request,
+                row.correlation,
             ))?;
+            if !row.text.is_empty() {
+                insert_text.execute((as_signed(row.position.get()), &row.text))?;
+            }
         }
         self.words.shrink();
         Ok(())
@@ -120,31 +133,8 @@ impl Projection for AuditTrail {
     }
 }
 
-/// What `audit_events.request` holds for a request's id.
-fn request_number(request_id: &str) -> i64 {
-    let [a, b, c, d, e, f, g, h, ..] = sha256(request_id.as_bytes());
+/// What `audit_events` holds for the id of a request.
+fn number_of(id: &str) -> i64 {
+    let [a, b, c, d, e, f, g, h, ..] = sha256(id.as_bytes());
     i64::from_be_bytes([a, b, c, d, e, f, g, h])
-}
-
-/// The id of the client that an event is about.
-fn client_of<'a>(event: &'a ViewedEvent<'_>) -> Result<Option<&'a str>, ApplyError> {
-    if !ABOUT_ANOTHER.contains(&&*event.envelope.event_type) {
-        return Ok(event.id_in(Client::CATEGORY));
-    }
-    let subject = match event.event()? {
-        Event::Registry(RegistryEvent::CommandRefused(refused)) => refused.subject.as_deref(),
-        Event::Registry(RegistryEvent::PrivatePartsOpened(opened)) => opened.subject.as_deref(),
-        Event::Registry(RegistryEvent::AuditRead(read)) => read.subject.as_deref(),
-        Event::Registry(
-            RegistryEvent::ClockStepped(_) | RegistryEvent::AuditExported(_) | RegistryEvent::ViewsRebuilt(_),
-        )
-        | Event::Client(_)
-        | Event::Member(_)
-        | Event::Environment(_)
-        | Event::ClientType(_)
-        | Event::Scope(_)
-        | Event::Erasure(_)
-        | Event::LegalHold(_) => None,
-    };
-    Ok(subject.and_then(|stream| id_in(Client::CATEGORY, stream)))
 }

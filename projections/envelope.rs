@@ -16,6 +16,9 @@ pub struct Envelope<'a> {
     pub actor: EnvelopeActor<'a>,
     /// When it was recorded.
     pub at: Timestamp,
+    /// The same for everything that one outside request set going.
+    #[serde(borrow)]
+    pub correlation_id: Cow<'a, str>,
     /// The fact, in the schema that `event_type` and `event_version` name.
     #[serde(borrow)]
     pub data: &'a RawValue,

@@ -7,7 +7,7 @@
 //! | view | answers | tables |
 //! | --- | --- | --- |
 //! | [`clients`] | one client, lists of clients | `clients` |
-//! | [`audit_trail`] | which events an auditor asks for | `audit_events`, `audit_words` |
+//! | [`audit_trail`] | which events an auditor asks for | `audit_events`, `audit_words`, and the index `audit_text` |
 //!
 //! A new view is a file here, its SQL in `migrations/views`, and a line in [`all`].
 

@@ -12,12 +12,19 @@ CREATE TABLE audit_events (
     at          INTEGER NOT NULL,
     type        INTEGER NOT NULL,
     actor       INTEGER NOT NULL,
-    -- The client that the event is about, be it of its own stream or a refused command that named it.
-    client      INTEGER,
+    -- The stream that the event is about, be it its own or the one that a refused command named; none for notes about
+    -- nothing in particular.
+    subject     INTEGER,
     environment INTEGER,
     responsible INTEGER,
     ticket      INTEGER,
     refused     INTEGER NOT NULL CHECK (refused IN (0, 1)),
     -- The first 64 bits of the SHA-256 of the request's id: a third of its size, and hits are compared in full.
-    request     INTEGER NOT NULL
+    request     INTEGER NOT NULL,
+    -- The same of the correlation id; none where it is the request's id, as it mostly is.
+    correlation INTEGER
 ) STRICT;
+
+-- The words of the public data, by position. Contentless: the text itself is in the log. An index like any other, so
+-- it is no part of digests and comparisons.
+CREATE VIRTUAL TABLE audit_text USING fts5(words, content = '', columnsize = 0, detail = none, tokenize = 'ascii');

@@ -1,41 +1,12 @@
 //! Searching the audit.
 
-use std::ops::Range;
+use store::{EventLog, Position};
 
-use jiff::Timestamp;
-use rusqlite::types::Value;
-use store::{EventLog, Outcome, Position};
-
-use super::{time_range, words};
+use super::search::{MOST_LOOKUPS, search};
+use super::{AuditFilter, Unknown};
 use crate::envelope::Envelope;
 use crate::error::QueryError;
-use crate::reader::{Reader, as_signed, as_unsigned};
 use crate::views::Views;
-
-/// What an auditor asks for. Everything given must hold; nothing given is the whole log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AuditFilter {
-    /// The id of the actor.
-    pub actor: Option<String>,
-    /// The id of the client that the event is about; commands that were refused for it are found too.
-    pub client: Option<String>,
-    /// The type on the wire, `client.secret_rotated`.
-    pub event_type: Option<String>,
-    /// The environment's name.
-    pub environment: Option<String>,
-    /// Recorded then or later.
-    pub from: Option<Timestamp>,
-    /// Recorded before then.
-    pub to: Option<Timestamp>,
-    /// Done or refused.
-    pub outcome: Option<Outcome>,
-    /// The reference to a case elsewhere.
-    pub ticket: Option<String>,
-    /// The request as the HTTP layer names it.
-    pub request_id: Option<String>,
-    /// The id of the member who made the client.
-    pub responsible: Option<String>,
-}
 
 /// Which way a feed runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +16,24 @@ pub enum Order {
     Descending,
     /// In the order of the log: for replay tooling, which goes on where it stopped.
     Ascending,
+}
+
+impl Order {
+    /// Whether `one` comes before `other` in the feed.
+    pub(super) fn is_before(self, one: i64, other: i64) -> bool {
+        match self {
+            Self::Descending => one > other,
+            Self::Ascending => one < other,
+        }
+    }
+
+    /// From a position to the next one of the feed.
+    pub(super) fn step(self) -> i64 {
+        match self {
+            Self::Descending => -1,
+            Self::Ascending => 1,
+        }
+    }
 }
 
 /// Which part of a feed.
@@ -60,6 +49,18 @@ pub struct AuditPage {
     pub limit: usize,
 }
 
+/// What a search found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditFound {
+    /// Where the events are, in the order asked for.
+    pub positions: Vec<Position>,
+    /// The last position that was looked at, if there is more: the next page goes on after it, or before it. A page can
+    /// have fewer events than its limit, or none, and still not be the last.
+    pub rest: Option<Position>,
+    /// The last event that the view knew.
+    pub end: Position,
+}
+
 /// An event of the audit as the log holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditItem {
@@ -70,69 +71,36 @@ pub struct AuditItem {
 }
 
 impl Views {
-    /// The events that the filter lets through, with their entries, in the order asked for.
+    /// The events that the filter lets through, with their entries, in the order asked for; or the value of the filter
+    /// that names nothing there is.
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub async fn audit(&self, filter: AuditFilter, page: AuditPage) -> Result<Vec<AuditItem>, QueryError> {
-        let request_id = filter.request_id.clone();
-        let found = self.read(move |reader| positions(reader, &filter, page)).await?;
-        let mut items = read(&**self.log(), &found).await?;
-        if let Some(request_id) = request_id {
-            items.retain(|item| {
-                Envelope::parse(&item.entry).is_ok_and(|entry| entry.request_id == request_id)
-            });
-        }
-        Ok(items)
+    pub async fn audit(
+        &self,
+        filter: AuditFilter,
+        page: AuditPage,
+    ) -> Result<Result<(Vec<AuditItem>, AuditFound), Unknown>, QueryError> {
+        let (request_id, correlation_id) = (filter.request_id.clone(), filter.correlation_id.clone());
+        let found = self.read(move |reader| match filter.unknown(reader)? {
+            Some(unknown) => Ok(Err(unknown)),
+            None => search(reader, &filter, page, MOST_LOOKUPS).map(Ok),
+        });
+        let found = match found.await? {
+            Ok(found) => found,
+            Err(unknown) => return Ok(Err(unknown)),
+        };
+        let mut items = read(&**self.log(), &found.positions).await?;
+        // The view tells ids of requests apart by 64 bits, and callers choose them.
+        items.retain(|item| {
+            let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|id| id == found);
+            request_id.is_none() && correlation_id.is_none()
+                || Envelope::parse(&item.entry).is_ok_and(|entry| {
+                    is(&request_id, &entry.request_id) && is(&correlation_id, &entry.correlation_id)
+                })
+        });
+        Ok(Ok((items, found)))
     }
-}
-
-/// The positions of the events that the filter lets through, in the order asked for.
-///
-/// Requests are told apart by 64 bits of a digest: who cannot live with that chance compares the entries, as
-/// [`Views::audit`] does.
-///
-/// # Errors
-/// See [`QueryError`].
-pub fn positions(
-    reader: &Reader,
-    filter: &AuditFilter,
-    page: AuditPage,
-) -> Result<Vec<Position>, QueryError> {
-    let Some(Condition { sql, values }) = Condition::of(reader, filter)? else { return Ok(Vec::new()) };
-    let after = page.after.map_or(0, |after| as_signed(after.get()));
-    let before = page.before.map_or(i64::MAX, |before| as_signed(before.get()));
-    let mut ranges = match (filter.from, filter.to) {
-        (None, None) => Vec::from([Range { start: 0, end: i64::MAX }]),
-        (from, to) => time_range::positions(reader.connection(), from, to)?,
-    };
-    let direction = match page.order {
-        Order::Descending => {
-            ranges.reverse();
-            "DESC"
-        }
-        Order::Ascending => "ASC",
-    };
-    let sql = format!(
-        "SELECT position FROM audit_events WHERE position >= ?1 AND position < ?2{sql}
-         ORDER BY position {direction} LIMIT ?3"
-    );
-    let mut statement = reader.connection().prepare_cached(&sql)?;
-    let mut found = Vec::new();
-    for range in ranges {
-        let room = i64::try_from(page.limit.saturating_sub(found.len())).unwrap_or(i64::MAX);
-        let (first, end) = (range.start.max(after.saturating_add(1)), range.end.min(before));
-        if room == 0 || first >= end {
-            continue;
-        }
-        let bounds = [first, end, room].map(Value::Integer);
-        let rows = statement
-            .query_map(rusqlite::params_from_iter(bounds.iter().chain(&values)), |row| row.get(0))?;
-        for position in rows {
-            found.push(Position::new(as_unsigned(position?)));
-        }
-    }
-    Ok(found)
 }
 
 /// The entries at these positions, in the order given. Runs of positions that follow each other, in either direction,
@@ -170,48 +138,4 @@ async fn read_run(
     }
     let detail = "a view knows an event here, the log does not".to_owned();
     Err(store::ReadError::Corrupt { place: store::Place::Position(first), detail })
-}
-
-/// What rows must be like, as SQL to append, with its values.
-struct Condition {
-    sql: String,
-    values: Vec<Value>,
-}
-
-impl Condition {
-    /// `None` if a word of the filter occurs in no event at all.
-    ///
-    /// Of the columns that have an index only the one that leaves least is offered to SQLite: the `+` before the others
-    /// makes them plain comparisons, so that it can neither pick a worse one nor sort.
-    fn of(reader: &Reader, filter: &AuditFilter) -> Result<Option<Self>, QueryError> {
-        let mut condition = Self { sql: String::new(), values: Vec::new() };
-        if let Some(request_id) = &filter.request_id {
-            condition.equal("request", Value::Integer(super::request_number(request_id)));
-        }
-        let words = [
-            ("ticket", &filter.ticket),
-            ("client", &filter.client),
-            ("actor", &filter.actor),
-            ("type", &filter.event_type),
-            ("environment", &filter.environment),
-            ("responsible", &filter.responsible),
-        ];
-        for (column, word) in words {
-            let Some(word) = word else { continue };
-            let Some(number) = words::find(reader.connection(), word)? else { return Ok(None) };
-            condition.equal(column, Value::Integer(number));
-        }
-        if let Some(outcome) = filter.outcome {
-            condition.equal("refused", Value::Integer(i64::from(outcome == Outcome::Refused)));
-        }
-        Ok(Some(condition))
-    }
-
-    fn equal(&mut self, column: &str, value: Value) {
-        let unindexed = if self.values.is_empty() { "" } else { "+" };
-        self.values.push(value);
-        // The first three parameters are the bounds.
-        let parameter = self.values.len() + 3;
-        self.sql.push_str(&format!(" AND {unindexed}{column} = ?{parameter}"));
-    }
 }

@@ -47,3 +47,29 @@ pub(super) fn find(views: &Connection, word: &str) -> Result<Option<i64>, rusqli
         .query_row([word], |row| row.get(0))
         .optional()
 }
+
+/// Every word that stands in a column of `audit_events` with an index, in the order of the alphabet. Leaps from one to
+/// the next: it takes as many steps as there are words, not rows.
+pub(super) fn in_column(views: &Connection, column: &str) -> Result<Vec<String>, rusqlite::Error> {
+    let sql = format!(
+        "WITH RECURSIVE found (number) AS (
+             SELECT min({column}) FROM audit_events WHERE {column} IS NOT NULL
+             UNION ALL
+             SELECT (SELECT min({column}) FROM audit_events WHERE {column} > found.number)
+             FROM found WHERE found.number IS NOT NULL
+         )
+         SELECT word FROM found JOIN audit_words USING (number) ORDER BY word"
+    );
+    views.prepare_cached(&sql)?.query_map([], |row| row.get(0))?.collect()
+}
+
+/// The subjects of the events of a type, by name.
+pub(super) fn subjects_of(views: &Connection, event_type: &str) -> Result<Vec<String>, rusqlite::Error> {
+    views
+        .prepare_cached(
+            "SELECT word FROM audit_events JOIN audit_words ON number = subject
+             WHERE type = (SELECT number FROM audit_words WHERE word = ?1) ORDER BY word",
+        )?
+        .query_map([event_type], |row| row.get(0))?
+        .collect()
+}

@@ -17,5 +17,6 @@ mod tests;
 pub(crate) use command::{Command, CommandBody, Why, why};
 pub(crate) use idempotency_key::NAME as IDEMPOTENCY_KEY;
 pub(crate) use json::{Object, present};
+pub(crate) use principal::who;
 pub(crate) use query::NoParameters;
 pub(crate) use read::Read;

@@ -9,6 +9,7 @@ mod answer;
 mod api;
 mod config;
 mod control;
+pub mod export;
 mod extract;
 mod health;
 mod limits;
@@ -53,6 +54,7 @@ use crate::service::Service;
 pub struct Server {
     server: actix_web::dev::Server,
     address: Option<SocketAddr>,
+    service: web::Data<Service>,
     _control: Option<control::SocketFile>,
 }
 
@@ -107,9 +109,10 @@ impl Server {
         metrics.started(app.log().now());
         let listens_on = address.unwrap_or(config.listen);
         let service = web::Data::new(Service::new(settings, listens_on, app, views, metrics));
+        let shared = web::Data::clone(&service);
         let mut server = HttpServer::new(move || {
             HttpApp::new()
-                .app_data(web::Data::clone(&service))
+                .app_data(web::Data::clone(&shared))
                 .app_data(web::PayloadConfig::new(max_body_bytes))
                 .configure(routes::register)
                 .default_service(web::to(routes::no_such_route))
@@ -141,7 +144,7 @@ impl Server {
             server = server.listen_uds(listener)?;
             file = Some(kept);
         }
-        Ok(Self { server: server.run(), address, _control: file })
+        Ok(Self { server: server.run(), address, service, _control: file })
     }
 
     /// Where it listens; with the port that was given for port 0. None for a server of the host alone.
@@ -162,6 +165,7 @@ impl Server {
             ended = &mut server => return ended,
             () = shutdown => {}
         }
+        self.service.stop();
         tokio::join!(handle.stop(true), server).1
     }
 }

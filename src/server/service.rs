@@ -7,6 +7,7 @@ use crypto::{Entropy, SystemEntropy};
 use domain::EnvironmentName;
 use projections::Views;
 use store::Position;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
@@ -32,6 +33,8 @@ pub(crate) struct Service {
     /// How the service is reached from outside, without a slash at the end.
     public_url: String,
     views_wait: Duration,
+    /// Whether the server is about to stop: answers that would never end do then.
+    stopping: watch::Sender<bool>,
 }
 
 impl Service {
@@ -55,7 +58,23 @@ impl Service {
             client_timeout: Duration::from_secs(config.client_timeout_seconds),
             public_url: public_url.trim_end_matches('/').to_owned(),
             views_wait: Duration::from_millis(config.views_wait_milliseconds),
+            stopping: watch::Sender::new(false),
         }
+    }
+
+    /// How the service is reached from outside, without a slash at the end.
+    pub(crate) fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// Becomes true when the server is about to stop.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// Lets answers that would never end know that the server is about to stop.
+    pub(crate) fn stop(&self) {
+        self.stopping.send_replace(true);
     }
 
     /// The URL of an environment's OAuth endpoint.

@@ -1,7 +1,7 @@
 //! The audit trail: filters, cursors, the forward feed.
 
 use serde_json::Value;
-use tests::{Service, crash::feed, http::CLIENTS};
+use tests::{Service, client_body, crash::feed, http::CLIENTS};
 
 #[tokio::test]
 async fn a4_events_can_be_found_by_client_actor_type_environment_time_outcome_and_ticket() {
@@ -66,5 +66,90 @@ async fn a4_the_feed_runs_forward_from_a_position_and_back_by_cursor() {
     let end = service.get(&format!("/api/v1/audit/events?order=asc&after={head}")).await.expect(200);
     assert!(end.body["items"].as_array().is_some_and(Vec::is_empty));
     assert!(end.body["next"].is_string(), "the forward feed can always be gone on with");
+    service.finish().await;
+}
+
+/// The types of the events that a question finds, in their order.
+async fn types(service: &Service, path: &str) -> Vec<String> {
+    let page = service.get(path).await.expect(200);
+    let items = page.body["items"].as_array().expect("items").clone();
+    items.iter().map(|item| item["entry"]["type"].as_str().expect("a type").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a4_filters_combine_and_a_value_that_names_nothing_is_refused() {
+    let service = Service::start().await;
+    let (first, created) = service.create_client("Matter sync").await;
+    let (second, _) = service.create_client("Deposition search").await;
+    let path = format!("{CLIENTS}/{first}");
+    service.post(&format!("{path}/deactivate"), &serde_json::json!({ "ticket": "INC-7" })).await.expect(200);
+    service.post(&format!("{path}/deactivate"), &serde_json::json!({})).await.expect(409);
+    let events = "/api/v1/audit/events";
+    let request_id = created.header("x-request-id").to_owned();
+    for (query, expected) in [
+        (format!("client={first}&type=client.*"), vec!["client.deactivated", "client.created"]),
+        (
+            format!("client={first}&type=client.created&type=command.refused"),
+            vec!["command.refused", "client.created"],
+        ),
+        (format!("client={first}&outcome=refused"), vec!["command.refused"]),
+        (
+            format!("client={first}&outcome=done&from=2026-01-01T00:00:00Z"),
+            vec!["client.deactivated", "client.created"],
+        ),
+        (format!("subject=client-{second}"), vec!["client.created"]),
+        ("subject=environment-sandbox".to_owned(), vec!["environment.created"]),
+        (format!("correlation_id={request_id}"), vec!["client.created"]),
+        ("q=DEPOSITION+search".to_owned(), vec!["client.created"]),
+        ("q=client_not_active".to_owned(), vec!["command.refused"]),
+        (format!("q=deposition&client={first}"), vec![]),
+        ("ticket=INC-7&environment=sandbox&type=client.deactivated".to_owned(), vec!["client.deactivated"]),
+    ] {
+        assert_eq!(types(&service, &format!("{events}?{query}")).await, expected, "{query}");
+    }
+    for (query, parameter, named) in [
+        ("type=client.vanished", "type", "client.created"),
+        ("type=clients.*", "type", "client.created"),
+        ("environment=staging", "environment", "production, sandbox"),
+        ("outcome=maybe", "outcome", "done"),
+        ("q=%2C", "q", "word"),
+        ("order=up", "order", "desc"),
+        ("limit=501", "limit", "500"),
+        ("actor=a&actor=b", "actor", "twice"),
+    ] {
+        let refused =
+            service.get(&format!("{events}?{query}")).await.expect_problem(400, "invalid_parameter");
+        assert_eq!(refused.text_of("/errors/0/parameter"), parameter, "{query}");
+        assert!(refused.text_of("/errors/0/detail").contains(named), "{query}: {}", refused.text);
+    }
+    // A client's own history takes the same filters, and holds nothing but its stream.
+    assert_eq!(types(&service, &format!("{path}/history?type=client.created")).await, ["client.created"]);
+    assert_eq!(
+        types(&service, &format!("{path}/history?ticket=INC-7&order=asc")).await,
+        ["client.deactivated"]
+    );
+    assert_eq!(types(&service, &format!("{path}/history?outcome=refused")).await, [""; 0]);
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn o7_what_a_member_did_and_answers_for_can_be_listed() {
+    let service = Service::start().await;
+    let (alice, token) = service.create_member("Alice", &["integration_manager"]).await;
+    let create = service.request_as(&token, reqwest::Method::POST, CLIENTS).json(&client_body("Hers"));
+    let created = tests::http::answer(create).await.expect(201);
+    let client = created.text_of("/client_id");
+    service.post(&format!("{CLIENTS}/{client}/deactivate"), &serde_json::json!({})).await.expect(200);
+    let audit = format!("/api/v1/members/{alice}/audit");
+    assert_eq!(types(&service, &audit).await, ["client.created"]);
+    let answers_for = types(&service, &format!("{audit}?relation=responsible&order=asc")).await;
+    assert_eq!(answers_for, ["client.created", "client.deactivated"], "whoever acted");
+    let done_to = types(&service, &format!("{audit}?relation=subject&type=member.*")).await;
+    assert_eq!(done_to, ["member.token_issued", "member.created"]);
+    let first = service.get(&format!("{audit}?relation=responsible&limit=1&order=asc")).await.expect(200);
+    let next = first.text_of("/next");
+    let rest = format!("{audit}?relation=responsible&limit=1&order=asc&cursor={next}");
+    assert_eq!(types(&service, &rest).await, ["client.deactivated"]);
+    service.get(&format!("{audit}?actor={alice}")).await.expect(400);
     service.finish().await;
 }

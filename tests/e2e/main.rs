@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test reports by panicking")]
 
 mod audit;
+mod audit_export;
 mod audit_reads;
 mod backup;
 mod catalog;

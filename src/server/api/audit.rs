@@ -1,7 +1,12 @@
 //! `/audit`.
 
+pub(crate) mod export;
+pub(crate) mod feed;
+pub(crate) mod follow;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod parameters;
+pub(crate) mod question;
 pub(crate) mod redact_reason;
 
 use app::{AuditQuery, Context};

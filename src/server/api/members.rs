@@ -1,5 +1,6 @@
 //! `/members`.
 
+pub(crate) mod audit;
 pub(crate) mod change_roles;
 pub(crate) mod create;
 pub(crate) mod get;

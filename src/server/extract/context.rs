@@ -9,6 +9,9 @@ use uuid::Uuid;
 use super::read;
 use crate::{middleware::request_id::RequestId, problem::Problem, service::Service};
 
+/// Where the parameter `environment` confines what is read to one environment.
+const AUDIT: &str = "/api/v1/audit/";
+
 /// Longer ones say nothing more about whose they are.
 const LONGEST_USER_AGENT: usize = 512;
 
@@ -22,7 +25,7 @@ pub(super) fn of(service: &Service, http: &HttpRequest, actor: &Actor) -> Result
     Ok(Context {
         actor: actor.clone(),
         operation: read::route(http)?.operation,
-        environment: http.match_info().get("environment").and_then(|name| EnvironmentName::parse(name).ok()),
+        environment: environment(http),
         request_id,
         correlation_id,
         source: source(service, http),
@@ -30,6 +33,19 @@ pub(super) fn of(service: &Service, http: &HttpRequest, actor: &Actor) -> Result
         ticket: None,
         idempotency: None,
     })
+}
+
+/// The environment of the path; of a question to the audit, the one that it is confined to.
+fn environment(http: &HttpRequest) -> Option<EnvironmentName> {
+    if let Some(name) = http.match_info().get("environment") {
+        return EnvironmentName::parse(name).ok();
+    }
+    if !http.path().starts_with(AUDIT) {
+        return None;
+    }
+    let mut pairs = form_urlencoded::parse(http.query_string().as_bytes());
+    let (_, name) = pairs.find(|(parameter, _)| parameter == "environment")?;
+    EnvironmentName::parse(&name).ok()
 }
 
 /// Who sent it, as far as the peer or a trusted proxy says.

@@ -9,9 +9,18 @@ use crate::{
     service::Service,
 };
 
+/// Who asks, if not too much; a request of its own.
+pub(super) async fn authenticate(service: &Service, http: &HttpRequest) -> Result<Actor, Problem> {
+    let actor = who(service, http).await?;
+    if control::host(http).is_none() {
+        service.limits.spend(&actor, !http.method().is_safe())?;
+    }
+    Ok(actor)
+}
+
 /// The member behind `Authorization: Bearer` (RFC 6750 section 2.1), or who is at the other end of the control socket.
 /// Whatever is wrong with a token, the answer is the same.
-pub(super) async fn authenticate(service: &Service, http: &HttpRequest) -> Result<Actor, Problem> {
+pub(crate) async fn who(service: &Service, http: &HttpRequest) -> Result<Actor, Problem> {
     if let Some(host) = control::host(http) {
         return Ok(host);
     }
@@ -20,14 +29,12 @@ pub(super) async fn authenticate(service: &Service, http: &HttpRequest) -> Resul
         Problem::new(Kind::Unauthenticated)
     };
     let token = bearer(http).ok_or_else(|| refused("missing"))?;
-    let actor = service.app.authenticate(token).await.map(Actor::Member).map_err(|error| match error {
+    service.app.authenticate(token).await.map(Actor::Member).map_err(|error| match error {
         AuthenticationError::Malformed => refused("malformed"),
         AuthenticationError::Unknown => refused("unknown"),
         AuthenticationError::NotLive => refused("not_live"),
         AuthenticationError::Fault(fault) => fault.into(),
-    })?;
-    service.limits.spend(&actor, !http.method().is_safe())?;
-    Ok(actor)
+    })
 }
 
 /// The credentials, if there is exactly one header with the scheme `Bearer`.

@@ -2,8 +2,8 @@
 
 use actix_web::HttpRequest;
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_html_form::Deserializer;
 use serde_path_to_error::Path;
-use serde_urlencoded::Deserializer;
 
 use super::json::wrong;
 use crate::problem::Problem;
@@ -31,6 +31,10 @@ pub(super) fn parse<Q: DeserializeOwned>(query: &str) -> Result<Q, Problem> {
             }
             Some(name) if message.starts_with("missing field") => {
                 Problem::in_query(name, "required", "must be given")
+            }
+            // A parameter that is given twice and taken once.
+            None if message == "unsupported value" => {
+                Problem::in_query(name(error.path()), "duplicate", "stands twice")
             }
             Some(_) | None => Problem::in_query(name(error.path()), "malformed", wrong(&message).detail),
         }

@@ -52,10 +52,14 @@ impl AuditEvent {
         Ok(Self { position, entry: RawValue::from_string(text).map_err(corrupt)?, private: None })
     }
 
+    /// The entry, decoded.
+    pub(crate) fn envelope(&self) -> Result<Envelope<'_>, Problem> {
+        Envelope::parse(self.entry.get().as_bytes()).map_err(corrupt)
+    }
+
     /// The digests of its private parts, in the order of the entry.
     pub(crate) fn digests(&self) -> Result<Vec<String>, Problem> {
-        let envelope = Envelope::parse(self.entry.get().as_bytes()).map_err(corrupt)?;
-        Ok(envelope.private.into_iter().map(std::borrow::Cow::into_owned).collect())
+        Ok(self.envelope()?.private.into_iter().map(std::borrow::Cow::into_owned).collect())
     }
 
     /// Puts in what was opened.

@@ -1,15 +1,19 @@
 //! `GET /environments/{environment}/clients/{client_id}/history`: everything that happened to a client, deleted or not.
 
 use actix_web::{HttpResponse, http::StatusCode};
-use app::AuditQuery;
 use domain::{Client, ClientId};
-use serde::{Deserialize, Serialize};
+use projections::audit_trail::AuditFilter;
 use store::{RecordedEvent, Revision, StreamName};
-use utoipa::{IntoParams, ToSchema};
 
 use super::{get::Include, viewed};
 use crate::{
-    api::audit::{Order, disclosed, recorded},
+    api::audit::{
+        Order, disclosed,
+        feed::{Events, Feed},
+        parameters::filtered,
+        question::question,
+        recorded,
+    },
     extract::{Read, page, path},
     openapi::Operation,
     problem::{Kind, Problem},
@@ -17,31 +21,25 @@ use crate::{
     service::Service,
 };
 
-/// Which part of it.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Parameters {
-    /// `desc`, newest first, if left out.
-    #[serde(default)]
-    #[param(inline)]
-    order: Order,
-    /// How many.
-    #[param(minimum = 1, maximum = 500, default = 50)]
-    limit: Option<usize>,
-    /// Where to go on: the `next` of the page before.
-    cursor: Option<String>,
-    /// `private` opens private parts; needs audit:read_private, and is recorded.
-    #[param(inline)]
-    include: Option<Include>,
-}
+/// What it is called in the records of reads and of opened private parts.
+const WHAT: &str = "client.history";
 
-/// Some of a client's events.
-#[derive(Debug, Serialize, ToSchema)]
-struct History {
-    items: Vec<AuditEvent>,
-    /// The `cursor` of the next page; null at the end.
-    next: Option<String>,
+filtered! {
+    /// Which part of it; all that is given must hold.
+    struct Parameters {
+        /// `desc`, newest first, if left out.
+        #[serde(default)]
+        #[param(inline)]
+        order: Order,
+        /// How many.
+        #[param(minimum = 1, maximum = 500, default = 50)]
+        limit: Option<usize>,
+        /// Where to go on: the `next` of the page before.
+        cursor: Option<String>,
+        /// `private` opens private parts; needs audit:read_private, and is recorded.
+        #[param(inline)]
+        include: Option<Include>,
+    }
 }
 
 pub(crate) fn document(operation: Operation) -> Operation {
@@ -49,18 +47,35 @@ pub(crate) fn document(operation: Operation) -> Operation {
         .summary("Everything that happened to a client")
         .reads_views()
         .parameters::<Parameters>()
-        .json::<History>(StatusCode::OK, "Some of its events")
+        .json::<Events>(StatusCode::OK, "Some of its events")
         .problems(&[Kind::NotFound])
 }
 
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
-    let Read { http, service, parameters, context, .. } = read;
+    let Read { http, service, mut parameters, context, .. } = read;
     let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
     let (row, freshness) = viewed(&service, &environment, client_id).await?;
+    let filter = parameters.filter()?;
+    let Parameters { order, limit, cursor, include, .. } = parameters;
     let stream = format!("{}-{client_id}", Client::CATEGORY);
-    recorded(&service, &context, AuditQuery::of("client.history").about(stream.clone())).await?;
-    let Parameters { order, limit, cursor, include } = parameters;
+    if !filter.is_empty() {
+        let feed = Feed {
+            what: WHAT,
+            about: Some(stream.clone()),
+            own: true,
+            scope: format!("history/{client_id}/{}/filtered", order.as_str()),
+            follows: false,
+            filter: AuditFilter { subject: Some(stream), ..filter },
+            order,
+            after: None,
+            limit,
+            cursor,
+            include,
+        };
+        return feed.answer(&service, context).await;
+    }
     let limit = page::limit(limit)?;
+    recorded(&service, &context, question(WHAT, Some(&stream), &filter)).await?;
     let scope = format!("history/{client_id}/{}", order.as_str());
     let cursors = service.app.cursor_key();
     let from: Option<Revision> = cursor.map(|cursor| page::place(cursors, &scope, &cursor)).transpose()?;
@@ -75,10 +90,10 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let items = events.into_iter().map(|event| AuditEvent::new(event.position, event.entry));
     let mut items = items.collect::<Result<Vec<_>, _>>()?;
     if include.is_some() {
-        items = disclosed(&service, context, "client.history", Some(stream), items).await?;
+        items = disclosed(&service, context, WHAT, Some(stream), items).await?;
     }
     let next = window.rest.map(|place| page::cursor(cursors, &scope, &place)).transpose()?;
-    Ok(freshness.ok().json(History { items, next }))
+    Ok(freshness.ok().json(Events { items, next }))
 }
 
 /// Some revisions of a stream.
