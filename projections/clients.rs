@@ -207,7 +207,7 @@ impl Projection for Clients {
     }
 
     fn view_version(&self) -> u32 {
-        2
+        3
     }
 
     fn schema(&self) -> &'static str {

@@ -9,6 +9,7 @@ use crypto::SecretString;
 use domain::{
     Client, ClientCommand, ClientEvent, ClientId, Environment, EnvironmentName, Event, Permission, SecretId,
     client::{Registration, SecretState},
+    client_type::TypeRules,
     environment::Policy,
 };
 use jiff::Timestamp;
@@ -70,13 +71,18 @@ struct Target {
     if_match: Option<IfMatch>,
 }
 
+/// What a command on a client is judged by, beside the client.
+struct Facts {
+    policy: Policy,
+    /// The rules of its type, if it asks for scopes and the catalog has the type.
+    type_rules: Option<TypeRules>,
+}
+
 /// What goes into a command's commit beside its events.
 #[derive(Default)]
 struct Beside {
     credentials: Vec<store::Credential>,
     private: Vec<store::Disclosure>,
-    /// Streams of others that the decision was made from: it does not stand once they have moved.
-    facts: Vec<(StreamName, Revision)>,
 }
 
 impl Target {
@@ -157,6 +163,58 @@ impl App {
         self.plain(context, environment, client_id, ClientCommand::Delete).await
     }
 
+    /// Lets one client be sent to a scheme of its own. Needs `environments:write`, for it is an exception to the rules of
+    /// the environment, and a reason whatever the environment asks for.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn grant_redirect_exception(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+        scheme: String,
+    ) -> Result<ChangedClient, CommandError> {
+        self.run(move |inner| async move {
+            let target = Target { environment, client_id, if_match: None };
+            let work = async {
+                let loaded = inner.clients.current(&client_id.to_string()).await?;
+                target.registration(&loaded.aggregate)?;
+                let wrong = context.violations(true);
+                if !wrong.is_empty() {
+                    return Err(CommandError::Invalid(wrong));
+                }
+                inner.plain(&context, &target, ClientCommand::GrantRedirectException { scheme }).await
+            };
+            inner.on_client(&context, &target, Permission::EnvironmentsWrite, work).await
+        })
+        .await
+    }
+
+    /// Ends an exception, and takes away the redirect URIs that live by it. Needs `clients:write`, never `If-Match`.
+    ///
+    /// # Errors
+    /// [`CommandError`]; [`CommandError::NotFound`] if there is no such exception.
+    pub async fn withdraw_redirect_exception(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+        scheme: String,
+    ) -> Result<ChangedClient, CommandError> {
+        self.run(move |inner| async move {
+            let target = Target { environment, client_id, if_match: None };
+            let command = |registration: &Registration| {
+                let granted = registration.redirect_exceptions.iter().find(|one| one.as_str() == scheme);
+                let scheme = granted.cloned().ok_or(CommandError::NotFound("redirect_exception"))?;
+                Ok(ClientCommand::WithdrawRedirectException { scheme })
+            };
+            let work = inner.execute(&context, &target, command, Beside::default());
+            inner.on_client(&context, &target, Permission::ClientsWrite, work).await
+        })
+        .await
+    }
+
     async fn plain(
         &self,
         context: Context,
@@ -220,34 +278,30 @@ impl Inner {
         }
         self.check_context(context, &target.environment).await?;
         let loaded = self.clients.current(&target.client_id.to_string()).await?;
-        let registration = target.registration(&loaded.aggregate)?;
+        target.registration(&loaded.aggregate)?;
         let mut beside = Beside::default();
         let contacts = match &request.contacts {
             Some(contacts) if self.same_contacts(target.client_id, contacts).await? => None,
             Some(contacts) => Some(self.seal_contacts(contacts, &mut beside).await?),
             None => None,
         };
-        let type_rules = match &request.scope {
-            Some(scope) => self.type_rules(&registration.client_type, scope).await?,
-            None => None,
-        };
-        let type_rules = type_rules.map(|(rules, facts)| {
-            beside.facts.extend(facts);
-            rules
-        });
+        let scope = request.scope.clone();
         let command = domain::client::ChangeClient {
             client_name: request.client_name,
             contacts,
             redirect_uris: request.redirect_uris.clone(),
             scope: request.scope,
-            type_rules,
+            ..domain::client::ChangeClient::default()
         };
         let edit = request.redirect_uri_edit;
-        self.execute(
+        self.execute_judged(
             context,
             target,
-            |registration| {
+            scope.as_deref(),
+            |registration, facts| {
                 let mut command = command.clone();
+                command.redirect_rule = facts.policy.redirect_rule;
+                command.type_rules.clone_from(&facts.type_rules);
                 if let Some(edit) = &edit {
                     command.redirect_uris = Some(edit.applied(&registration.redirect_uris)?);
                 }
@@ -258,12 +312,25 @@ impl Inner {
         .await
     }
 
-    /// Decides and appends, and decides again when another command was faster.
+    /// Decides and appends a command that is judged by the client alone.
     async fn execute(
         &self,
         context: &Context,
         target: &Target,
         command: impl Fn(&Registration) -> Result<ClientCommand, CommandError>,
+        beside: Beside,
+    ) -> Result<ChangedClient, CommandError> {
+        self.execute_judged(context, target, None, |registration, _| command(registration), beside).await
+    }
+
+    /// Decides and appends, and decides again when another command was faster, on the client or on what it is judged by:
+    /// the policy of its environment, which also says whether there must be a reason, and the type if it asks for `scope`.
+    async fn execute_judged(
+        &self,
+        context: &Context,
+        target: &Target,
+        scope: Option<&str>,
+        command: impl Fn(&Registration, &Facts) -> Result<ClientCommand, CommandError>,
         beside: Beside,
     ) -> Result<ChangedClient, CommandError> {
         let id = target.client_id.to_string();
@@ -272,8 +339,9 @@ impl Inner {
             let loaded = self.clients.current(&id).await?;
             let registration = target.registration(&loaded.aggregate)?;
             self.check_if_match(target.if_match, loaded.revision, &stream).await?;
+            let (facts, unmoved) = self.facts(context, target, registration, scope).await?;
             let now = self.log.now();
-            let events = loaded.aggregate.decide(command(registration)?, now)?;
+            let events = loaded.aggregate.decide(command(registration, &facts)?, now)?;
             if events.is_empty() {
                 let position = self.log.head().await?;
                 return Ok(ChangedClient {
@@ -292,13 +360,8 @@ impl Inner {
                 events: events.iter().cloned().map(Event::Client).collect(),
                 private: beside.private.clone(),
             }];
-            streams.extend(
-                beside
-                    .facts
-                    .iter()
-                    .cloned()
-                    .map(|(stream, revision)| ProposedStream::unmoved(stream, revision)),
-            );
+            let unmoved = unmoved.into_iter();
+            streams.extend(unmoved.map(|(stream, revision)| ProposedStream::unmoved(stream, revision)));
             let proposal = Proposal {
                 claims: claim_changes(loaded.aggregate.claims(&events), &stream),
                 credentials: beside.credentials.clone(),
@@ -313,12 +376,6 @@ impl Inner {
                     }
                     let revision = Revision::new(loaded.revision.get() + events.len() as u64);
                     return self.remembered(target.client_id, aggregate, revision, receipt.position);
-                }
-                // What the command says of another stream was read once: only who asks again can say it anew.
-                Err(AppendOrFault::Append(AppendError::WrongExpectedRevision { stream: moved, .. }))
-                    if moved != stream =>
-                {
-                    return Err(CommandError::Contended);
                 }
                 Err(AppendOrFault::Append(error)) => self.after_conflict(&id, error)?,
                 Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
@@ -369,6 +426,30 @@ impl Inner {
         let policy = loaded.aggregate.policy().ok_or(CommandError::NotFound("environment"))?;
         let wrong = context.violations(policy.reason_required.covers(context.operation));
         if wrong.is_empty() { Ok(()) } else { Err(CommandError::Invalid(wrong)) }
+    }
+
+    /// What a command on a client is judged by beside the client, as it stands now, and the streams that say so.
+    async fn facts(
+        &self,
+        context: &Context,
+        target: &Target,
+        registration: &Registration,
+        scope: Option<&str>,
+    ) -> Result<(Facts, Vec<(StreamName, Revision)>), CommandError> {
+        let (policy, stream) = self.policy(&target.environment).await?;
+        let wrong = context.violations(policy.reason_required.covers(context.operation));
+        if !wrong.is_empty() {
+            return Err(CommandError::Invalid(wrong));
+        }
+        let mut unmoved = vec![stream];
+        let mut type_rules = None;
+        if let Some(scope) = scope
+            && let Some((rules, streams)) = self.type_rules(&registration.client_type, scope).await?
+        {
+            unmoved.extend(streams);
+            type_rules = Some(rules);
+        }
+        Ok((Facts { policy, type_rules }, unmoved))
     }
 
     async fn policy(
@@ -432,6 +513,8 @@ fn ended_credentials(before: &Client, events: &[ClientEvent], now: Timestamp) ->
             | ClientEvent::NameChanged(_)
             | ClientEvent::ContactsChanged(_)
             | ClientEvent::RedirectUrisChanged(_)
+            | ClientEvent::RedirectExceptionGranted(_)
+            | ClientEvent::RedirectExceptionWithdrawn(_)
             | ClientEvent::ScopeChanged(_)
             | ClientEvent::SecretChanged(_)
             | ClientEvent::SecretLeakReported(_)

@@ -2,11 +2,17 @@
 
 use std::{
     num::NonZeroUsize,
+    pin::Pin,
     sync::{Arc, Mutex},
 };
 
 use crypto::{ExposeSecret, MasterKey, Personal, SecretString, SeededEntropy};
-use domain::{ClientId, EnvironmentName, Permission, client::ClientDraft};
+use domain::{
+    ClientId, EnvironmentName, Permission,
+    client::ClientDraft,
+    environment::{ChangePolicy, PolicyDraft, ReasonRequired},
+    oauth::RedirectRule,
+};
 use jiff::{SignedDuration, Timestamp};
 use store::{
     DataDirectory, EventLog, KeyStore, ManualClock, Position, Revision, SqliteKeys, SqliteLog, StreamName,
@@ -80,6 +86,23 @@ impl Node {
             .expect("a bootstrap")
             .expect("an empty log");
         Self { app, log, keys, clock, token: first.token, folder }
+    }
+
+    /// A second app on the same log, whose appends can be interfered with.
+    async fn unsure(&self) -> (App, Arc<Unsure>) {
+        let (next, meanwhile) = (Mutex::new(Vec::new()), Mutex::new(None));
+        let unsure = Arc::new(Unsure { log: Arc::clone(&self.log), next, meanwhile });
+        let app = App::open(Parts {
+            log: Arc::clone(&unsure) as Arc<dyn EventLog>,
+            keys: Arc::clone(&self.keys) as Arc<dyn KeyStore>,
+            master_key: master_key(),
+            entropy: Arc::new(crypto::SystemEntropy),
+            commands: Handle::current(),
+            argon2_workers: NonZeroUsize::MIN,
+        })
+        .await
+        .expect("an app");
+        (app, unsure)
     }
 
     async fn admin(&self) -> Context {
@@ -285,11 +308,17 @@ async fn o6_a_lost_race_is_decided_again() {
 struct Unsure {
     log: Arc<SqliteLog>,
     next: Mutex<Vec<bool>>,
+    /// What somebody else does right before the next append.
+    meanwhile: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
 }
 
 #[async_trait::async_trait]
 impl EventLog for Unsure {
     async fn append(&self, commit: store::Commit) -> Result<store::Receipt, store::AppendError> {
+        let meanwhile = self.meanwhile.lock().expect("a lock").take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile.await;
+        }
         let done = self.next.lock().expect("a lock").pop();
         if done != Some(false) {
             let receipt = self.log.append(commit).await?;
@@ -382,17 +411,7 @@ async fn a1_a_commit_whose_answer_was_lost_is_answered_by_what_the_log_says() {
     let node = Node::start().await;
     let client_id = node.create("Matter sync").await.client.client_id;
     let context = node.admin().await;
-    let unsure = Arc::new(Unsure { log: Arc::clone(&node.log), next: Mutex::new(Vec::new()) });
-    let app = App::open(Parts {
-        log: Arc::clone(&unsure) as Arc<dyn EventLog>,
-        keys: Arc::clone(&node.keys) as Arc<dyn KeyStore>,
-        master_key: master_key(),
-        entropy: Arc::new(crypto::SystemEntropy),
-        commands: Handle::current(),
-        argon2_workers: NonZeroUsize::MIN,
-    })
-    .await
-    .expect("an app");
+    let (app, unsure) = node.unsure().await;
 
     unsure.next.lock().expect("a lock").push(true);
     let done = app.deactivate_client(context.clone(), sandbox(), client_id).await.expect("it happened");
@@ -403,6 +422,60 @@ async fn a1_a_commit_whose_answer_was_lost_is_answered_by_what_the_log_says() {
     assert!(matches!(lost, CommandError::Fault(Fault { outcome_unknown: false, .. })), "{lost:?}");
     let again = app.enable_client(context, sandbox(), client_id).await.expect("so it can be done again");
     assert_eq!(again.revision, Revision::new(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l4_a_policy_that_changes_meanwhile_is_seen_by_every_command_that_it_judges() {
+    let node = Node::start().await;
+    let client_id = node.create("Matter sync").await.client.client_id;
+    let context = node.admin().await;
+    let (app, unsure) = node.unsure().await;
+    let meanwhile = |draft: PolicyDraft| {
+        let (other, context) = (node.app.clone(), context.clone());
+        *unsure.meanwhile.lock().expect("a lock") = Some(Box::pin(async move {
+            let change = ChangePolicy { draft, ..ChangePolicy::default() };
+            other
+                .change_policy(context, "sandbox".into(), Some(IfMatch::Any), change)
+                .await
+                .expect("another policy");
+        }));
+    };
+
+    meanwhile(PolicyDraft { max_overlap_seconds: Some(10), ..PolicyDraft::default() });
+    let request = IssueSecretRequest { overlap_seconds: Some(11), ..IssueSecretRequest::default() };
+    let refused =
+        app.issue_secret(context.clone(), sandbox(), client_id, request).await.expect_err("too long");
+    assert!(matches!(&refused, CommandError::Invalid(wrong) if wrong[0].pointer == "/overlap_seconds"));
+
+    meanwhile(PolicyDraft { redirect_rule: Some(RedirectRule::HttpsOnly), ..PolicyDraft::default() });
+    let edit = RedirectUriEdit::Add("http://localhost/cb".into());
+    let request = ChangeClientRequest { redirect_uri_edit: Some(edit), ..ChangeClientRequest::default() };
+    let any = Some(IfMatch::Any);
+    let refused = app.change_client(context.clone(), sandbox(), client_id, any, request).await;
+    assert!(matches!(refused, Err(CommandError::Invalid(_))), "{refused:?}");
+
+    meanwhile(PolicyDraft { reason_required: Some(ReasonRequired::Always(true)), ..PolicyDraft::default() });
+    let refused = app.deactivate_client(context.clone(), sandbox(), client_id).await.expect_err("no reason");
+    assert!(matches!(&refused, CommandError::Invalid(wrong) if wrong[0].pointer == "/reason"));
+    let said = Context { reason: Some(Personal::new("a leak".into())), ..context };
+    app.deactivate_client(said, sandbox(), client_id).await.expect("it says why");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o2_a_type_that_changes_meanwhile_is_seen_by_who_asks_for_its_scopes() {
+    let node = Node::start().await;
+    let client_id = node.create("Matter sync").await.client.client_id;
+    let context = node.admin().await;
+    let (app, unsure) = node.unsure().await;
+    let (other, admin) = (node.app.clone(), context.clone());
+    *unsure.meanwhile.lock().expect("a lock") = Some(Box::pin(async move {
+        other.deprecate_scope(admin, "matters:write".into()).await.expect("a deprecated scope");
+    }));
+    let scope = Some("matters:read matters:write".to_owned());
+    let request = ChangeClientRequest { scope, ..ChangeClientRequest::default() };
+    let refused = app.change_client(context, sandbox(), client_id, Some(IfMatch::Any), request).await;
+    let Err(CommandError::Invalid(wrong)) = refused else { panic!("{refused:?}") };
+    assert_eq!((wrong[0].pointer.as_str(), wrong[0].rule), ("/scope", domain::Rule::Deprecated));
 }
 
 fn keyed(context: Context, key: &str) -> Context {

@@ -10,6 +10,8 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,10 +23,10 @@ pub use contact::check as check_contact;
 pub use error::ClientError;
 pub use event::{
     ClientCreated, ClientEvent, ClientNameChanged, ContactsChanged, ExpiryChanged, ExpiryMoved,
-    ExpiryRestored, IssuedSecret, IssuedSigningSecret, RedirectUrisChanged, RotationCancelled,
-    RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked,
-    SecretRotated, SigningSecretRevealed, SigningSecretRotated, SigningSecretRotationCompleted,
-    StatusChanged,
+    ExpiryRestored, IssuedSecret, IssuedSigningSecret, RedirectExceptionGranted, RedirectExceptionWithdrawn,
+    RedirectUrisChanged, RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued,
+    SecretLeakReported, SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
+    SigningSecretRotationCompleted, StatusChanged,
 };
 pub use metadata::{ClientDraft, ClientMetadata, MOST_REDIRECT_URIS};
 pub use secret::{PreviousSigningSecret, Rotation, Secret, SecretState, SigningSecret};
@@ -32,7 +34,7 @@ pub use secret::{PreviousSigningSecret, Rotation, Secret, SecretState, SigningSe
 use crate::{
     Claim, ClaimChange, EnvironmentName, MemberId, PersonId, SecretId,
     aggregate::cqrs_aggregate,
-    oauth::{GrantType, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
+    oauth::{GrantType, RedirectScheme, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
 };
 
 /// Secrets that have ended and are still part of a client's state, the newest of them. Without a bound, a client that
@@ -62,6 +64,8 @@ pub struct Registration {
     pub status: Status,
     /// Where codes may be sent, in the order in which they were added.
     pub redirect_uris: Vec<RedirectUri>,
+    /// Schemes of its own that it may be sent to, each by an exception of an admin.
+    pub redirect_exceptions: BTreeSet<RedirectScheme>,
     /// What it may ask for.
     pub scope: ScopeSet,
     /// Pseudonyms of the people to turn to.
@@ -191,6 +195,7 @@ impl Registration {
             client_type: created.client_type.clone(),
             status: Status::Active,
             redirect_uris: created.redirect_uris.clone(),
+            redirect_exceptions: BTreeSet::new(),
             scope: created.scope.clone(),
             contacts: created.contacts.clone(),
             grant_types: created.grant_types.clone(),
@@ -216,6 +221,12 @@ impl Registration {
             ClientEvent::ContactsChanged(change) => self.contacts.clone_from(&change.contacts.new),
             ClientEvent::RedirectUrisChanged(change) => {
                 self.redirect_uris.clone_from(&change.redirect_uris.new);
+            }
+            ClientEvent::RedirectExceptionGranted(granted) => {
+                self.redirect_exceptions.insert(granted.scheme.clone());
+            }
+            ClientEvent::RedirectExceptionWithdrawn(withdrawn) => {
+                self.redirect_exceptions.remove(&withdrawn.scheme);
             }
             ClientEvent::ScopeChanged(change) => self.scope.clone_from(&change.scope.new),
             ClientEvent::SecretIssued(issued) => self.add_secret(&issued.secret, at),

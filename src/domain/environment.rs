@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use command::{ChangePolicy, ChannelDraft, CreateEnvironment, EnvironmentCommand, PolicyDraft};
 pub use event::{EnvironmentCreated, EnvironmentEvent, FirstPolicy, PolicyChanged, TermsPublished};
-pub use policy::{ChannelDefaults, Policy, ReasonRequired, RedirectRule};
+pub use policy::{ChannelDefaults, Policy, ReasonRequired};
 
 use crate::{
     Change, Rule, Violation,

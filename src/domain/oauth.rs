@@ -1,11 +1,15 @@
 //! Value types of the OAuth registry, named as the RFCs name them.
 
+mod redirect_mismatch;
+mod redirect_scheme;
 mod redirect_uri;
 mod scope_set;
 
 use serde::{Deserialize, Serialize};
 
-pub use redirect_uri::RedirectUri;
+pub use redirect_mismatch::{RedirectDifference, RedirectMismatch};
+pub use redirect_scheme::RedirectScheme;
+pub use redirect_uri::{RedirectLimits, RedirectRule, RedirectUri};
 pub(crate) use scope_set::MOST_SCOPES;
 pub use scope_set::{ScopeSet, ScopeToken};
 

@@ -24,6 +24,10 @@ pub enum Rule {
     NotAbsolute,
     /// A redirect URI that is neither https nor http on the loopback (RFC 8252 section 7.3).
     NotHttps,
+    /// A redirect URI of a native app's scheme, for which the client has no recorded exception (RFC 8252 section 7.1).
+    SchemeNeedsException,
+    /// A loopback host in a spelling that only looks like another one.
+    LoopbackSpelling,
     /// A redirect URI with a fragment (RFC 6749 section 3.1.2).
     HasFragment,
     /// A URI that carries a user name or password.

@@ -19,4 +19,4 @@ pub(crate) use idempotency_key::NAME as IDEMPOTENCY_KEY;
 pub(crate) use json::{Object, present};
 pub(crate) use principal::who;
 pub(crate) use query::NoParameters;
-pub(crate) use read::Read;
+pub(crate) use read::{Read, body_of_read};

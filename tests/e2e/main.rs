@@ -22,6 +22,7 @@ mod members;
 mod model;
 mod operation;
 mod rebuild;
+mod redirects;
 mod secrecy;
 mod secrets;
 mod session;

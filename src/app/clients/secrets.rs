@@ -6,13 +6,14 @@ use crypto::{Binding, ExposeSecret, Minted, SecretKind, SecretString, SigningSec
 use domain::{
     Client, ClientCommand, ClientEvent, ClientId, EnvironmentName, Event, Permission, SecretId,
     client::{
-        ChangeSecret, EndRotation, IssueSecret, NewSecret, NewSigningSecret, RevokeSecret, RotateSecret,
-        RotateSigningSecret,
+        ChangeSecret, EndRotation, IssueSecret, NewSecret, NewSigningSecret, Registration, RevokeSecret,
+        RotateSecret, RotateSigningSecret,
     },
+    environment::Policy,
 };
 use jiff::Timestamp;
 
-use super::{Beside, ChangedClient, IssueSecretRequest, IssuedClientSecret, Target};
+use super::{Beside, ChangedClient, Facts, IssueSecretRequest, IssuedClientSecret, Target};
 use crate::{
     App, Inner,
     aggregates::Loader,
@@ -207,7 +208,7 @@ impl Inner {
         request: &IssueSecretRequest,
     ) -> Result<IssuedClientSecret, CommandError> {
         self.check_context(context, &target.environment).await?;
-        let (policy, fact) = self.policy(&target.environment).await?;
+        let (policy, _) = self.policy(&target.environment).await?;
         let minted = self.mint_client_secret(&target.environment, target.client_id)?;
         let mut secret = NewSecret {
             id: SecretId(minted.id.as_str().to_owned()),
@@ -217,7 +218,7 @@ impl Inner {
             expires_in_seconds: request.expires_in_seconds,
             commitment: String::new(),
         };
-        let command = |secret: &NewSecret| match request.overlap_seconds {
+        let command = |policy: &Policy, secret: &NewSecret| match request.overlap_seconds {
             None => {
                 ClientCommand::IssueSecret(IssueSecret { secret: secret.clone(), policy: policy.clone() })
             }
@@ -230,11 +231,12 @@ impl Inner {
         // Refused before Argon2 is asked: bad requests must not be dear.
         let loaded = self.clients.current(&target.client_id.to_string()).await?;
         target.registration(&loaded.aggregate)?;
-        loaded.aggregate.decide(command(&secret), self.log.now())?;
+        loaded.aggregate.decide(command(&policy, &secret), self.log.now())?;
         let sealed = self.seal_client_secret(&secret.id, &minted.secret).await?;
         secret.commitment = sealed.commitment;
-        let beside = Beside { credentials: vec![sealed.row], private: Vec::new(), facts: vec![fact] };
-        let client = self.execute(context, target, |_| Ok(command(&secret)), beside).await?;
+        let beside = Beside { credentials: vec![sealed.row], private: Vec::new() };
+        let judged = |_: &Registration, facts: &Facts| Ok(command(&facts.policy, &secret));
+        let client = self.execute_judged(context, target, None, judged, beside).await?;
         Ok(IssuedClientSecret { client, secret_id: secret.id, secret: Some(minted.secret) })
     }
 
@@ -260,15 +262,16 @@ impl Inner {
         shown: &mut Option<SecretString>,
     ) -> Result<ChangedClient, CommandError> {
         self.check_context(context, &target.environment).await?;
-        let (policy, fact) = self.policy(&target.environment).await?;
         let text = SigningSecret::mint(self.entropy.as_ref())?.reveal();
         let id = self.signing_secret_id()?;
         let sealed = self.seal_signing_secret(&id, &text)?;
         let secret = NewSigningSecret { id, commitment: sealed.commitment };
-        let rotate = RotateSigningSecret { secret, overlap_seconds, policy };
-        let beside = Beside { credentials: vec![sealed.row], private: Vec::new(), facts: vec![fact] };
-        let command = |_: &_| Ok(ClientCommand::RotateSigningSecret(rotate.clone()));
-        let changed = self.execute(context, target, command, beside).await?;
+        let beside = Beside { credentials: vec![sealed.row], private: Vec::new() };
+        let command = |_: &Registration, facts: &Facts| {
+            let (secret, policy) = (secret.clone(), facts.policy.clone());
+            Ok(ClientCommand::RotateSigningSecret(RotateSigningSecret { secret, overlap_seconds, policy }))
+        };
+        let changed = self.execute_judged(context, target, None, command, beside).await?;
         *shown = Some(text);
         Ok(changed)
     }

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::metadata::ClientDraft;
+use crate::oauth::{RedirectRule, RedirectScheme};
 use crate::{EnvironmentName, MemberId, PersonId, SecretId, client_type::TypeRules, environment::Policy};
 
 /// A request to change one client.
@@ -13,6 +14,16 @@ pub enum ClientCommand {
     CreateClient(Box<CreateClient>),
     /// Change name, contacts, redirect URIs or scopes.
     ChangeClient(Box<ChangeClient>),
+    /// Let it be sent to a scheme of its own.
+    GrantRedirectException {
+        /// The scheme, as it came in.
+        scheme: String,
+    },
+    /// Let it be sent to that scheme no longer.
+    WithdrawRedirectException {
+        /// The scheme.
+        scheme: RedirectScheme,
+    },
     /// A further secret beside those it has.
     IssueSecret(IssueSecret),
     /// A new secret in place of those it has.
@@ -101,6 +112,8 @@ pub struct ChangeClient {
     pub redirect_uris: Option<Vec<String>>,
     /// The new scopes, in the wire form.
     pub scope: Option<String>,
+    /// The rule of its environment for redirect URIs that are new.
+    pub redirect_rule: RedirectRule,
     /// The rules of its type; needed to add scopes.
     pub type_rules: Option<TypeRules>,
 }

@@ -1,5 +1,6 @@
 //! The decisions: what each command does to a client, or which rule refuses it.
 
+mod redirects;
 mod secrets;
 
 use jiff::Timestamp;
@@ -10,7 +11,10 @@ use super::{
     Status, StatusChanged, metadata, metadata::ClientMetadata,
 };
 use crate::{
-    Change, PersonId, Rule, client_type::TypeRules, environment::Policy, oauth::ScopeSet,
+    Change, PersonId, Rule,
+    client_type::TypeRules,
+    environment::Policy,
+    oauth::{RedirectLimits, ScopeSet},
     violation::Violations,
 };
 use secrets::check_secret;
@@ -36,6 +40,10 @@ impl Client {
         match command {
             ClientCommand::CreateClient(_) => Err(ClientError::AlreadyExists),
             ClientCommand::ChangeClient(change) => client.change(&change),
+            ClientCommand::GrantRedirectException { scheme } => client.grant_redirect_exception(&scheme),
+            ClientCommand::WithdrawRedirectException { scheme } => {
+                Ok(client.withdraw_redirect_exception(scheme))
+            }
             ClientCommand::IssueSecret(issue) => client.issue_secret(&issue, now),
             ClientCommand::RotateSecret(rotate) => client.rotate_secret(&rotate, now),
             ClientCommand::RevokeSecret(revoke) => client.revoke_secret(revoke, now),
@@ -61,7 +69,7 @@ impl Client {
 
 impl CreateClient {
     fn decide(self, now: Timestamp) -> Result<ClientCreated, ClientError> {
-        let (metadata, mut wrong) = match ClientMetadata::parse(&self.metadata) {
+        let (metadata, mut wrong) = match ClientMetadata::parse(&self.metadata, self.policy.redirect_rule) {
             Ok(metadata) => (Some(metadata), Violations::default()),
             Err(violations) => (None, Violations(violations)),
         };
@@ -135,7 +143,8 @@ impl Registration {
                     "the grant type authorization_code needs at least one",
                 );
             }
-            match metadata::redirect_uris(texts) {
+            let limits = RedirectLimits { rule: change.redirect_rule, exceptions: &self.redirect_exceptions };
+            match metadata::redirect_uris(texts, &self.redirect_uris, limits) {
                 Ok(new) if new != self.redirect_uris => {
                     let redirect_uris = Change::new(self.redirect_uris.clone(), new);
                     events.push(ClientEvent::RedirectUrisChanged(RedirectUrisChanged { redirect_uris }));

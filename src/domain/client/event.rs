@@ -7,7 +7,7 @@ use super::Status;
 use crate::{
     Change, EnvironmentName, MemberId, PersonId, SecretId,
     event::events,
-    oauth::{GrantType, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
+    oauth::{GrantType, RedirectScheme, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
 };
 
 events! {
@@ -22,6 +22,10 @@ events! {
         ContactsChanged(ContactsChanged) = "client.contacts_changed", 1;
         /// Redirect URIs were added, removed or reordered.
         RedirectUrisChanged(RedirectUrisChanged) = "client.redirect_uris_changed", 1;
+        /// It may be sent to a scheme of its own, by an exception of an admin.
+        RedirectExceptionGranted(RedirectExceptionGranted) = "client.redirect_exception_granted", 1;
+        /// It may be sent there no longer.
+        RedirectExceptionWithdrawn(RedirectExceptionWithdrawn) = "client.redirect_exception_withdrawn", 1;
         /// It may ask for other scopes.
         ScopeChanged(ScopeChanged) = "client.scope_changed", 1;
         /// A further secret; those it had are not touched.
@@ -144,6 +148,22 @@ pub struct ContactsChanged {
 pub struct RedirectUrisChanged {
     /// The whole lists.
     pub redirect_uris: Change<Vec<RedirectUri>>,
+}
+
+/// A scheme of a native app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedirectExceptionGranted {
+    /// Which one.
+    pub scheme: RedirectScheme,
+}
+
+/// A scheme no longer; the redirect URIs that had it are gone by an event of the same commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedirectExceptionWithdrawn {
+    /// Which one.
+    pub scheme: RedirectScheme,
 }
 
 /// Old and new scopes.

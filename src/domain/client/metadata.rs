@@ -1,8 +1,10 @@
 //! Client metadata (RFC 7591 section 2): read as a whole, so that one answer names everything that is wrong.
 
+use std::collections::BTreeSet;
+
 use crate::{
     Rule, Violation,
-    oauth::{GrantType, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
+    oauth::{GrantType, RedirectLimits, RedirectRule, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
     violation::{Violations, plain_text},
 };
 
@@ -48,18 +50,20 @@ pub struct ClientMetadata {
 }
 
 impl ClientMetadata {
-    /// Reads a draft.
+    /// Reads a draft for an environment with this rule.
     ///
     /// # Errors
     /// Every violation there is, not only the first.
-    pub fn parse(draft: &ClientDraft) -> Result<Self, Vec<Violation>> {
+    pub fn parse(draft: &ClientDraft, redirect_rule: RedirectRule) -> Result<Self, Vec<Violation>> {
         let mut wrong = Violations::default();
+        // No exception can have been recorded for what is not there yet.
+        let limits = RedirectLimits { rule: redirect_rule, exceptions: &BTreeSet::new() };
         let client_name = wrong.keep("/client_name", client_name(&draft.client_name));
         let client_type = wrong.keep("/client_type", plain_text(&draft.client_type, 64));
         let method = wrong
             .keep("/token_endpoint_auth_method", auth_method(draft.token_endpoint_auth_method.as_deref()));
         let grant_types = keep_grant_types(&mut wrong, draft.grant_types.as_deref());
-        let redirect_uris = keep(&mut wrong, redirect_uris(&draft.redirect_uris));
+        let redirect_uris = keep(&mut wrong, redirect_uris(&draft.redirect_uris, &[], limits));
         let scope = keep(&mut wrong, scope(&draft.scope));
 
         let by_code = grant_types.contains(&GrantType::AuthorizationCode);
@@ -124,8 +128,12 @@ pub(super) fn scope(text: &str) -> Result<ScopeSet, Vec<Violation>> {
     Ok(scope)
 }
 
-/// Every URI good, none twice.
-pub(super) fn redirect_uris(texts: &[String]) -> Result<Vec<RedirectUri>, Vec<Violation>> {
+/// Every URI good, none twice. One that is `registered` stays good, whatever the rules say by now.
+pub(super) fn redirect_uris(
+    texts: &[String],
+    registered: &[RedirectUri],
+    limits: RedirectLimits<'_>,
+) -> Result<Vec<RedirectUri>, Vec<Violation>> {
     let mut uris: Vec<RedirectUri> = Vec::with_capacity(texts.len());
     let mut wrong = Violations::default();
     if texts.len() > MOST_REDIRECT_URIS {
@@ -139,9 +147,13 @@ pub(super) fn redirect_uris(texts: &[String]) -> Result<Vec<RedirectUri>, Vec<Vi
             format!("at most {MOST_REDIRECT_URI_BYTES} bytes together"),
         );
     }
+    let known = |text: &String| match registered.iter().find(|uri| uri.as_str() == text) {
+        Some(uri) => Ok(uri.clone()),
+        None => RedirectUri::parse_within(text, limits),
+    };
     for (place, text) in texts.iter().enumerate() {
         let pointer = format!("/redirect_uris/{place}");
-        if let Some(uri) = wrong.keep(&pointer, RedirectUri::parse(text)) {
+        if let Some(uri) = wrong.keep(&pointer, known(text)) {
             if uris.contains(&uri) {
                 wrong.add(pointer, Rule::Duplicate, "stands twice");
             } else {

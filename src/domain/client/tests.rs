@@ -3,6 +3,7 @@
 mod change;
 mod claims;
 mod create;
+mod redirects;
 mod rotation;
 mod secrets;
 mod signing_secret;

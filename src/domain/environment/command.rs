@@ -4,9 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ChannelDefaults, EnvironmentCreated, EnvironmentError, EnvironmentEvent, FirstPolicy, MOST_TERMS, Policy,
-    PolicyChanged, ReasonRequired, RedirectRule, terms_version,
+    PolicyChanged, ReasonRequired, terms_version,
 };
-use crate::{EnvironmentName, Rule, client_type::TypeRules, oauth::ScopeSet, violation::Violations};
+use crate::{
+    EnvironmentName, Rule,
+    client_type::TypeRules,
+    oauth::{RedirectRule, ScopeSet},
+    violation::Violations,
+};
 
 /// A request to change one environment.
 #[derive(Clone, Debug)]

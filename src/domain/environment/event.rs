@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelDefaults, Policy, ReasonRequired, RedirectRule};
-use crate::{Change, EnvironmentName, event::events};
+use super::{ChannelDefaults, Policy, ReasonRequired};
+use crate::{Change, EnvironmentName, event::events, oauth::RedirectRule};
 
 events! {
     /// The events of an `environment-<name>` stream.

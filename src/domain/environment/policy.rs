@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Rule, oauth::ScopeSet, violation::Violations};
+use crate::{
+    Rule,
+    oauth::{RedirectRule, ScopeSet},
+    violation::Violations,
+};
 
 const MINUTE: u32 = 60;
 const DAY: u32 = 24 * 60 * MINUTE;
@@ -47,17 +51,6 @@ pub enum ReasonRequired {
     Always(bool),
     /// Those with these names, `Delete` among them perhaps.
     For(BTreeSet<String>),
-}
-
-/// Where codes may be sent, beside the exceptions of single clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RedirectRule {
-    /// To https, and to http on localhost or a loopback address (RFC 8252 section 7.3).
-    #[default]
-    HttpsOrLoopback,
-    /// To https alone.
-    HttpsOnly,
 }
 
 /// What stands for what a channel does not send of a new client.

@@ -3,7 +3,7 @@
 use cqrs_es::test::TestFramework;
 
 use super::*;
-use crate::{At, EnvironmentName, Stamped, client_type::TypeRules};
+use crate::{At, EnvironmentName, Stamped, client_type::TypeRules, oauth::RedirectRule};
 
 fn at(command: EnvironmentCommand) -> At<EnvironmentCommand> {
     At { now: Timestamp::UNIX_EPOCH, command }

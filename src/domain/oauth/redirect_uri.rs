@@ -1,27 +1,58 @@
 //! Redirect URIs (RFC 6749 section 3.1.2, RFC 8252 section 7.3, RFC 9700 section 2.1).
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use super::RedirectScheme;
 use crate::Rule;
 
 const LONGEST: usize = 2_000;
 const NOT_HTTPS: &str = "must be https, or http on localhost, 127.0.0.1 or [::1]";
+const HTTPS_ONLY: &str = "must be https in this environment";
 
 /// A redirect URI, kept byte for byte as it was registered, because it is compared byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RedirectUri(String);
 
+/// Where codes may be sent, beside the exceptions of single clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedirectRule {
+    /// To https, and to http on localhost or a loopback address (RFC 8252 section 7.3).
+    #[default]
+    HttpsOrLoopback,
+    /// To https alone.
+    HttpsOnly,
+}
+
+/// What a client may register beside https.
+#[derive(Clone, Copy, Debug)]
+pub struct RedirectLimits<'a> {
+    /// The rule of its environment.
+    pub rule: RedirectRule,
+    /// Schemes of its own, each by a recorded exception.
+    pub exceptions: &'a BTreeSet<RedirectScheme>,
+}
+
 impl RedirectUri {
-    /// Accepts an absolute `https` URI, or `http` on `localhost` or a loopback address, without fragment and
-    /// without user information (behaviour L6).
+    /// Accepts what any client of an environment with the usual rule may register.
     ///
     /// # Errors
     /// The first rule that it breaks.
     pub fn parse(text: &str) -> Result<Self, (Rule, String)> {
+        let limits = RedirectLimits { rule: RedirectRule::default(), exceptions: &BTreeSet::new() };
+        Self::parse_within(text, limits)
+    }
+
+    /// Accepts an absolute `https` URI, or `http` on `localhost` or a loopback address if the environment lets it, or a
+    /// scheme for which there is an exception; without fragment and without user information (behaviour L6).
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn parse_within(text: &str, limits: RedirectLimits<'_>) -> Result<Self, (Rule, String)> {
         if text.is_empty() {
             return Err((Rule::Required, "must not be empty".into()));
         }
@@ -54,11 +85,9 @@ impl RedirectUri {
         if text.contains('#') {
             return Err((Rule::HasFragment, "must not have a fragment (RFC 6749 section 3.1.2)".into()));
         }
-        let https = match url.scheme() {
-            "https" => true,
-            "http" => false,
-            _ => return Err((Rule::NotHttps, NOT_HTTPS.into())),
-        };
+        if !matches!(url.scheme(), "https" | "http") {
+            return native(text, &url, limits.exceptions);
+        }
         let Some(authority) = authority(text, url.scheme()) else {
             return Err((
                 Rule::NotAbsolute,
@@ -74,11 +103,8 @@ impl RedirectUri {
                 "must spell its host out: letters, digits, hyphens and dots, no wildcard".into(),
             ));
         }
-        if https || is_loopback(&url) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err((Rule::NotHttps, NOT_HTTPS.into()))
-        }
+        check_place(&url, authority, limits.rule)?;
+        Ok(Self(text.to_owned()))
     }
 
     /// The text as it was registered.
@@ -112,20 +138,76 @@ fn percent_encoded(text: &str) -> bool {
         .all(|after| after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()))
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+/// A URI of a native app: its scheme needs an exception, and what follows is a path, or an authority and a path
+/// (RFC 8252 section 7.1).
+fn native(
+    text: &str,
+    url: &Url,
+    exceptions: &BTreeSet<RedirectScheme>,
+) -> Result<RedirectUri, (Rule, String)> {
+    // As written: the parser would make small letters of capital ones, and the scheme is compared byte for byte too.
+    let written = &text[..url.scheme().len()];
+    if !exceptions.iter().any(|scheme| scheme.as_str() == written) {
+        return Err(match RedirectScheme::parse(written) {
+            Ok(scheme) => {
+                let detail = format!("`{scheme}` needs an exception, which an admin records for this client");
+                (Rule::SchemeNeedsException, detail)
+            }
+            Err(_) => (Rule::NotHttps, NOT_HTTPS.into()),
+        });
     }
+    if !text[written.len()..].starts_with(":/") {
+        return Err((Rule::NotAbsolute, format!("must go on with a path, like {written}:/callback")));
+    }
+    if text.contains('@') {
+        return Err((Rule::HasUserinfo, "must not carry a user name or password".into()));
+    }
+    Ok(RedirectUri(text.to_owned()))
+}
+
+/// Whether the host may be one of http at all, and whether it is written as what it is: `127.1`, `0x7f.1` and
+/// `[::ffff:127.0.0.1]` lead to this machine too, and nobody who reads them sees it.
+fn check_place(url: &Url, authority: &str, rule: RedirectRule) -> Result<(), (Rule, String)> {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => host,
+        Some(_) | None => authority,
+    };
+    let as_written = url.host_str() == Some(host);
+    let (loopback, disguised, named) = match url.host() {
+        Some(Host::Domain(name)) => {
+            let plain = name.trim_end_matches('.');
+            (name == "localhost", plain == "localhost" || plain.ends_with(".localhost"), true)
+        }
+        Some(Host::Ipv4(address)) => (address.is_loopback(), address.is_unspecified(), false),
+        Some(Host::Ipv6(address)) => {
+            let mapped = address.to_ipv4_mapped();
+            let inside = mapped.is_some_and(|mapped| mapped.is_loopback() || mapped.is_unspecified());
+            (address.is_loopback(), inside || address.is_unspecified(), false)
+        }
+        None => (false, false, false),
+    };
+    if url.scheme() == "https" {
+        let detail = "must write its address in the usual form, like 192.0.2.1 or [2001:db8::1]";
+        return if named || as_written { Ok(()) } else { Err((Rule::Malformed, detail.into())) };
+    }
+    if rule == RedirectRule::HttpsOnly {
+        return Err((Rule::NotHttps, HTTPS_ONLY.into()));
+    }
+    if loopback && as_written {
+        return Ok(());
+    }
+    if loopback || disguised {
+        let detail = "must spell the loopback host localhost, 127.0.0.1 or [::1], exactly so";
+        return Err((Rule::LoopbackSpelling, detail.into()));
+    }
+    Err((Rule::NotHttps, NOT_HTTPS.into()))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{RedirectUri, Rule};
+    use super::{BTreeSet, RedirectLimits, RedirectRule, RedirectScheme, RedirectUri, Rule};
 
     fn refused(text: &str) -> Rule {
         RedirectUri::parse(text).expect_err(text).0
@@ -159,7 +241,7 @@ mod tests {
         assert_eq!(refused("http://127.0.0.1.example.com/cb"), Rule::NotHttps);
         assert_eq!(refused("javascript:alert(1)"), Rule::NotHttps);
         assert_eq!(refused("data:text/html,x"), Rule::NotHttps);
-        assert_eq!(refused("com.example.app:/cb"), Rule::NotHttps);
+        assert_eq!(refused("com.example.app:/cb"), Rule::SchemeNeedsException);
         assert_eq!(refused("https://app.example.com/cb#"), Rule::HasFragment);
         assert_eq!(refused("https://me@app.example.com/cb"), Rule::HasUserinfo);
         assert_eq!(refused("https://app.example.com\\@evil.example/cb"), Rule::Malformed);
@@ -179,8 +261,62 @@ mod tests {
         assert_eq!(refused("https://app.example.com/%a"), Rule::Malformed);
         assert_eq!(refused("https://app.example.com/cb?x=#f"), Rule::HasFragment);
         assert_eq!(refused("https://app.example.com:99999/cb"), Rule::Malformed);
-        assert_eq!(refused("http://localhost./cb"), Rule::NotHttps);
         assert_eq!(refused(&format!("https://a.example/{}", "x".repeat(2_000))), Rule::TooLong);
+    }
+
+    #[test]
+    fn l6_a_loopback_host_has_one_spelling() {
+        for text in [
+            "http://localhost./cb",
+            "http://LOCALHOST/cb",
+            "http://app.localhost/cb",
+            "http://127.1/cb",
+            "http://127.0.0.1./cb",
+            "http://0x7f.1:80/cb",
+            "http://0177.0.0.1/cb",
+            "http://2130706433/cb",
+            "http://0/cb",
+            "http://0.0.0.0/cb",
+            "http://[0:0:0:0:0:0:0:1]/cb",
+            "http://[::ffff:127.0.0.1]/cb",
+            "http://[::ffff:7f00:1]:80/cb",
+            "http://[::]/cb",
+        ] {
+            assert_eq!(refused(text), Rule::LoopbackSpelling, "{text}");
+        }
+        assert_eq!(
+            refused("https://0x7f.1/cb"),
+            Rule::Malformed,
+            "no address in disguise under https either"
+        );
+    }
+
+    #[test]
+    fn l6_an_environment_may_want_https_alone() {
+        let limits = RedirectLimits { rule: RedirectRule::HttpsOnly, exceptions: &BTreeSet::new() };
+        let refused = RedirectUri::parse_within("http://localhost/cb", limits).expect_err("no http");
+        assert_eq!(refused.0, Rule::NotHttps);
+        assert!(RedirectUri::parse_within("https://app.example.com/cb", limits).is_ok());
+    }
+
+    #[test]
+    fn l6_a_native_apps_scheme_is_accepted_by_its_exception_alone() {
+        let exceptions = BTreeSet::from([RedirectScheme::parse("com.example.app").expect("a scheme")]);
+        let limits = RedirectLimits { rule: RedirectRule::HttpsOnly, exceptions: &exceptions };
+        let rule = |text: &str| RedirectUri::parse_within(text, limits).map_err(|(rule, _)| rule);
+        for text in ["com.example.app:/cb", "com.example.app://oauth/cb?x=1"] {
+            assert_eq!(rule(text).expect(text).as_str(), text);
+        }
+        for (text, broken) in [
+            ("com.example.other:/cb", Rule::SchemeNeedsException),
+            ("COM.example.app:/cb", Rule::NotHttps),
+            ("com.example.app:cb", Rule::NotAbsolute),
+            ("com.example.app://me@oauth/cb", Rule::HasUserinfo),
+            ("com.example.app:/cb#x", Rule::HasFragment),
+            ("javascript:alert(1)", Rule::NotHttps),
+        ] {
+            assert_eq!(rule(text), Err(broken), "{text}");
+        }
     }
 
     proptest! {

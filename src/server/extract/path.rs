@@ -49,6 +49,11 @@ pub(crate) fn name(http: &HttpRequest) -> String {
     http.match_info().query("name").to_owned()
 }
 
+/// A scheme, whatever it is.
+pub(crate) fn scheme(http: &HttpRequest) -> String {
+    http.match_info().query("scheme").to_owned()
+}
+
 /// There is no such thing.
 pub(crate) fn not_found(what: &'static str) -> Problem {
     Problem::new(Kind::NotFound).member("resource", what)

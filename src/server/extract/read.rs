@@ -2,13 +2,17 @@
 
 use std::{future::Future, pin::Pin};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web::Data};
+use actix_web::{
+    FromRequest, HttpRequest, dev,
+    http::header::HeaderMap,
+    web::{Data, Payload},
+};
 use app::{Actor, Context};
 use domain::Permission;
 use serde::de::DeserializeOwned;
 use store::Position;
 
-use super::{NoParameters, context, principal, query};
+use super::{NoParameters, body, context, json, principal, query};
 use crate::{
     answer::POSITION,
     problem::{Kind, Problem},
@@ -54,9 +58,19 @@ impl<Q: DeserializeOwned + 'static> FromRequest for Read<Q> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
-    fn from_request(http: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+    fn from_request(http: &HttpRequest, _payload: &mut dev::Payload) -> Self::Future {
         Box::pin(Self::of(http.clone()))
     }
+}
+
+/// What a look asks about, if that is more than a query can say; read after the permission was demanded.
+pub(crate) async fn body_of_read<B: DeserializeOwned, Q>(
+    read: &Read<Q>,
+    payload: Payload,
+) -> Result<B, Problem> {
+    body::must_be_json(&read.http)?;
+    let bytes = body::read(&read.service, &read.http, &mut payload.into_inner()).await?;
+    json::parse(&bytes)
 }
 
 /// What every endpoint shares; put there when the server is built.

@@ -1,10 +1,12 @@
 //! A client and its secrets.
 
+use std::collections::BTreeSet;
+
 use app::ChangedClient;
 use domain::{
     ClientId, PersonId, SecretId,
     client::{self, Registration, Secret as IssuedSecret, SecretState, Status},
-    oauth::{GrantType, RedirectUri, TokenEndpointAuthMethod},
+    oauth::{GrantType, RedirectScheme, RedirectUri, TokenEndpointAuthMethod},
 };
 use jiff::Timestamp;
 use projections::clients::ClientRow;
@@ -31,6 +33,9 @@ pub(crate) struct Client {
     pub(crate) status: Status,
     #[schema(value_type = Vec<String>)]
     pub(crate) redirect_uris: Vec<RedirectUri>,
+    /// Schemes of its own that it may be sent to, each by an exception of an admin.
+    #[schema(value_type = Vec<String>)]
+    pub(crate) redirect_exceptions: BTreeSet<RedirectScheme>,
     /// Scopes separated by blanks.
     pub(crate) scope: String,
     pub(crate) contacts: Vec<Contact>,
@@ -157,6 +162,7 @@ impl Client {
             environment: client.environment.to_string(),
             status: client.status,
             redirect_uris: client.redirect_uris.clone(),
+            redirect_exceptions: client.redirect_exceptions.clone(),
             scope: client.scope.to_wire(),
             contacts: client.contacts.iter().map(|id| Contact::new(service, *id)).collect(),
             grant_types: client.grant_types.clone(),

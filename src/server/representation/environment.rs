@@ -1,7 +1,8 @@
 //! An environment: what it demands, and the developer terms it published.
 
 use app::Configured;
-use domain::environment::{ChannelDefaults, OpenEnvironment, ReasonRequired, RedirectRule};
+use domain::environment::{ChannelDefaults, OpenEnvironment, ReasonRequired};
+use domain::oauth::RedirectRule;
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{Position, Revision};

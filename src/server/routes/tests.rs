@@ -29,6 +29,7 @@ fn example(path: &str) -> String {
         .replace("{secret_id}", "x")
         .replace("{token_id}", "x")
         .replace("{name}", "standard")
+        .replace("{scheme}", "com.example.app")
 }
 
 #[test]

@@ -177,6 +177,7 @@ fn command(ask: &Ask, step: usize, now: Timestamp) -> ClientCommand {
             redirect_uris: uris.as_ref().map(|uris| uris.iter().map(|&uri| uri.to_owned()).collect()),
             scope: scope.map(str::to_owned),
             type_rules: Some(rules(false)),
+            ..ChangeClient::default()
         })),
         Ask::Issue(minted) => ClientCommand::IssueSecret(IssueSecret {
             secret: new_secret(step, minted, now),
@@ -493,6 +494,7 @@ fn a1_the_largest_events_fit_into_an_entry() {
         redirect_uris: Some(uris("y")),
         scope: Some(names("y").join(" ")),
         type_rules,
+        ..ChangeClient::default()
     };
     let changed = client.decide(ClientCommand::ChangeClient(Box::new(change)), now).expect("four changes");
     assert_eq!(changed.len(), 4);

@@ -7,22 +7,24 @@ use domain::{
     LegalHoldEvent, LegalHoldId, MemberEvent, MemberId, Permission, PersonId, Role, ScopeEvent, SecretId,
     client::{
         ClientCreated, ClientNameChanged, ContactsChanged, ExpiryChanged, ExpiryMoved, ExpiryRestored,
-        IssuedSecret, IssuedSigningSecret, RedirectUrisChanged, RotationCancelled, RotationCompleted,
-        ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked, SecretRotated,
-        SigningSecretRevealed, SigningSecretRotated, SigningSecretRotationCompleted, Status, StatusChanged,
+        IssuedSecret, IssuedSigningSecret, RedirectExceptionGranted, RedirectExceptionWithdrawn,
+        RedirectUrisChanged, RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued,
+        SecretLeakReported, SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
+        SigningSecretRotationCompleted, Status, StatusChanged,
     },
     client_type::{
         ClientTypeCreated, ClientTypeDeprecated, ClientTypeDescriptionChanged, ClientTypeRestored,
         ClientTypeScopesChanged, DailyQuotaChanged,
     },
     environment::{
-        ChannelDefaults, EnvironmentCreated, FirstPolicy, PolicyChanged, ReasonRequired, RedirectRule,
-        TermsPublished,
+        ChannelDefaults, EnvironmentCreated, FirstPolicy, PolicyChanged, ReasonRequired, TermsPublished,
     },
     erasure::{PersonErased, PersonKind, ReasonRedacted},
     legal_hold::{HoldSubject, LegalHoldPlaced, LegalHoldReleased},
     member::{IssuedToken, MemberCreated, RolesChanged, TokenIssued, TokenRevoked},
-    oauth::{GrantType, RedirectUri, ScopeSet, ScopeToken, TokenEndpointAuthMethod},
+    oauth::{
+        GrantType, RedirectRule, RedirectScheme, RedirectUri, ScopeSet, ScopeToken, TokenEndpointAuthMethod,
+    },
     registry::{
         AuditExported, AuditRead, ClockStepped, CommandRefused, PrivatePartsOpened, RebuiltView,
         RefusedField, RegistryEvent, ViewsRebuilt,
@@ -49,6 +51,8 @@ pub fn samples() -> Vec<Sample> {
         full(ClientEvent::ContactsChanged(contacts_changed()).into()),
         full(ClientEvent::RedirectUrisChanged(redirect_uris_changed()).into()),
         full(ClientEvent::ScopeChanged(scope_changed()).into()),
+        full(ClientEvent::RedirectExceptionGranted(RedirectExceptionGranted { scheme: scheme() }).into()),
+        full(ClientEvent::RedirectExceptionWithdrawn(RedirectExceptionWithdrawn { scheme: scheme() }).into()),
         full(ClientEvent::SecretIssued(SecretIssued { secret: issued_secret() }).into()),
         least(ClientEvent::SecretIssued(SecretIssued { secret: least_issued_secret() }).into()),
         full(ClientEvent::SecretRotated(secret_rotated()).into()),
@@ -130,6 +134,10 @@ fn environment() -> EnvironmentName {
 
 fn uris(texts: &[&str]) -> Vec<RedirectUri> {
     texts.iter().map(|text| RedirectUri::parse(text).expect(text)).collect()
+}
+
+fn scheme() -> RedirectScheme {
+    RedirectScheme::parse("com.example.app").expect("a scheme")
 }
 
 fn scopes(tokens: &[&str]) -> ScopeSet {

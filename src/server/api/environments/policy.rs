@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use domain::environment::{ChangePolicy, ChannelDraft, PolicyDraft, ReasonRequired, RedirectRule};
+use domain::environment::{ChangePolicy, ChannelDraft, PolicyDraft, ReasonRequired};
+use domain::oauth::RedirectRule;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
