@@ -341,7 +341,7 @@ pub(crate) fn finish_offline(fold: Fold) -> Result<(), rusqlite::Error> {
 
 /// A connection that reads one moment of a file of this binary's schema for as long as it is open.
 pub(crate) fn open_to_compare(path: &Path) -> Result<Connection, Unusable> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let connection = prepare(store::open_to_read(path, OpenFlags::SQLITE_OPEN_NO_MUTEX)?)?;
     connection.execute_batch("BEGIN")?;
     schema::check(&connection)?;
     Ok(connection)
@@ -357,7 +357,10 @@ fn open_writer(path: &Path, create: OpenFlags) -> Result<Connection, rusqlite::E
 }
 
 fn open(path: &Path, mode: OpenFlags) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    prepare(Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?)
+}
+
+fn prepare(connection: Connection) -> Result<Connection, rusqlite::Error> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

@@ -63,7 +63,7 @@ pub use legal_holds::ChangedLegalHold;
 pub use members::{ChangedMember, CreateMemberRequest, IssueTokenRequest, IssuedPersonalToken};
 pub use private_parts::{OpenedPart, PrivatePart};
 pub use rebuild::RecordedRebuild;
-pub use vault::KeyRingError;
+pub use vault::{KeyRingError, unopenable_credentials};
 
 use crate::{aggregates::Loader, vault::Vault};
 

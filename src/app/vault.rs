@@ -276,6 +276,30 @@ async fn check_person_keys(
     Ok(())
 }
 
+/// Those of some credentials that are sealed under no key of this log, or were altered; one that is not there has been
+/// destroyed. Changes nothing, unlike opening the write side: for the tools of who operates it. Nothing that was opened
+/// leaves.
+///
+/// # Errors
+/// A wrong master key, missing or damaged keys, or a log that cannot be read.
+pub async fn unopenable_credentials(
+    log: &dyn EventLog,
+    keys: &dyn KeyStore,
+    master_key: &MasterKey,
+    entropy: &dyn Entropy,
+    ids: Vec<String>,
+) -> Result<Vec<String>, KeyRingError> {
+    let ring = KeyRing::open(keys, master_key, log, entropy).await?;
+    let mut unopenable = Vec::new();
+    for id in ids {
+        let sealed = log.credential(&id).await?;
+        if sealed.is_some_and(|sealed| ring.unseal(&credential_place(&id), &sealed).is_none()) {
+            unopenable.push(id);
+        }
+    }
+    Ok(unopenable)
+}
+
 fn credential_place(id: &str) -> String {
     format!("credential/{id}")
 }

@@ -5,9 +5,20 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done, nothing to complain of
+    1  it could not be done; standard error says why
+    2  wrong usage
+   10  the log is not what was written; doctor: something is bad
+   11  a view differs from a replay of the log
+   12  a view is halted or missing
+   13  doctor: something needs a hand, but nothing is lost
+  141  whoever read the output stopped reading";
+
 /// An event-sourced, audit-first registry of OAuth clients and the authorization server they use.
 #[derive(Debug, Parser)]
-#[command(name = "muniment", version, propagate_version = true)]
+#[command(name = "muniment", version, propagate_version = true, after_help = EXIT_CODES)]
 pub struct Arguments {
     /// What to do; without it, serve.
     #[command(subcommand)]
@@ -37,6 +48,13 @@ pub enum Command {
     Projections(Projections),
     /// Look at an instance and say what is wrong with it
     Doctor(Doctor),
+    /// What is set, where it was set, and what is wrong with it
+    #[command(name = "config")]
+    Configuration(Configuration),
+    /// Print the completions of a shell
+    Completions(Completions),
+    /// Print the manual page, or write one for each command
+    Man(Manual),
 }
 
 impl Default for Command {
@@ -57,6 +75,9 @@ pub struct Place {
     /// File of the master key; keep it outside the data directory [default: the data directory's name with .key]
     #[arg(long, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
+    /// Where the log is kept: `embedded`, in the data directory, is all that this build has
+    #[arg(long, value_name = "WHERE")]
+    pub log: Option<String>,
 }
 
 /// Arguments of `serve`.
@@ -247,8 +268,39 @@ pub struct Projections {
 pub enum ProjectionsCommand {
     /// How far each view has come
     Status(Verify),
-    /// Fold all views into a new file, compare, and put it in place of the old one (the service must be stopped)
+    /// Fold all views into a new file, compare, and put it in place of the old one
     Rebuild(Verify),
+}
+
+/// Arguments of `config`.
+#[derive(Args, Debug)]
+pub struct Configuration {
+    #[command(subcommand)]
+    pub command: ConfigurationCommand,
+}
+
+/// What `config` can do.
+#[derive(Debug, Subcommand)]
+pub enum ConfigurationCommand {
+    /// Name everything that is wrong with the configuration, and where it was set
+    Check(Verify),
+    /// Show every setting with where it came from; secrets are not shown
+    Show(Verify),
+}
+
+/// Arguments of `completions`.
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// Which shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Args, Debug)]
+pub struct Manual {
+    /// Directory for one page a command
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
 }
 
 /// Arguments of `doctor`.

@@ -2,7 +2,9 @@
 
 pub mod api;
 pub mod backup;
+pub mod configuration;
 pub mod doctor;
+pub mod generate;
 pub mod init;
 pub mod member;
 pub mod projections;

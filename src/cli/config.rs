@@ -1,6 +1,8 @@
 //! Configuration: `muniment.toml`, then the environment (`MUNIMENT_SECTION__KEY`), then flags. What is unknown is
 //! refused: a misspelt setting that is silently ignored is worse than none.
 
+mod settings;
+
 use std::{
     ffi::OsStr,
     num::NonZeroUsize,
@@ -13,8 +15,10 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use server::{LimitsConfig, ProxyConfig, ServerConfig, Settings, TlsConfig};
+
+pub use settings::{Setting, problems, settings};
 
 use crate::arguments::{Place, Serve};
 
@@ -26,7 +30,7 @@ const PREFIX: &str = "MUNIMENT_";
 const TESTS: &str = "TEST_";
 
 /// Everything that can be set.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The HTTP side.
@@ -48,7 +52,7 @@ pub struct Config {
 }
 
 /// `[data]`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataSection {
     /// Directory of log, keys and views.
@@ -58,17 +62,18 @@ pub struct DataSection {
 }
 
 /// `[keys]`
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeysSection {
     /// The master key itself, for the environment alone.
+    #[serde(serialize_with = "redacted")]
     pub master_key: Option<SecretString>,
     /// File of the master key.
     pub master_key_file: Option<PathBuf>,
 }
 
 /// `[telemetry]`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetrySection {
     /// What is logged, as `tracing` filters are written.
@@ -78,7 +83,7 @@ pub struct TelemetrySection {
 }
 
 /// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// For people.
@@ -88,7 +93,7 @@ pub enum LogFormat {
 }
 
 /// `[commands]`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CommandsSection {
     /// Threads that commands run on.
@@ -150,22 +155,7 @@ impl Config {
     /// # Errors
     /// A file that cannot be read, a key that nothing knows or a value that does not fit, with where it stands.
     pub fn load(place: &Place) -> anyhow::Result<Self> {
-        let mut figment = Figment::new();
-        match &place.config {
-            Some(file) if !file.is_file() => bail!("there is no configuration file `{}`", file.display()),
-            Some(file) => figment = figment.merge(Toml::file_exact(file)),
-            None if Path::new(FILE).is_file() => figment = figment.merge(Toml::file_exact(FILE)),
-            None => {}
-        }
-        refuse_unsectioned_variables()?;
-        let variables =
-            Env::prefixed(PREFIX).filter(|key| !key.as_str().to_ascii_uppercase().starts_with(TESTS));
-        let flags = Flags {
-            data: place.data_dir.as_deref().map(|directory| DataFlags { directory }),
-            keys: place.master_key_file.as_deref().map(|master_key_file| KeysFlags { master_key_file }),
-        };
-        let figment = figment.merge(variables.split("__")).merge(Serialized::defaults(flags));
-        figment.extract().context("reading the configuration")
+        extract(&figment(place)?)
     }
 
     /// The same with the flags of `serve`.
@@ -180,18 +170,7 @@ impl Config {
         if serve.public_url.is_some() {
             config.server.public_url.clone_from(&serve.public_url);
         }
-        if let Some(url) = &config.server.public_url {
-            let plain = url.username().is_empty() && url.password().is_none();
-            if !matches!(url.scheme(), "http" | "https")
-                || !plain
-                || url.query().is_some()
-                || url.fragment().is_some()
-            {
-                bail!(
-                    "server.public_url must be an http or https URL without user, query and fragment: every issuer begins with it"
-                );
-            }
-        }
+        config.check_public_url()?;
         Ok(config)
     }
 
@@ -210,6 +189,26 @@ impl Config {
         self.data.control_socket.clone().unwrap_or_else(|| self.data.directory.join("control.sock"))
     }
 
+    /// Refuses a public URL that no issuer can begin with.
+    ///
+    /// # Errors
+    /// If it is one.
+    pub fn check_public_url(&self) -> anyhow::Result<()> {
+        if let Some(url) = &self.server.public_url {
+            let plain = url.username().is_empty() && url.password().is_none();
+            if !matches!(url.scheme(), "http" | "https")
+                || !plain
+                || url.query().is_some()
+                || url.fragment().is_some()
+            {
+                bail!(
+                    "server.public_url must be an http or https URL without user, query and fragment: every issuer begins with it"
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// The file of the master key: beside the data directory unless it is set, so that a copy of the one is not a copy
     /// of the other.
     pub fn master_key_file(&self) -> PathBuf {
@@ -222,6 +221,43 @@ impl Config {
             directory.with_file_name(name)
         })
     }
+}
+
+/// Everything that is set, the later over the earlier, not yet looked at.
+fn figment(place: &Place) -> anyhow::Result<Figment> {
+    refuse_other_logs(place.log.as_deref())?;
+    let mut figment = Figment::new();
+    match &place.config {
+        Some(file) if !file.is_file() => bail!("there is no configuration file `{}`", file.display()),
+        Some(file) => figment = figment.merge(Toml::file_exact(file)),
+        None if Path::new(FILE).is_file() => figment = figment.merge(Toml::file_exact(FILE)),
+        None => {}
+    }
+    refuse_unsectioned_variables()?;
+    let variables = Env::prefixed(PREFIX).filter(|key| !key.as_str().to_ascii_uppercase().starts_with(TESTS));
+    let flags = Flags {
+        data: place.data_dir.as_deref().map(|directory| DataFlags { directory }),
+        keys: place.master_key_file.as_deref().map(|master_key_file| KeysFlags { master_key_file }),
+    };
+    Ok(figment.merge(variables.split("__")).merge(Serialized::defaults(flags)))
+}
+
+fn extract(figment: &Figment) -> anyhow::Result<Config> {
+    figment.extract().context("reading the configuration")
+}
+
+/// The scheme alone is named: what follows may hold a password.
+fn refuse_other_logs(log: Option<&str>) -> anyhow::Result<()> {
+    match log.map(|log| log.split(':').next().unwrap_or_default()) {
+        None | Some("embedded") => Ok(()),
+        Some(other) => bail!(
+            "--log: `{other}` is not in this build, which keeps its log in embedded files: --log embedded"
+        ),
+    }
+}
+
+fn redacted<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(|_| "(secret)").serialize(serializer)
 }
 
 /// A variable without a section, by its name alone: figment's own message would quote the value, and the value of a

@@ -49,6 +49,17 @@ pub struct Answer {
 /// # Errors
 /// If the path is too long, taken, or refused.
 pub fn bind(config: &Config) -> anyhow::Result<ControlSocket> {
+    check_path(config)?;
+    let path = config.control_socket();
+    ControlSocket::bind(&path)
+        .with_context(|| format!("listening on the control socket `{}`", path.display()))
+}
+
+/// Refuses a path that no socket can have.
+///
+/// # Errors
+/// If it is too long.
+pub fn check_path(config: &Config) -> anyhow::Result<()> {
     let path = config.control_socket();
     let length = path.as_os_str().as_bytes().len();
     if length > LONGEST_PATH {
@@ -57,8 +68,7 @@ pub fn bind(config: &Config) -> anyhow::Result<ControlSocket> {
             path.display()
         );
     }
-    ControlSocket::bind(&path)
-        .with_context(|| format!("listening on the control socket `{}`", path.display()))
+    Ok(())
 }
 
 /// Does `work` with the API: of the service that runs, or of one that runs only for this.

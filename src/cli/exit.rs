@@ -1,6 +1,6 @@
 //! How the program ends, so that a script can act on it.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Exit {
     ViewsIncomplete,
     /// Verdict: something about the instance needs a hand, but nothing is lost.
     NeedsAttention,
+    /// Whoever read the output, a `head` for example, has seen enough.
+    NobodyReads,
 }
 
 impl From<Exit> for ExitCode {
@@ -28,8 +30,14 @@ impl From<Exit> for ExitCode {
             Exit::ViewsDiffer => 11,
             Exit::ViewsIncomplete => 12,
             Exit::NeedsAttention => 13,
+            Exit::NobodyReads => 141,
         })
     }
+}
+
+/// Whether the command ended because standard output was closed.
+pub fn nobody_reads(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// The whole chain of causes, a line each: the last one is what to look at.

@@ -24,6 +24,8 @@ fn main() -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let arguments = Arguments::parse();
     let command = arguments.command.unwrap_or_default();
+    // A token that nobody could read is no quiet matter.
+    let may_lose_output = !matches!(command, Command::Serve(_) | Command::Init(_) | Command::Recover(_));
     let done = match command {
         Command::Serve(serve) => commands::serve::run(&serve),
         Command::Init(init) => commands::init::run(&init),
@@ -35,9 +37,13 @@ fn main() -> ExitCode {
         Command::Replay(replay) => commands::replay::run(&replay),
         Command::Projections(projections) => commands::projections::run(&projections),
         Command::Doctor(doctor) => commands::doctor::run(&doctor),
+        Command::Configuration(configuration) => commands::configuration::run(&configuration),
+        Command::Completions(completions) => commands::generate::completions(&completions),
+        Command::Man(manual) => commands::generate::manual(&manual),
     };
     match done {
         Ok(code) => code.into(),
+        Err(error) if may_lose_output && exit::nobody_reads(&error) => exit::Exit::NobodyReads.into(),
         Err(error) => {
             exit::report(&error);
             exit::Exit::Failed.into()

@@ -5,7 +5,7 @@ use std::{
     num::NonZeroUsize,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{LimitsConfig, ProxyConfig, TlsConfig};
@@ -24,7 +24,7 @@ pub struct Settings {
 }
 
 /// The server's section of the configuration.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
     /// Where to listen; port 0 takes any that is free.

@@ -17,7 +17,7 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 use moka::sync::Cache;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::problem::{Kind, Problem};
 
@@ -27,7 +27,7 @@ const REMEMBERED: u64 = 50_000;
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(61);
 
 /// `[limits]`: requests a minute, all of which may come at once; 0 is no limit.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
     /// Reads by one token.

@@ -7,13 +7,13 @@ use actix_web::{
     http::header::{self, HeaderMap, HeaderName},
 };
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What most proxies write.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// `[proxy]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProxyConfig {
     /// Networks whose proxies are believed about where a request came from.
@@ -23,7 +23,7 @@ pub struct ProxyConfig {
 }
 
 /// The header that names the hops of a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`
@@ -34,8 +34,8 @@ pub enum ForwardedHeader {
 }
 
 /// A network, or one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Network(IpNet);
 
 impl TryFrom<String> for Network {
@@ -46,6 +46,12 @@ impl TryFrom<String> for Network {
         network
             .map(Self)
             .map_err(|_| format!("`{text}` is no network: write one like 10.0.0.0/8, or one address"))
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        network.0.to_string()
     }
 }
 

@@ -16,10 +16,10 @@ use rustls::{
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `[tls]`: both files or none; with them the service speaks nothing but TLS.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsConfig {
     /// PEM: the service's certificate, then those that lead to the root.

@@ -1,5 +1,6 @@
 //! The embedded log: one SQLite file, one writer, group commit.
 
+mod at_rest;
 mod backup;
 mod checkpoint;
 mod claims;
@@ -29,6 +30,7 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
+pub use at_rest::open_to_read;
 pub use backup::BackedUp;
 pub use directory::DataDirectory;
 pub use keys::SqliteKeys;
@@ -117,6 +119,14 @@ impl SqliteLog {
             None
         };
         Ok(Self { reader, shared, writer, _directory: directory.clone() })
+    }
+
+    /// The ids of all credentials that are kept.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn credential_ids(&self) -> Result<Vec<String>, ReadError> {
+        self.reader.with(vault::credential_ids)
     }
 
     /// Finishes what is queued, copies the write-ahead log into the file, and stops the writer. Later appends are

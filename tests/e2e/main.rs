@@ -16,6 +16,7 @@ mod crash;
 mod docs;
 mod environments;
 mod erasure;
+mod faults;
 mod idempotency;
 mod limits;
 mod members;

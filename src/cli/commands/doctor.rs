@@ -1,10 +1,12 @@
 //! `muniment doctor`: what is wrong with an instance, in the order in which to mend it.
 
-use std::{os::unix::fs::PermissionsExt, path::Path};
+use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
+use anyhow::Context;
 use comfy_table::{Table, TableStyle};
+use crypto::SystemEntropy;
 use serde_json::json;
-use store::{EventLog, SqliteKeys};
+use store::{EventLog, SqliteKeys, SqliteLog, SystemClock};
 
 use crate::{
     arguments::Doctor,
@@ -114,28 +116,57 @@ fn log(data: &store::DataDirectory) -> Finding {
 
 fn keys(config: &Config, data: &store::DataDirectory) -> Vec<Finding> {
     let what = "keys";
-    let opened = || -> anyhow::Result<String> {
-        let master_key = master_key(config, false)?;
-        let keys = SqliteKeys::open(data)?;
-        let stored = tokio::runtime::Builder::new_current_thread()
-            .build()?
-            .block_on(store::KeyStore::data_keys(&keys))?;
-        for key in &stored {
-            let place = crypto::DataKeyRef { purpose: &key.purpose, id: &key.id };
-            master_key.unwrap(place, &key.wrapped)?;
+    let mut findings = Vec::new();
+    match data.keys_are_of_this_log() {
+        Ok(true) => {}
+        Ok(false) => {
+            let detail = "keys.db belongs to another log: take both from one back-up".to_owned();
+            findings.push(Finding { what, verdict: Verdict::Bad, detail });
         }
-        Ok(format!("master key {} opens all {} data keys", master_key.id(), stored.len()))
-    };
-    let mut findings = vec![match opened() {
-        Ok(detail) => Finding { what, verdict: Verdict::Good, detail },
-        Err(error) => bad(what, &error),
-    }];
+        Err(error) => findings.push(bad(what, &error.into())),
+    }
+    findings.extend(match opened(config, data) {
+        Ok(found) => found,
+        Err(error) => vec![bad(what, &error)],
+    });
     if master_key_lies_inside(config) {
         let detail =
             "the master key lies in the data directory: a copy of the one is a copy of the other".to_owned();
         findings.push(Finding { what, verdict: Verdict::Attention, detail });
     }
     findings
+}
+
+/// Opens everything that the master key is for, in the order in which the one depends on the other.
+fn opened(config: &Config, data: &store::DataDirectory) -> anyhow::Result<Vec<Finding>> {
+    let master_key = master_key(config, false)?;
+    let id = master_key.id().to_string();
+    let log = SqliteLog::open(data, Arc::new(SystemClock))?;
+    let keys = SqliteKeys::open(data)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let (stored, ids, unopenable) = runtime.block_on(async {
+        let stored = store::KeyStore::data_keys(&keys).await?;
+        for key in &stored {
+            let place = crypto::DataKeyRef { purpose: &key.purpose, id: &key.id };
+            master_key
+                .unwrap(place, &key.wrapped)
+                .with_context(|| format!("unwrapping data key `{}`", key.id))?;
+        }
+        let ids = log.credential_ids()?;
+        let all = ids.len();
+        let unopenable = app::unopenable_credentials(&log, &keys, &master_key, &SystemEntropy, ids).await?;
+        anyhow::Ok((stored.len(), all, unopenable))
+    })?;
+    let detail = format!("master key {id} opens all {stored} data keys");
+    let mut findings = vec![Finding { what: "keys", verdict: Verdict::Good, detail }];
+    let what = "credentials";
+    findings.push(if unopenable.is_empty() {
+        Finding { what, verdict: Verdict::Good, detail: format!("all {ids} can be opened") }
+    } else {
+        let detail = format!("{} of {ids} cannot be opened: {}", unopenable.len(), unopenable.join(", "));
+        Finding { what, verdict: Verdict::Bad, detail }
+    });
+    Ok(findings)
 }
 
 fn views(config: &Config) -> Finding {

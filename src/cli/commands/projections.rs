@@ -3,13 +3,15 @@
 use anyhow::bail;
 use comfy_table::{Table, TableStyle};
 use projections::Comparison;
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 use store::{DataDirectory, EventLog};
 
 use crate::{
     arguments::{Projections, ProjectionsCommand, Verify},
     commands::init::say,
     config::Config,
+    control,
     exit::Exit,
     instance::open_to_read,
     telemetry,
@@ -65,8 +67,34 @@ fn status(arguments: &Verify) -> anyhow::Result<Exit> {
     Ok(if halted { Exit::ViewsIncomplete } else { Exit::Done })
 }
 
+/// By the service that runs, beside what it serves.
+fn rebuild_by_service(arguments: &Verify, config: &Config) -> anyhow::Result<Exit> {
+    telemetry::start_quietly()?;
+    let rebuilt = control::with_api(config, async |client| {
+        client.json(Method::POST, "/api/v1/projections/rebuild", Some(&json!({}))).await
+    })?;
+    let views = rebuilt["views"].as_array().cloned().unwrap_or_default();
+    let differing = |view: &Value| view["differing_rows"].as_u64().unwrap_or_default();
+    if arguments.json {
+        say(&rebuilt.to_string())?;
+    } else {
+        for view in &views {
+            let name = view["name"].as_str().unwrap_or_default();
+            say(&format!(
+                "  {name}: at {}, {} rows were not what the log says",
+                view["position"],
+                differing(view)
+            ))?;
+        }
+    }
+    Ok(if views.iter().any(|view| differing(view) > 0) { Exit::ViewsDiffer } else { Exit::Done })
+}
+
 fn rebuild(arguments: &Verify) -> anyhow::Result<Exit> {
     let config = Config::load(&arguments.place)?;
+    if control::service_listens(&config.control_socket())? {
+        return rebuild_by_service(arguments, &config);
+    }
     telemetry::start(&config.telemetry)?;
     // Held until the end: no service may follow in this directory meanwhile.
     let directory = DataDirectory::open(&config.data.directory)?;

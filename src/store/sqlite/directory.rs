@@ -54,6 +54,20 @@ impl DataDirectory {
         Ok(directory)
     }
 
+    /// Whether `keys.db` was made for this log; keys that have not met a log yet are nobody's.
+    ///
+    /// # Errors
+    /// When one of the files cannot be read.
+    pub fn keys_are_of_this_log(&self) -> Result<bool, OpenError> {
+        let id_in = |schema: &schema::Schema, path: &Path, id: &str| -> Result<Option<Vec<u8>>, OpenError> {
+            let read = schema.open_to_read(path)?.query_row(id, [], |row| row.get(0));
+            read.map_err(|source| schema::open_error(path, source))
+        };
+        let log = id_in(&LOG, &self.log(), "SELECT id FROM log")?;
+        let keys = id_in(&KEYS, &self.keys(), "SELECT log_id FROM key_file")?;
+        Ok(keys.is_none_or(|keys| log == Some(keys)))
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::at_rest::open_to_read;
 use crate::error::OpenError;
 
 /// How long one connection waits for another; only another process could make it wait this long.
@@ -151,7 +152,11 @@ fn as_u32(steps: usize) -> u32 {
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
     let open = || -> rusqlite::Result<Connection> {
-        let connection = Connection::open_with_flags(path, flags)?;
+        let connection = if flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
+            open_to_read(path, flags)?
+        } else {
+            Connection::open_with_flags(path, flags)?
+        };
         connection.busy_timeout(BUSY_TIMEOUT)?;
         // Removed values are overwritten: the vault's rows live in these files.
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;")?;

@@ -16,6 +16,13 @@ pub(super) fn credential(connection: &Connection, id: &str) -> Result<Option<Vec
         .map_err(read_error)
 }
 
+pub(super) fn credential_ids(connection: &Connection) -> Result<Vec<String>, ReadError> {
+    connection
+        .prepare_cached("SELECT id FROM credentials ORDER BY id")
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .map_err(read_error)
+}
+
 pub(super) fn disclosures(
     connection: &Connection,
     wanted: &[DisclosureRef],
