@@ -1,11 +1,12 @@
 //! Looking at the past: the same fold, ended earlier.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use domain::{Client, ClientId};
+use domain::{Client, ClientId, SecretId};
 use jiff::Timestamp;
 use rusqlite::Connection;
-use store::{EventLog, Position, Revision, ScannedEvent, StreamName};
+use store::{ActorKind, EventLog, Position, RecordedEvent, Revision, ScannedEvent, StreamName};
 
 use crate::catch_up::catch_up;
 use crate::clients::{ClientRow, FoldedClient};
@@ -49,21 +50,77 @@ pub async fn client_as_of(
     client_id: ClientId,
     moment: Moment,
 ) -> Result<Option<ClientRow>, QueryError> {
-    let Ok(stream) = StreamName::new(Client::CATEGORY, &client_id.to_string()) else { return Ok(None) };
+    let folded = fold_client(log, client_id, moment, |_, _| Ok(())).await?;
+    Ok(folded.into_row(client_id))
+}
+
+/// Who issued a secret of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// The secret.
+    pub secret_id: SecretId,
+    /// Who acted; pseudonymous.
+    pub actor: String,
+    /// What kind of actor.
+    pub kind: ActorKind,
+    /// The credential that was acted through.
+    pub via: Option<String>,
+    /// The event.
+    pub position: Position,
+}
+
+/// A client as it was at a moment, and who issued each secret that it had by then.
+///
+/// # Errors
+/// As [`client_as_of`].
+pub async fn credentials_as_of(
+    log: &dyn EventLog,
+    client_id: ClientId,
+    moment: Moment,
+) -> Result<Option<(ClientRow, Vec<Issuer>)>, QueryError> {
+    let mut issuers: Vec<Issuer> = Vec::new();
+    let folded = fold_client(log, client_id, moment, |folded, event| {
+        for secret in folded.registration().into_iter().flat_map(|client| &client.secrets) {
+            if issuers.iter().all(|known| known.secret_id != secret.id) {
+                let actor = store::Envelope::parse(&event.entry).map_err(ApplyError::Corrupt)?.actor;
+                issuers.push(Issuer {
+                    secret_id: secret.id.clone(),
+                    actor: actor.id.into_owned(),
+                    kind: actor.kind,
+                    via: actor.via.map(Cow::into_owned),
+                    position: event.position,
+                });
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(folded.into_row(client_id).map(|row| (row, issuers)))
+}
+
+/// Folds a client's stream up to a moment; `after_each` sees the state that each event left.
+async fn fold_client(
+    log: &dyn EventLog,
+    client_id: ClientId,
+    moment: Moment,
+    mut after_each: impl FnMut(&FoldedClient, &RecordedEvent) -> Result<(), QueryError>,
+) -> Result<FoldedClient, QueryError> {
     let mut folded = FoldedClient::default();
+    let Ok(stream) = StreamName::new(Client::CATEGORY, &client_id.to_string()) else { return Ok(folded) };
     let mut after = Revision::NONE;
     loop {
         let page = log.read_stream(&stream, after, PAGE).await?;
         for event in &page {
             let envelope = Envelope::parse(&event.entry).map_err(ApplyError::Entry)?;
             if !moment.includes(event.position, envelope.at) {
-                return Ok(folded.into_row(client_id));
+                return Ok(folded);
             }
             folded.apply(&ViewedEvent::new(event.position, envelope))?;
+            after_each(&folded, event)?;
             after = event.revision;
         }
         if page.len() < PAGE {
-            return Ok(folded.into_row(client_id));
+            return Ok(folded);
         }
     }
 }

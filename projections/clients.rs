@@ -181,6 +181,11 @@ impl FoldedClient {
         Ok(())
     }
 
+    /// What it is, unless there is no client yet.
+    pub(crate) fn registration(&self) -> Option<&Registration> {
+        self.client.registration()
+    }
+
     /// The row, unless there is no client yet.
     pub(crate) fn into_row(self, client_id: ClientId) -> Option<ClientRow> {
         let Client::Registered(registration) = self.client else { return None };

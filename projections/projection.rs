@@ -97,6 +97,9 @@ pub enum ApplyError {
     /// The bytes in the log are no entry.
     #[error("decoding an entry")]
     Entry(#[source] serde_json::Error),
+    /// The same, looked at in full.
+    #[error(transparent)]
+    Corrupt(#[from] store::CorruptEntry),
     /// This binary does not know the event, or not in this shape.
     #[error(transparent)]
     Decode(#[from] domain::DecodeError),

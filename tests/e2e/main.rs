@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test reports by panicking")]
 
+mod as_of;
 mod audit;
 mod audit_export;
 mod audit_reads;

@@ -1,0 +1,64 @@
+//! Moments of the past that a query names.
+
+use app::{App, Fault};
+use jiff::Timestamp;
+use projections::as_of::Moment;
+use store::Position;
+
+use crate::{problem::Problem, representation::audit::corrupt};
+
+/// The moment in a parameter: a position if it is a number, else a time. One that has not been is refused: an answer
+/// would pass what is for what was.
+pub(crate) async fn past(app: &App, parameter: &'static str, text: &str) -> Result<Moment, Problem> {
+    let moment = parse(parameter, text)?;
+    let (head, now) = (app.log().head().await.map_err(Fault::from)?, app.log().now());
+    match moment {
+        Moment::Position(position) if position > head => {
+            Err(Problem::in_query(parameter, "out_of_range", format!("the log ends at position {head}")))
+        }
+        Moment::Time(time) if time > now => {
+            Err(Problem::in_query(parameter, "out_of_range", "is in the future"))
+        }
+        Moment::Position(_) | Moment::Time(_) => Ok(moment),
+    }
+}
+
+fn parse(parameter: &'static str, text: &str) -> Result<Moment, Problem> {
+    if let Ok(position) = text.parse() {
+        return Ok(Moment::Position(Position::new(position)));
+    }
+    // A `+` of an offset that was not percent-encoded has become a blank.
+    let time = text.replace(' ', "+").parse().map(Moment::Time);
+    let needed = "must be a time like 2026-11-20T22:13:25.123456Z, or a position";
+    time.map_err(|_| Problem::in_query(parameter, "malformed", needed))
+}
+
+/// The time that a moment stands for: the states of secrets are judged by it.
+pub(crate) async fn time_of(app: &App, moment: Moment) -> Result<Timestamp, Problem> {
+    let position = match moment {
+        Moment::Time(time) => return Ok(time),
+        Moment::Position(position) => position,
+    };
+    let before = Position::new(position.get().saturating_sub(1));
+    match app.log().read_all(before, 1).await?.first() {
+        Some(event) => Ok(event.envelope().map_err(corrupt)?.at),
+        // Position 0 is before the first event.
+        None => Ok(app.log().now()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Moment, Position, parse};
+
+    #[test]
+    fn a6_a_moment_is_a_position_or_a_time() {
+        let time = "2026-11-20T22:13:25.123456Z".parse().map(Moment::Time).unwrap();
+        assert_eq!(parse("at", "42").unwrap(), Moment::Position(Position::new(42)));
+        assert_eq!(parse("at", "2026-11-20T22:13:25.123456Z").unwrap(), time);
+        assert_eq!(parse("at", "2026-11-20T23:13:25.123456 01:00").unwrap(), time);
+        for text in ["", "yesterday", "-1", "2026-11-20"] {
+            assert!(parse("at", text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Looking at the past of one client.
+
+use serde_json::{Value, json};
+use tests::{Service, http::CLIENTS};
+
+/// The secrets of an answer that authenticate.
+fn authenticating(body: &Value) -> Vec<&str> {
+    let secrets = body["secrets"].as_array().expect("secrets");
+    let live = secrets.iter().filter(|secret| secret["authenticates"] == true);
+    live.map(|secret| secret["id"].as_str().expect("an id")).collect()
+}
+
+#[tokio::test]
+async fn a6_who_could_authenticate_at_a_moment_and_who_issued_the_secrets() {
+    let service = Service::start().await;
+    let me = service.get("/api/v1/me").await.expect(200).text_of("/member_id").to_owned();
+    let (id, created) = service.create_client("Matter sync").await;
+    let first = created.text_of("/secrets/0/id").to_owned();
+    let client = format!("{CLIENTS}/{id}");
+    let rotate = json!({ "overlap_seconds": 0, "label": "second" });
+    let rotated = service.post(&format!("{client}/secrets"), &rotate).await.expect(201);
+    let paused = service.post(&format!("{client}/deactivate"), &json!({})).await.expect(200);
+    service.delete(&client).await.expect(204);
+    let at = |position: &str| format!("{client}/credentials?at={position}");
+    let then = service.get(&at(created.header("muniment-position"))).await.expect(200);
+    assert_eq!(authenticating(&then.body), [first.as_str()]);
+    assert_eq!(then.text_of("/secrets/0/issued_by/actor"), me);
+    assert_eq!(
+        then.body["secrets"][0]["issued_by"]["position"].to_string(),
+        created.header("muniment-position")
+    );
+    let later = service.get(&at(rotated.header("muniment-position"))).await.expect(200);
+    assert_eq!(later.body["can_authenticate"], true);
+    assert_eq!(authenticating(&later.body).len(), 1);
+    assert_ne!(authenticating(&later.body), [first.as_str()]);
+    let inactive = service.get(&at(paused.header("muniment-position"))).await.expect(200);
+    assert_eq!(inactive.body["status"], "inactive");
+    assert_eq!(inactive.body["can_authenticate"], false);
+    service.get(&at("1")).await.expect_problem(404, "not_found");
+    service.get(&at("1000000")).await.expect_problem(400, "invalid_parameter");
+    service.get(&format!("{client}/credentials")).await.expect_problem(400, "invalid_parameter");
+    let elsewhere = client.replace("sandbox", "production");
+    let position = created.header("muniment-position");
+    service.get(&format!("{elsewhere}/credentials?at={position}")).await.expect_problem(404, "not_found");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a6_the_difference_between_two_moments_is_told_field_by_field() {
+    let service = Service::start().await;
+    let (id, created) = service.create_client("Matter sync").await;
+    let client = format!("{CLIENTS}/{id}");
+    service.patch(&client, "*", &json!({ "client_name": "Renamed" })).await.expect(200);
+    let rotate = json!({ "overlap_seconds": 0 });
+    let rotated = service.post(&format!("{client}/secrets"), &rotate).await.expect(201);
+    service.post(&format!("{client}/deactivate"), &json!({})).await.expect(200);
+    let (from, to) = (created.header("muniment-position"), rotated.header("muniment-position"));
+    let told = service.get(&format!("{client}/difference?from={from}&to={to}")).await.expect(200);
+    let renamed = json!([{ "field": "client_name", "old": "Matter sync", "new": "Renamed" }]);
+    assert_eq!(told.body["changes"], renamed);
+    assert_eq!(told.body["secrets_added"].as_array().map(Vec::len), Some(1));
+    assert_eq!(told.text_of("/secrets_ended/0/id"), created.text_of("/secrets/0/id"));
+    let types: Vec<_> =
+        told.body["events"].as_array().expect("events").iter().map(|event| &event["entry"]["type"]).collect();
+    assert_eq!(types, ["client.name_changed", "client.secret_rotated"]);
+    // From before it existed until now.
+    let all = service.get(&format!("{client}/difference?from=0")).await.expect(200);
+    assert_eq!(all.body["from"]["revision"], 0);
+    let fields = all.body["changes"].as_array().expect("changes");
+    let status = fields.iter().find(|change| change["field"] == "status").expect("the status");
+    assert_eq!((&status["old"], &status["new"]), (&Value::Null, &json!("inactive")));
+    service
+        .get(&format!("{client}/difference?from={to}&to={from}"))
+        .await
+        .expect_problem(400, "invalid_parameter");
+    service.finish().await;
+}
