@@ -136,6 +136,8 @@ impl TestLog {
             credentials: Vec::new(),
             destroyed_credentials: Vec::new(),
             disclosures: Vec::new(),
+            lookup_tokens: Vec::new(),
+            forgotten_persons: Vec::new(),
         };
         self.log.append(commit).await.unwrap().position
     }

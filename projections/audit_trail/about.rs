@@ -21,7 +21,10 @@ pub(super) fn subject<'e>(event: &'e ViewedEvent<'_>) -> Result<Option<Cow<'e, s
         Event::Registry(RegistryEvent::PrivatePartsOpened(opened)) => opened.subject.as_deref(),
         Event::Registry(RegistryEvent::AuditRead(read)) => read.subject.as_deref(),
         Event::Registry(
-            RegistryEvent::ClockStepped(_) | RegistryEvent::AuditExported(_) | RegistryEvent::ViewsRebuilt(_),
+            RegistryEvent::ClockStepped(_)
+            | RegistryEvent::RefusalsCounted(_)
+            | RegistryEvent::AuditExported(_)
+            | RegistryEvent::ViewsRebuilt(_),
         )
         | Event::Client(_)
         | Event::Member(_)

@@ -105,6 +105,16 @@ impl EventLog for Faulty {
         self.log.last_event_key_slot().await
     }
 
+    async fn positions_by_token(
+        &self,
+        token: &[u8; 16],
+        after: Position,
+        until: Position,
+        most: usize,
+    ) -> Result<Vec<Position>, ReadError> {
+        self.log.positions_by_token(token, after, until, most).await
+    }
+
     async fn newest_persons(&self, most: usize) -> Result<Vec<Uuid>, ReadError> {
         self.log.newest_persons(most).await
     }

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crypto::Personal;
-use domain::registry::{AuditExported, AuditRead, RegistryEvent};
+use domain::{
+    Permission,
+    registry::{AuditExported, AuditRead, RegistryEvent},
+};
 use moka::sync::Cache;
 use serde_json::Value;
 use store::{Disclosure, Outcome, Position};
@@ -138,6 +141,24 @@ impl App {
             Ok(Some(position))
         })
         .await
+    }
+
+    /// The newest events that were caused from an address, between two positions, newest first, at most `most`. Needs
+    /// `audit:read_private`, because the answer tells who was there. That it was asked is recorded by
+    /// [`App::record_audit_read`], with the address as a private filter.
+    ///
+    /// # Errors
+    /// [`CommandError::Denied`], or a fault.
+    pub async fn audit_positions_of_address(
+        &self,
+        context: &Context,
+        address: &str,
+        (after, until): (Position, Position),
+        most: usize,
+    ) -> Result<Vec<Position>, CommandError> {
+        self.demand(context.clone(), Permission::AuditReadPrivate).await?;
+        let token = self.inner.vault.address_token(address);
+        Ok(self.inner.log.positions_by_token(&token, after, until, most).await?)
     }
 
     /// Records that the audit is exported, before it is; each time.

@@ -367,6 +367,7 @@ impl Inner {
                 credentials: beside.credentials.clone(),
                 destroyed_credentials: ended_credentials(&loaded.aggregate, &events, now),
                 streams,
+                ..Proposal::default()
             };
             match self.append(context, proposal).await {
                 Ok(receipt) => {

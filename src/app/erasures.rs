@@ -160,7 +160,7 @@ impl Inner {
             };
             let member_stream = Loader::<Member>::stream(&id)?;
             unmoved.push(ProposedStream::unmoved(member_stream.clone(), member.revision));
-            let mut proposal = Proposal::default();
+            let mut proposal = Proposal { forgotten_persons: vec![person_id.0], ..Proposal::default() };
             if membership.is_some() {
                 proposal.claims = self.emails_of(&member_stream).await?;
             }
@@ -245,7 +245,7 @@ impl Inner {
     }
 
     /// What an erasure of this person touches, as far as active holds care; and the streams that said so.
-    async fn touched_by_erasure(
+    pub(crate) async fn touched_by_erasure(
         &self,
         person_id: PersonId,
         holds: &LegalHolds,

@@ -3,14 +3,14 @@
 use domain::{ClaimChange, ClientEvent, Event};
 use serde_json::json;
 use store::{
-    AppendError, CanonicalJson, ClaimKey, Commit, ExpectedRevision, Outcome, ProposedEvent, Receipt,
-    Revision, StreamCommit, StreamName,
+    AppendError, CanonicalJson, ClaimKey, Commit, ExpectedRevision, LookupToken, Outcome, ProposedEvent,
+    Receipt, Revision, StreamCommit, StreamName,
 };
 use uuid::Uuid;
 
 use crate::{
     Inner,
-    context::{Actor, Context, IfMatch},
+    context::{Actor, Context, IfMatch, Source},
     error::{ChangedSince, CommandError, Fault},
     idempotency::idempotent_command_id,
     ids::uuid_v7,
@@ -28,6 +28,8 @@ pub(crate) struct Proposal {
     pub(crate) credentials: Vec<store::Credential>,
     pub(crate) destroyed_credentials: Vec<String>,
     pub(crate) claims: Vec<store::ClaimChange>,
+    /// Persons who are erased with it.
+    pub(crate) forgotten_persons: Vec<Uuid>,
 }
 
 /// The part of one stream.
@@ -114,6 +116,8 @@ impl Inner {
             credentials: proposal.credentials,
             destroyed_credentials: proposal.destroyed_credentials,
             disclosures,
+            lookup_tokens: self.lookup_tokens(context),
+            forgotten_persons: proposal.forgotten_persons,
         };
         let appended = self.log.append(commit).await;
         match &appended {
@@ -177,6 +181,15 @@ impl Inner {
             private,
             salt: self.entropy.array()?,
         })
+    }
+
+    /// By which what was done from an address is found again.
+    fn lookup_tokens(&self, context: &Context) -> Vec<LookupToken> {
+        let token = |source: &Source| LookupToken {
+            token: self.vault.address_token(source.address.expose()),
+            person: context.member().map(|member| member.0),
+        };
+        context.source.iter().map(token).collect()
     }
 
     /// Reason and source, sealed once for all events of a command.

@@ -10,9 +10,11 @@
 //! | `authenticate` | whose personal token this is |
 //! | `clients`, `members`, `catalog`, `environments`, `bootstrap`, `rebuild` | the use cases |
 //! | `configuration` | how types, scopes and environments are changed |
+//! | `persons` | where somebody is named, by pseudonym |
 //! | `erasures`, `legal_holds` | erasing persons and reasons, and what wins over that |
 //! | `execute` | from events to one commit |
 //! | `idempotency` | the order of every use case: permission, repeated request, work; unknown outcomes |
+//! | `refusal_limit` | what is counted of refusals instead |
 //! | `refusal` | what is recorded of refusals and of what was read |
 //! | `audit_reads` | what is recorded of who reads the audit |
 //! | `aggregates` | loading through `cqrs-es`, and the cache that the log's head keeps honest |
@@ -35,9 +37,11 @@ mod idempotency;
 mod ids;
 mod legal_holds;
 mod members;
+mod persons;
 mod private_parts;
 mod rebuild;
 mod refusal;
+mod refusal_limit;
 mod vault;
 
 use std::{num::NonZeroUsize, sync::Arc};
@@ -61,6 +65,7 @@ pub use error::{ChangedSince, CommandError, Fault};
 pub use health::Health;
 pub use legal_holds::ChangedLegalHold;
 pub use members::{ChangedMember, CreateMemberRequest, IssueTokenRequest, IssuedPersonalToken};
+pub use persons::Person;
 pub use private_parts::{OpenedPart, PrivatePart};
 pub use rebuild::RecordedRebuild;
 pub use vault::{KeyRingError, unopenable_credentials};
@@ -93,6 +98,7 @@ pub(crate) struct Inner {
     pub(crate) legal_holds: Loader<LegalHolds>,
     pub(crate) tokens: authenticate::TokenCache,
     pub(crate) audit_reads: audit_reads::RecordedReads,
+    pub(crate) refusals: refusal_limit::RefusalLimit,
     pub(crate) write_failures: health::WriteFailures,
 }
 
@@ -137,12 +143,15 @@ impl App {
             erasures,
             tokens: authenticate::TokenCache::new(),
             audit_reads: audit_reads::RecordedReads::new(),
+            refusals: refusal_limit::RefusalLimit::default(),
             write_failures: health::WriteFailures::default(),
             entropy,
             log,
         };
         inner.finish_erasures().await?;
-        Ok(Self { inner: Arc::new(inner), commands })
+        let app = Self { inner: Arc::new(inner), commands };
+        app.count_refusals();
+        Ok(app)
     }
 
     /// Runs a use case to its end, whatever becomes of the caller.

@@ -382,6 +382,7 @@ impl Inner {
                     events: events.iter().cloned().map(Event::Member).collect(),
                     private: Vec::new(),
                 }],
+                ..Proposal::default()
             };
             match self.append(context, proposal).await {
                 Ok(receipt) => {

@@ -25,6 +25,9 @@ impl Inner {
         if !error.is_recorded() {
             return error;
         }
+        if !self.admits_refusal(context, error.slug()) {
+            return error;
+        }
         match self.record_refusal(context, subject, &error).await {
             Ok(()) => error,
             Err(fault) => CommandError::Fault(fault),

@@ -389,6 +389,16 @@ impl EventLog for Unsure {
         self.log.last_event_key_slot().await
     }
 
+    async fn positions_by_token(
+        &self,
+        token: &[u8; 16],
+        after: Position,
+        until: Position,
+        most: usize,
+    ) -> Result<Vec<Position>, store::ReadError> {
+        self.log.positions_by_token(token, after, until, most).await
+    }
+
     async fn newest_persons(&self, most: usize) -> Result<Vec<Uuid>, store::ReadError> {
         self.log.newest_persons(most).await
     }
@@ -644,4 +654,37 @@ async fn a3_an_erasure_that_a_crash_cut_off_is_finished_at_the_next_start() {
     });
     let parts = app.open_private_parts(context, "test", None, wanted.collect()).await.expect("a look");
     assert!(!parts.is_empty() && parts.values().all(|part| matches!(part, PrivatePart::Erased)), "{parts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a4_what_was_done_from_an_address_is_found_until_the_person_is_erased() {
+    let node = Node::start().await;
+    let admin = node.admin().await;
+    let from = |address: &str| {
+        let source = Source { address: Personal::new(address.to_owned()), user_agent: None };
+        Context { source: Some(source), ..admin.clone() }
+    };
+    let create = |address: &'static str, name: &'static str| {
+        let (app, context) = (node.app.clone(), from(address));
+        async move { app.create_client(context, sandbox(), request(name)).await.expect("a client").client }
+    };
+    let one = create("192.0.2.7", "One").await;
+    let other = create("2001:db8::1", "Other").await;
+    let find = |address: &'static str| {
+        let (app, context) = (node.app.clone(), admin.clone());
+        let whole = (Position::ORIGIN, Position::new(1_000));
+        async move { app.audit_positions_of_address(&context, address, whole, 10).await.expect("a look") }
+    };
+    assert_eq!(find("::ffff:192.0.2.7").await, [one.position], "however it is written");
+    assert_eq!(find("2001:0db8:0:0::1").await, [other.position]);
+    assert!(find("192.0.2.8").await.is_empty());
+    let Actor::Member(principal) = &admin.actor else { panic!("a member") };
+    let beginning = (Position::ORIGIN, one.position);
+    let found = node.app.audit_positions_of_address(&admin, "2001:db8::1", beginning, 10).await;
+    assert!(found.expect("a look").is_empty(), "not in this range");
+
+    // A member whose only token is over can be erased.
+    node.clock.advance(SignedDuration::from_hours(24 * 91));
+    node.app.erase_person(host(), domain::PersonId(principal.member.0)).await.expect("an erasure");
+    assert!(find("192.0.2.7").await.is_empty());
 }

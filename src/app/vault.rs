@@ -10,6 +10,7 @@ mod ring;
 
 use std::{
     collections::HashSet,
+    net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -217,6 +218,18 @@ impl Vault {
     /// Whether the key store answers.
     pub(crate) async fn keys_readable(&self) -> bool {
         self.keys.last_event_key().await.is_ok()
+    }
+
+    /// The keyed token of an address: the same for every spelling of it.
+    pub(crate) fn address_token(&self, address: &str) -> [u8; 16] {
+        let digest = match address.trim().parse::<IpAddr>().map(|address| address.to_canonical()) {
+            Ok(IpAddr::V4(address)) => self.ring.digests.digest("source/address", &[&address.octets()]),
+            Ok(IpAddr::V6(address)) => self.ring.digests.digest("source/address", &[&address.octets()]),
+            Err(_) => self.ring.digests.digest("source/address", &[address.trim().as_bytes()]),
+        };
+        let mut token = [0; 16];
+        token.copy_from_slice(&digest[..16]);
+        token
     }
 
     /// The keyed digest of a request, by which its replay is told from another request under the same key.

@@ -14,6 +14,8 @@ events! {
         ClockStepped(ClockStepped) = "clock.stepped", 1;
         /// A command of an admin was refused (behaviour A2); its outcome is `refused`.
         CommandRefused(CommandRefused) = "command.refused", 1;
+        /// So many more were refused in a minute (behaviour A2); its outcome is `refused`.
+        RefusalsCounted(RefusalsCounted) = "command.refusals_counted", 1;
         /// Private parts of events or clients were opened for someone (behaviour A2).
         PrivatePartsOpened(PrivatePartsOpened) = "audit.private_parts_opened", 1;
         /// The audit was read (behaviour A2); the same question soon after is not recorded again.
@@ -51,6 +53,24 @@ pub struct CommandRefused {
     /// Pointers and rules of the first [`MOST_REFUSED_FIELDS`] fields at fault; never their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<RefusedField>,
+}
+
+/// Commands of one actor that were refused beyond those of a minute that are recorded one by one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusalsCounted {
+    /// The command's name.
+    pub command: String,
+    /// The slug of the problem that answered each of them.
+    pub problem: String,
+    /// How many.
+    pub count: u64,
+    /// When the first of them was refused.
+    #[serde(with = "crate::time::micros")]
+    pub from: Timestamp,
+    /// When the last of them was.
+    #[serde(with = "crate::time::micros")]
+    pub to: Timestamp,
 }
 
 /// The most fields at fault that an event names: a hostile request can have more than an entry of the log can hold.

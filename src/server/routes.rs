@@ -128,6 +128,7 @@ static ROUTES: &[Route] = &routes! {
     GET    "/api/v1/audit/follow"                                                       "FollowAudit"         AUDIT_READ, Reads => api::audit::follow;
     GET    "/api/v1/audit/events/{position}"                                            "GetAuditEvent"       AUDIT_READ, Reads => api::audit::get;
     POST   "/api/v1/audit/events/{position}/redact_reason"                              "RedactReason"        MEMBERS_WRITE, Everything => api::audit::redact_reason;
+    GET    "/api/v1/persons/{person_id}"                                                "GetPerson"           AUDIT_READ, Reads => api::persons::get;
     POST   "/api/v1/persons/{person_id}/erase"                                          "ErasePerson"         MEMBERS_WRITE, Everything => api::persons::erase;
     POST   "/api/v1/legal_holds"                                                        "PlaceLegalHold"      MEMBERS_WRITE, Everything => api::legal_holds::place;
     GET    "/api/v1/legal_holds"                                                        "ListLegalHolds"      AUDIT_READ, Refusals => api::legal_holds::list;

@@ -40,6 +40,10 @@ pub struct Commit {
     pub destroyed_credentials: Vec<String>,
     /// New disclosures of the vault. Each digest stands in the `private` of an event of this commit.
     pub disclosures: Vec<Disclosure>,
+    /// Tokens by which the events of this commit are found again.
+    pub lookup_tokens: Vec<LookupToken>,
+    /// Persons whose lookup tokens are removed, those of this commit too.
+    pub forgotten_persons: Vec<Uuid>,
 }
 
 /// The part of a commit that belongs to one stream. Without events it only checks the expectation.
@@ -160,6 +164,16 @@ pub struct Disclosure {
     pub key: DisclosureKey,
     /// The sealed value; the store cannot open it.
     pub sealed: Vec<u8>,
+}
+
+/// A keyed token of something personal, such as an address: who holds the key finds its events, and nobody else can tell
+/// what it is a token of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LookupToken {
+    /// The token.
+    pub token: [u8; 16],
+    /// Whom it tells about: removed with that person.
+    pub person: Option<Uuid>,
 }
 
 /// Which disclosure: one that an event refers to.

@@ -84,6 +84,15 @@ pub trait EventLog: Send + Sync {
     /// The highest slot of an event key that any disclosure refers to; 0 before the first.
     async fn last_event_key_slot(&self) -> Result<u64, ReadError>;
 
+    /// The newest events after `after`, up to `until`, whose commits have this lookup token; newest first, at most `most`.
+    async fn positions_by_token(
+        &self,
+        token: &[u8; 16],
+        after: Position,
+        until: Position,
+        most: usize,
+    ) -> Result<Vec<Position>, ReadError>;
+
     /// The persons under whose keys the newest disclosures are sealed; at most `most` disclosures are looked at.
     async fn newest_persons(&self, most: usize) -> Result<Vec<Uuid>, ReadError>;
 

@@ -27,7 +27,7 @@ pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock, to_microseconds, to_rfc3339};
 pub use commit::{
     Actor, ActorKind, ClaimChange, ClaimKey, Commit, Credential, Disclosure, DisclosureKey, DisclosureRef,
-    Outcome, ProposedEvent, Receipt, RecordedCommand, StreamCommit,
+    LookupToken, Outcome, ProposedEvent, Receipt, RecordedCommand, StreamCommit,
 };
 pub use error::{
     AppendError, BackUpError, Cause, InvalidCommit, KeyStoreError, LogClosed, OpenError, Place, ReadError,

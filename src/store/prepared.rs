@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::canonical::CanonicalJson;
 use crate::commit::{
-    Actor, ActorKind, ClaimChange, Commit, Credential, Disclosure, DisclosureKey, Outcome, ProposedEvent,
-    StreamCommit,
+    Actor, ActorKind, ClaimChange, Commit, Credential, Disclosure, DisclosureKey, LookupToken, Outcome,
+    ProposedEvent, StreamCommit,
 };
 use crate::entry::EntryTemplate;
 use crate::error::InvalidCommit;
@@ -36,6 +36,8 @@ pub(crate) struct PreparedCommit {
     pub(crate) credentials: Vec<Credential>,
     pub(crate) destroyed_credentials: Vec<String>,
     pub(crate) disclosures: Vec<Disclosure>,
+    pub(crate) lookup_tokens: Vec<LookupToken>,
+    pub(crate) forgotten_persons: Vec<Uuid>,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,8 @@ impl PreparedCommit {
             credentials: commit.credentials,
             destroyed_credentials: commit.destroyed_credentials,
             disclosures: commit.disclosures,
+            lookup_tokens: commit.lookup_tokens,
+            forgotten_persons: commit.forgotten_persons,
         })
     }
 
@@ -113,6 +117,8 @@ impl PreparedCommit {
             credentials: Vec::new(),
             destroyed_credentials: Vec::new(),
             disclosures: Vec::new(),
+            lookup_tokens: Vec::new(),
+            forgotten_persons: Vec::new(),
         })
     }
 }

@@ -9,6 +9,7 @@ mod directory;
 mod fault;
 mod heads;
 mod keys;
+mod lookup;
 mod queue;
 mod reader;
 mod schema;
@@ -277,6 +278,16 @@ impl EventLog for SqliteLog {
 
     async fn last_event_key_slot(&self) -> Result<u64, ReadError> {
         self.reader.with(vault::last_event_key_slot)
+    }
+
+    async fn positions_by_token(
+        &self,
+        token: &[u8; 16],
+        after: Position,
+        until: Position,
+        most: usize,
+    ) -> Result<Vec<Position>, ReadError> {
+        self.reader.with(|connection| lookup::positions(connection, token, (after, until), most))
     }
 
     async fn newest_persons(&self, most: usize) -> Result<Vec<Uuid>, ReadError> {

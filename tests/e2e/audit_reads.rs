@@ -1,4 +1,4 @@
-//! What reading the audit leaves behind.
+//! What reading the audit leaves behind, and what being refused again and again does.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -66,5 +66,26 @@ async fn a2_a_search_that_may_tell_about_a_person_is_not_recorded_in_public() {
         parts.iter().any(|part| part["name"] == "query" && part["value"]["actor"] == "ada@members.example"),
         "{parts:?}"
     );
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a2_a_flood_of_refusals_is_recorded_up_to_a_limit_and_counted_beyond_it() {
+    let mut service = Service::start().await;
+    let (auditor_id, auditor) = service.create_member("Quiet Auditor", &["auditor"]).await;
+    for _ in 0..100 {
+        answer(service.request_as(&auditor, Method::GET, CLIENTS))
+            .await
+            .expect_problem(403, "permission_denied");
+    }
+    service.stop().await;
+    service.launch().await;
+    let refused = format!("/api/v1/audit/events?actor={auditor_id}&outcome=refused&limit=500");
+    let refused = service.get(&refused).await.expect(200);
+    let items = refused.body["items"].as_array().expect("items");
+    assert_eq!(items.len(), 61);
+    let counted = &items[0]["entry"]["data"];
+    assert_eq!((&counted["command"], &counted["count"]), (&"ListClients".into(), &40.into()));
+    assert_eq!(counted["problem"], "permission_denied");
     service.finish().await;
 }

@@ -45,6 +45,8 @@ async fn a3_a_contact_can_be_erased_and_every_proof_stays_valid() {
 
     let erased = erase(&service, &person).await.expect(200);
     assert_eq!(erased.body["erased"], true);
+    let held = service.get(&format!("/api/v1/persons/{person}")).await.expect(200);
+    assert_eq!((&held.body["erased"], &held.body["clients"][0]["now"]), (&json!(true), &json!(true)));
     let named = service.get(&format!("{path}?include=private")).await.expect(200);
     assert_eq!(named.body["contacts"], json!([{ "id": person, "erased": true }]));
     let after = service.get(&format!("/api/v1/audit/events/{position}")).await.expect(200);
@@ -130,6 +132,9 @@ async fn a11_a_legal_hold_wins_over_erasure_and_redaction() {
         let refused = refused.expect_problem(409, "legal_hold");
         assert_eq!((refused.text_of("/legal_hold_id"), refused.text_of("/ticket")), (&*id, "CASE-7"));
     }
+    let held = service.get(&format!("/api/v1/persons/{person}")).await.expect(200);
+    assert_eq!(held.body["clients"], json!([{ "client_id": client_id, "now": false }]));
+    assert_eq!(held.body["legal_hold"]["legal_hold_id"], *id);
     // Somebody else is not.
     let (_, other, _) = client(&service, "Another", "another@erasure.example").await;
     erase(&service, &other).await.expect(200);

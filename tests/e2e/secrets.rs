@@ -295,6 +295,8 @@ async fn record_of_old(service: &Service, client_id: &str) {
         credentials: Vec::new(),
         destroyed_credentials: Vec::new(),
         disclosures: Vec::new(),
+        lookup_tokens: Vec::new(),
+        forgotten_persons: Vec::new(),
     };
     log.append(commit).await.expect("a commit");
 }

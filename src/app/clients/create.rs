@@ -103,7 +103,7 @@ impl Inner {
                 streams,
                 claims: claim_changes(Client::Absent.claims(&events), &stream),
                 credentials: beside.credentials.clone(),
-                destroyed_credentials: Vec::new(),
+                ..Proposal::default()
             };
             match self.append(context, proposal).await {
                 Ok(receipt) => {

@@ -97,6 +97,9 @@ async fn serve_until_told(
     };
     let served = server.run_until(told).await;
     // The log first refuses what is new and finishes what is queued; then nothing follows any more.
+    if let Err(fault) = instance.app.record_counted_refusals().await {
+        tracing::error!(error = %fault, "recording how many commands were refused");
+    }
     views.stop();
     instance.log.close().await;
     served.context("serving")?;

@@ -1,3 +1,4 @@
 //! `/persons`.
 
 pub(crate) mod erase;
+pub(crate) mod get;

@@ -256,5 +256,7 @@ fn commit(stream: u64, revision: u64) -> Result<Commit> {
         credentials: Vec::new(),
         destroyed_credentials: Vec::new(),
         disclosures: Vec::new(),
+        lookup_tokens: Vec::new(),
+        forgotten_persons: Vec::new(),
     })
 }

@@ -62,6 +62,8 @@ pub fn commit(command: u64, streams: Vec<StreamCommit>) -> Commit {
         credentials: Vec::new(),
         destroyed_credentials: Vec::new(),
         disclosures: Vec::new(),
+        lookup_tokens: Vec::new(),
+        forgotten_persons: Vec::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::reader::{as_i64, find_command};
 use super::tail::Tail;
-use super::{claims, vault};
+use super::{claims, lookup, vault};
 use crate::canonical::CanonicalJson;
 use crate::clock::to_rfc3339;
 use crate::commit::{ClaimChange, Receipt};
@@ -203,6 +203,7 @@ impl<'c> Session<'c> {
         }
         claims::write(self.connection, &commit.claims)?;
         vault::write(self.connection, commit, first)?;
+        lookup::write(self.connection, commit, first, last)?;
         self.tail.last_at = Some(moment.at);
         Ok(Ok(Receipt { first_position: first, position: last, at: moment.at, revisions }))
     }

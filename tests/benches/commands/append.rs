@@ -137,5 +137,7 @@ fn commit(stream: u64, revision: Revision, number: u64) -> Result<Commit> {
         credentials: Vec::new(),
         destroyed_credentials: Vec::new(),
         disclosures: Vec::new(),
+        lookup_tokens: Vec::new(),
+        forgotten_persons: Vec::new(),
     })
 }

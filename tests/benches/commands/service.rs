@@ -220,5 +220,7 @@ fn clients_created(from: u64, environment: &EnvironmentName, principal: &Princip
         credentials: Vec::new(),
         destroyed_credentials: Vec::new(),
         disclosures: Vec::new(),
+        lookup_tokens: Vec::new(),
+        forgotten_persons: Vec::new(),
     })
 }

@@ -27,7 +27,7 @@ use domain::{
     },
     registry::{
         AuditExported, AuditRead, ClockStepped, CommandRefused, PrivatePartsOpened, RebuiltView,
-        RefusedField, RegistryEvent, ViewsRebuilt,
+        RefusalsCounted, RefusedField, RegistryEvent, ViewsRebuilt,
     },
     scope::{ScopeCreated, ScopeDeprecated, ScopeDescriptionChanged, ScopeRestored},
 };
@@ -102,6 +102,7 @@ pub fn samples() -> Vec<Sample> {
         full(RegistryEvent::ClockStepped(clock_stepped()).into()),
         full(RegistryEvent::CommandRefused(command_refused()).into()),
         least(RegistryEvent::CommandRefused(least_command_refused()).into()),
+        full(RegistryEvent::RefusalsCounted(refusals_counted()).into()),
         full(RegistryEvent::PrivatePartsOpened(private_parts_opened()).into()),
         least(
             RegistryEvent::PrivatePartsOpened(PrivatePartsOpened { subject: None, ..private_parts_opened() })
@@ -530,4 +531,14 @@ fn legal_hold_placed() -> LegalHoldPlaced {
 
 fn legal_hold_released() -> LegalHoldReleased {
     LegalHoldReleased { legal_hold_id: LegalHoldId(uuid(9)), active: Change::new(true, false) }
+}
+
+fn refusals_counted() -> RefusalsCounted {
+    RefusalsCounted {
+        command: "CreateClient".into(),
+        problem: "permission_denied".into(),
+        count: 4_711,
+        from: time("2026-01-01T00:00:00.000001Z"),
+        to: time("2026-01-01T00:00:59Z"),
+    }
 }

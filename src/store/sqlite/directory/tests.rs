@@ -62,7 +62,7 @@ fn a_file_that_is_not_ours_is_refused() {
         (
             "log.db",
             |file| advance(file, 1),
-            |error| matches!(error, OpenError::NewerSchema { found: 6, known: 5, .. }),
+            |error| matches!(error, OpenError::NewerSchema { found: 7, known: 6, .. }),
         ),
         (
             "keys.db",
