@@ -24,7 +24,8 @@ pub(super) fn subject<'e>(event: &'e ViewedEvent<'_>) -> Result<Option<Cow<'e, s
             RegistryEvent::ClockStepped(_)
             | RegistryEvent::RefusalsCounted(_)
             | RegistryEvent::AuditExported(_)
-            | RegistryEvent::ViewsRebuilt(_),
+            | RegistryEvent::ViewsRebuilt(_)
+            | RegistryEvent::ActivitySegmentClosed(_),
         )
         | Event::Client(_)
         | Event::Member(_)

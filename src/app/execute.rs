@@ -164,7 +164,7 @@ impl Inner {
         if unchanged { Ok(()) } else { Err(CommandError::PreconditionFailed { current, changed }) }
     }
 
-    fn proposed(
+    pub(crate) fn proposed(
         &self,
         event: &Event,
         outcome: Outcome,

@@ -8,6 +8,8 @@
 //! | --- | --- |
 //! | `context` | who asks, from where, why |
 //! | `authenticate` | whose personal token this is |
+//! | `authenticate_client` | whether a client is who it says it is |
+//! | `activity` | what is recorded of clients, and what of a flood is counted |
 //! | `clients`, `members`, `catalog`, `environments`, `bootstrap`, `rebuild` | the use cases |
 //! | `configuration` | how types, scopes and environments are changed |
 //! | `persons` | where somebody is named, by pseudonym |
@@ -20,9 +22,11 @@
 //! | `aggregates` | loading through `cqrs-es`, and the cache that the log's head keeps honest |
 //! | `vault` | keys, sealed credentials, sealed private parts |
 
+mod activity;
 mod aggregates;
 mod audit_reads;
 mod authenticate;
+mod authenticate_client;
 mod bootstrap;
 mod catalog;
 mod clients;
@@ -48,11 +52,12 @@ use std::{num::NonZeroUsize, sync::Arc};
 
 use crypto::{Argon2Pool, BufferedEntropy, Entropy, MasterKey};
 use domain::{Client, ClientType, Environment, Erasures, LegalHolds, Member, ScopeDefinition};
-use store::{EventLog, KeyStore};
+use store::{ActivityLog, EventLog, KeyStore};
 use tokio::runtime::Handle;
 
 pub use audit_reads::{AuditExport, AuditQuery};
 pub use authenticate::AuthenticationError;
+pub use authenticate_client::{AuthenticatedClient, ClientAttempt, ClientAuthenticationError, ClientRefusal};
 pub use bootstrap::{Bootstrapped, TokenSink};
 pub use clients::{
     ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, IssueSecretRequest,
@@ -86,6 +91,7 @@ pub struct App {
 /// Everything a use case needs.
 pub(crate) struct Inner {
     pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) activity: Arc<dyn ActivityLog>,
     pub(crate) vault: Vault,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) argon2: Argon2Pool,
@@ -99,6 +105,8 @@ pub(crate) struct Inner {
     pub(crate) tokens: authenticate::TokenCache,
     pub(crate) audit_reads: audit_reads::RecordedReads,
     pub(crate) refusals: refusal_limit::RefusalLimit,
+    pub(crate) known_secrets: authenticate_client::KnownSecrets,
+    pub(crate) flood: activity::Flood,
     pub(crate) write_failures: health::WriteFailures,
 }
 
@@ -106,6 +114,8 @@ pub(crate) struct Inner {
 pub struct Parts {
     /// The log with the vault's rows.
     pub log: Arc<dyn EventLog>,
+    /// What clients do.
+    pub activity: Arc<dyn ActivityLog>,
     /// The keys, apart from the log.
     pub keys: Arc<dyn KeyStore>,
     /// What wraps those keys.
@@ -124,7 +134,7 @@ impl App {
     /// # Errors
     /// A wrong master key, missing or damaged keys, or a key store that cannot be used.
     pub async fn open(parts: Parts) -> Result<Self, KeyRingError> {
-        let Parts { log, keys, master_key, entropy, commands, argon2_workers } = parts;
+        let Parts { log, activity, keys, master_key, entropy, commands, argon2_workers } = parts;
         let entropy: Arc<dyn Entropy> = Arc::new(BufferedEntropy::new(entropy));
         let erasures = Loader::new(&log);
         let erased = erasures.current(Erasures::REGISTER).await?;
@@ -144,13 +154,17 @@ impl App {
             tokens: authenticate::TokenCache::new(),
             audit_reads: audit_reads::RecordedReads::new(),
             refusals: refusal_limit::RefusalLimit::default(),
+            known_secrets: authenticate_client::KnownSecrets::new(),
+            flood: activity::Flood::default(),
             write_failures: health::WriteFailures::default(),
             entropy,
             log,
+            activity,
         };
         inner.finish_erasures().await?;
         let app = Self { inner: Arc::new(inner), commands };
         app.count_refusals();
+        app.keep_house();
         Ok(app)
     }
 
@@ -192,6 +206,11 @@ impl App {
     /// The key under which this service signs cursors; the same on every node.
     pub fn cursor_key(&self) -> &crypto::CursorKey {
         &self.inner.vault.ring.cursors
+    }
+
+    /// What clients did, for reading.
+    pub fn activity(&self) -> &Arc<dyn ActivityLog> {
+        &self.inner.activity
     }
 
     /// The log, for reading.

@@ -1,5 +1,7 @@
 //! The write side in process, on a real log: what HTTP cannot reach or show.
 
+mod authentication;
+
 use std::{
     num::NonZeroUsize,
     pin::Pin,
@@ -15,7 +17,8 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use store::{
-    DataDirectory, EventLog, KeyStore, ManualClock, Position, Revision, SqliteKeys, SqliteLog, StreamName,
+    DataDirectory, EventLog, KeyStore, ManualClock, Position, Revision, SqliteActivity, SqliteKeys,
+    SqliteLog, StreamName,
 };
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -28,6 +31,7 @@ struct Node {
     app: App,
     log: Arc<SqliteLog>,
     keys: Arc<SqliteKeys>,
+    activity: Arc<SqliteActivity>,
     clock: Arc<ManualClock>,
     token: SecretString,
     folder: TempDir,
@@ -56,13 +60,19 @@ fn master_key() -> MasterKey {
     MasterKey::random(&SeededEntropy::new(7)).expect("a key")
 }
 
-async fn open(folder: &TempDir, clock: &Arc<ManualClock>) -> (App, Arc<SqliteLog>, Arc<SqliteKeys>) {
+async fn open(
+    folder: &TempDir,
+    clock: &Arc<ManualClock>,
+) -> (App, Arc<SqliteLog>, Arc<SqliteKeys>, Arc<SqliteActivity>) {
     let directory = DataDirectory::open(&folder.path().join("data")).expect("a directory");
     let log =
         Arc::new(SqliteLog::open(&directory, Arc::clone(clock) as Arc<dyn store::Clock>).expect("a log"));
     let keys = Arc::new(SqliteKeys::open(&directory).expect("keys"));
+    let activity = Arc::clone(clock) as Arc<dyn store::Clock>;
+    let activity = Arc::new(SqliteActivity::open(&directory, activity).expect("an activity log"));
     let app = App::open(Parts {
         log: Arc::clone(&log) as Arc<dyn EventLog>,
+        activity: Arc::clone(&activity) as Arc<dyn store::ActivityLog>,
         keys: Arc::clone(&keys) as Arc<dyn KeyStore>,
         master_key: master_key(),
         entropy: Arc::new(crypto::SystemEntropy),
@@ -71,7 +81,7 @@ async fn open(folder: &TempDir, clock: &Arc<ManualClock>) -> (App, Arc<SqliteLog
     })
     .await
     .expect("an app");
-    (app, log, keys)
+    (app, log, keys, activity)
 }
 
 impl Node {
@@ -79,13 +89,13 @@ impl Node {
         let folder = tempfile::tempdir().expect("a directory");
         let now: Timestamp = "2026-11-20T12:00:00Z".parse().expect("a time");
         let clock = Arc::new(ManualClock::new(now));
-        let (app, log, keys) = open(&folder, &clock).await;
+        let (app, log, keys, activity) = open(&folder, &clock).await;
         let first = app
             .bootstrap(host(), Box::new(Kept::default()))
             .await
             .expect("a bootstrap")
             .expect("an empty log");
-        Self { app, log, keys, clock, token: first.token, folder }
+        Self { app, log, keys, activity, clock, token: first.token, folder }
     }
 
     /// A second app on the same log, whose appends can be interfered with.
@@ -94,6 +104,7 @@ impl Node {
         let unsure = Arc::new(Unsure { log: Arc::clone(&self.log), next, meanwhile });
         let app = App::open(Parts {
             log: Arc::clone(&unsure) as Arc<dyn EventLog>,
+            activity: Arc::clone(&self.activity) as Arc<dyn store::ActivityLog>,
             keys: Arc::clone(&self.keys) as Arc<dyn KeyStore>,
             master_key: master_key(),
             entropy: Arc::new(crypto::SystemEntropy),
@@ -159,7 +170,7 @@ fn stream(client_id: ClientId) -> StreamName {
 async fn l1_the_first_start_fills_the_log_once_and_a_lost_token_file_fills_nothing() {
     let folder = tempfile::tempdir().expect("a directory");
     let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
-    let (app, log, _) = open(&folder, &clock).await;
+    let (app, log, ..) = open(&folder, &clock).await;
     let failed = app.bootstrap(host(), Box::new(Full)).await.expect_err("no room for the token");
     assert_eq!(failed.slug(), "unavailable");
     assert_eq!(log.head().await.expect("a head"), Position::ORIGIN, "nothing was committed");
@@ -183,7 +194,7 @@ async fn d6_a_verifier_swapped_in_the_vault_is_caught_at_its_next_use() {
     let (from, to) = (&two.registration.signing_secret.id.0, &one.registration.signing_secret.id.0);
     let sealed = node.log.credential(from).await.expect("a read").expect("a value");
     node.log.close().await;
-    drop((node.app, node.log, node.keys));
+    drop((node.app, node.log, node.keys, node.activity));
     let raw = rusqlite::Connection::open(node.folder.path().join("data/log.db")).expect("the file");
     raw.execute_batch("DROP TRIGGER IF EXISTS credentials_update").expect("who owns the file can");
     let triggers: Vec<String> = raw
@@ -220,8 +231,8 @@ async fn a3_deleting_a_persons_key_erases_what_was_said_and_nothing_else() {
     node.app.erase_person(context.clone(), person).await.expect("erasing twice is no error");
     // Another process, or this one after a restart: keys that were in memory are gone too.
     node.log.close().await;
-    drop((node.app, node.log, node.keys));
-    let (app, log, _) = open(&node.folder, &node.clock).await;
+    drop((node.app, node.log, node.keys, node.activity));
+    let (app, log, ..) = open(&node.folder, &node.clock).await;
     assert!(app.is_erased(person));
     assert!(app.open_contacts(context.clone(), created.client_id).await.expect("a look").is_empty());
     let after = log.read_stream(&stream(created.client_id), Revision::NONE, 10).await.expect("the stream");
@@ -590,11 +601,12 @@ async fn a3_keys_that_are_older_than_the_log_are_refused() {
     // As in a copy from before the client was created.
     node.keys.erase(&[person], &[]).await.expect("no key");
     node.log.close().await;
-    drop((node.app, node.log, node.keys));
+    drop((node.app, node.log, node.keys, node.activity));
     let directory = DataDirectory::open(&node.folder.path().join("data")).expect("a directory");
     let clock = Arc::clone(&node.clock) as Arc<dyn store::Clock>;
     let opened = App::open(Parts {
-        log: Arc::new(SqliteLog::open(&directory, clock).expect("a log")),
+        log: Arc::new(SqliteLog::open(&directory, Arc::clone(&clock)).expect("a log")),
+        activity: Arc::new(SqliteActivity::open(&directory, clock).expect("an activity log")),
         keys: Arc::new(SqliteKeys::open(&directory).expect("keys")),
         master_key: master_key(),
         entropy: Arc::new(crypto::SystemEntropy),
@@ -639,12 +651,12 @@ async fn a3_an_erasure_that_a_crash_cut_off_is_finished_at_the_next_start() {
     node.app.erase_person(context.clone(), person).await.expect("an erasure");
     node.app.redact_reason(context.clone(), created.position).await.expect("a redaction");
     node.log.close().await;
-    drop((node.app, node.log, node.keys));
+    drop((node.app, node.log, node.keys, node.activity));
     // The keys as they were before: as after a crash right behind the commit, or with a back-up of the keys put back.
     std::fs::write(&data, before.expect("the keys")).expect("the keys");
     std::fs::write(data.with_extension("db-wal"), wal.expect("the keys")).expect("the keys");
     let _ = std::fs::remove_file(data.with_extension("db-shm"));
-    let (app, log, keys) = open(&node.folder, &node.clock).await;
+    let (app, log, keys, _) = open(&node.folder, &node.clock).await;
     assert_eq!(keys.person_key(person.0).await.expect("a look"), None);
     let events = log.read_stream(&stream(created.client_id), Revision::NONE, 1).await.expect("the stream");
     let digests = events[0].envelope().expect("an entry").private;

@@ -7,6 +7,7 @@
 mod event_keys;
 mod marked_key;
 mod ring;
+mod segment_keys;
 
 use std::{
     collections::HashSet,
@@ -18,8 +19,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::{DataKey, DataKeyRef, Disclosure, Entropy, MasterKey, Personal};
 use domain::Erasures;
 use moka::sync::Cache;
-use serde_json::Value;
-use store::{DisclosureKey, EventLog, KeyStore, PersonKey};
+use serde_json::{Value, json};
+use store::{DisclosureKey, EventLog, KeyStore, PersonKey, SealedSource, SegmentNumber};
 use uuid::Uuid;
 
 pub use ring::KeyRingError;
@@ -30,11 +31,16 @@ use crate::{
     vault::{
         event_keys::EventKeys,
         marked_key::{Looked, MarkedKey},
+        segment_keys::SegmentKeys,
     },
 };
 
 /// Person keys that are kept unwrapped in memory.
 const CACHED_PERSONS: u64 = 10_000;
+/// Bytes of the token of an address: enough to tell addresses apart, not worth more room in each record.
+const ADDRESS_TOKEN: usize = 16;
+/// What the sources of activity are sealed for.
+const SOURCE_PLACE: &str = "activity/source";
 
 /// Private parts that are looked at when the vault is opened: whether the keys are as new as the log.
 const NEWEST_DISCLOSURES: usize = 10_000;
@@ -49,6 +55,7 @@ pub(crate) struct Vault {
     /// Who was erased, by the list in the log: no key of theirs is used or made again, whatever the key store holds.
     erased: RwLock<HashSet<Uuid>>,
     event_keys: EventKeys,
+    segment_keys: SegmentKeys,
 }
 
 /// A secret's verifier, or a secret that must be used again, ready for a commit.
@@ -80,7 +87,16 @@ impl Vault {
         let persons = Cache::new(CACHED_PERSONS);
         let erased: HashSet<_> = erasures.persons.keys().map(|person| person.0).collect();
         check_person_keys(keys.as_ref(), log, &erased).await?;
-        Ok(Self { keys, master_key, entropy, ring, persons, erased: RwLock::new(erased), event_keys })
+        Ok(Self {
+            keys,
+            master_key,
+            entropy,
+            ring,
+            persons,
+            erased: RwLock::new(erased),
+            event_keys,
+            segment_keys: SegmentKeys::default(),
+        })
     }
 
     /// Seals `value` as the credential `id`.
@@ -166,6 +182,22 @@ impl Vault {
         let (slot, key) =
             self.event_keys.take(self.keys.as_ref(), &self.master_key, self.entropy.as_ref()).await?;
         self.seal(&MarkedKey::new(key), DisclosureKey::Event(slot), name, value)
+    }
+
+    /// Seals where somebody came from, for a segment of the activity log; the address can be searched for.
+    pub(crate) async fn seal_source(
+        &self,
+        segment: SegmentNumber,
+        address: &str,
+        user_agent: Option<&str>,
+    ) -> Result<SealedSource, Fault> {
+        let (keys, entropy) = (self.keys.as_ref(), self.entropy.as_ref());
+        let key = self.segment_keys.of(segment, keys, &self.master_key, entropy).await?;
+        let source = json!({ "address": address, "user_agent": user_agent }).to_string();
+        Ok(SealedSource {
+            token: key.addresses.digest("address", &[address.as_bytes()])[..ADDRESS_TOKEN].to_vec(),
+            sealed: key.sealing.seal(SOURCE_PLACE, &source, entropy)?,
+        })
     }
 
     /// Opens a private part; `None` if its key was deleted, which is what erasure is, whether or not there is a new one.

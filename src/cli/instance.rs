@@ -6,7 +6,9 @@ use anyhow::{Context, bail};
 use app::{Actor, App, Parts};
 use crypto::{MasterKey, MasterKeyError, SystemEntropy};
 use jiff::Timestamp;
-use store::{Clock, DataDirectory, EventLog, Position, SqliteKeys, SqliteLog, SystemClock};
+use store::{
+    ActivityLog, Clock, DataDirectory, EventLog, Position, SqliteActivity, SqliteKeys, SqliteLog, SystemClock,
+};
 use tokio::runtime::{Builder, Handle, Runtime};
 use uuid::Uuid;
 
@@ -16,6 +18,8 @@ use crate::config::Config;
 pub struct Instance {
     /// The log.
     pub log: Arc<SqliteLog>,
+    /// What clients do.
+    pub activity: Arc<SqliteActivity>,
     /// The write side.
     pub app: App,
 }
@@ -41,11 +45,13 @@ impl Instance {
     pub async fn open(config: &Config, commands: Handle) -> anyhow::Result<Self> {
         let directory = DataDirectory::open(&config.data.directory)?;
         let log = Arc::new(SqliteLog::open(&directory, Arc::new(SystemClock))?);
+        let activity = Arc::new(SqliteActivity::open(&directory, Arc::new(SystemClock))?);
         let keys = Arc::new(SqliteKeys::open(&directory)?);
         let empty = log.head().await? == Position::ORIGIN;
         let master_key = master_key(config, empty)?;
         let app = App::open(Parts {
             log: Arc::clone(&log) as Arc<dyn EventLog>,
+            activity: Arc::clone(&activity) as Arc<dyn ActivityLog>,
             keys,
             master_key,
             entropy: Arc::new(SystemEntropy),
@@ -54,7 +60,7 @@ impl Instance {
         })
         .await
         .context("opening the vault")?;
-        Ok(Self { log, app })
+        Ok(Self { log, activity, app })
     }
 }
 

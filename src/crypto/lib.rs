@@ -9,6 +9,7 @@
 //! | what wraps the data keys | [`MasterKey`] | one file or one environment variable |
 //! | a private part of an event | [`Disclosure`] | RFC 9901 |
 //! | look-ups that must not be guessed, digests of requests | [`KeyedDigest`] | HMAC-SHA-256 |
+//! | the root of a Merkle tree | [`MerkleTree`] | RFC 6962, SHA-256 |
 //! | opaque cursors of lists | [`CursorKey`] | HMAC-SHA-256, 128 bits of it |
 //!
 //! Three rules hold throughout:
@@ -29,6 +30,7 @@ mod digest;
 mod disclosure;
 mod framing;
 mod master_key;
+mod merkle;
 mod personal;
 mod random;
 mod seal;
@@ -43,6 +45,7 @@ pub use data_key::DataKey;
 pub use digest::KeyedDigest;
 pub use disclosure::{Disclosure, MalformedDisclosure};
 pub use master_key::{DataKeyRef, MalformedMasterKey, MasterKey, MasterKeyError, MasterKeyId, UnwrapError};
+pub use merkle::MerkleTree;
 pub use personal::Personal;
 #[cfg(any(test, feature = "testing"))]
 pub use random::SeededEntropy;

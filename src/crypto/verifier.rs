@@ -1,6 +1,7 @@
 //! Verifiers: what is kept of a password or secret, and the pool of threads that makes and checks them.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -38,6 +39,7 @@ pub struct Argon2Pool {
     jobs: Option<Sender<Job>>,
     places: Arc<Semaphore>,
     workers: Vec<JoinHandle<()>>,
+    verifications: AtomicU64,
 }
 
 impl Argon2Pool {
@@ -50,6 +52,7 @@ impl Argon2Pool {
             jobs: Some(sender),
             places: Arc::new(Semaphore::new(workers.get().saturating_add(queue).min(Semaphore::MAX_PERMITS))),
             workers: Vec::with_capacity(workers.get()),
+            verifications: AtomicU64::new(0),
         };
         for number in 0..workers.get() {
             let receiver = Arc::clone(&receiver);
@@ -68,7 +71,14 @@ impl Argon2Pool {
     /// not one of ours or costs too much is refused before it takes a place.
     pub async fn verify(&self, secret: SecretString, phc: String) -> Result<bool, VerifierError> {
         let verifier = Verifier::parse(&phc)?;
+        self.verifications.fetch_add(1, Ordering::Relaxed);
         self.submit(|answer| Task::Verify { secret, verifier, answer }).await?
+    }
+
+    /// How many verifications were asked for: each costs tens of milliseconds of a processor.
+    #[must_use]
+    pub fn verifications(&self) -> u64 {
+        self.verifications.load(Ordering::Relaxed)
     }
 
     async fn submit<T>(&self, task: impl FnOnce(oneshot::Sender<T>) -> Task) -> Result<T, VerifierError> {

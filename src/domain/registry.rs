@@ -24,7 +24,23 @@ events! {
         AuditExported(AuditExported) = "audit.exported", 1;
         /// The views of a node were folded anew and changed for the old ones (behaviour A8).
         ViewsRebuilt(ViewsRebuilt) = "views.rebuilt", 1;
+        /// A day of the activity log is over (behaviour A11).
+        ActivitySegmentClosed(ActivitySegmentClosed) = "activity.segment_closed", 1;
     }
+}
+
+/// What a segment of the activity log holds, for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActivitySegmentClosed {
+    /// Days since 1970-01-01 (UTC).
+    pub segment: i64,
+    /// The position of its first record, in the activity log.
+    pub first_position: u64,
+    /// The position of its last record.
+    pub last_position: u64,
+    /// The root of the Merkle tree over its records (RFC 6962 section 2.1), in base64url.
+    pub root: String,
 }
 
 /// From the later to the earlier time.

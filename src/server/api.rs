@@ -1,6 +1,7 @@
 //! The endpoints, one file each: what it reads from a request, the use case or query it calls, the answer it makes of
 //! it, and what OpenAPI says of it.
 
+pub(crate) mod activity;
 pub(crate) mod audit;
 pub(crate) mod client_types;
 pub(crate) mod clients;

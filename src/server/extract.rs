@@ -15,6 +15,7 @@ mod read;
 mod tests;
 
 pub(crate) use command::{Command, CommandBody, Why, why};
+pub(crate) use context::source;
 pub(crate) use idempotency_key::NAME as IDEMPOTENCY_KEY;
 pub(crate) use json::{Object, present};
 pub(crate) use principal::who;

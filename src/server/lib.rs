@@ -15,6 +15,7 @@ mod health;
 mod limits;
 mod metrics;
 mod middleware;
+mod oauth;
 mod openapi;
 mod problem;
 mod proxy;

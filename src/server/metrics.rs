@@ -36,7 +36,9 @@ struct Inner {
     durations: Family<Timed, Histogram>,
     commands: Family<Command, Counter>,
     authentication_failures: Family<AuthenticationFailure, Counter>,
+    client_authentications: Family<ClientAuthentication, Counter>,
     log_head: Gauge,
+    activity_head: Gauge,
     projection_positions: Family<Projection, Gauge>,
     projections_halted: Family<Projection, Gauge>,
     rebuilds: Family<Rebuild, Counter>,
@@ -70,6 +72,11 @@ struct AuthenticationFailure {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClientAuthentication {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Projection {
     projection: &'static str,
 }
@@ -95,7 +102,9 @@ impl Metrics {
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             commands: Family::default(),
             authentication_failures: Family::default(),
+            client_authentications: Family::default(),
             log_head: Gauge::default(),
+            activity_head: Gauge::default(),
             projection_positions: Family::default(),
             projections_halted: Family::default(),
             rebuilds: Family::default(),
@@ -113,6 +122,16 @@ impl Metrics {
             "authentication_failures",
             "Requests with a token that is none of ours or no longer works",
             inner.authentication_failures.clone(),
+        );
+        registry.register(
+            "client_authentications",
+            "Clients that presented a secret, by what became of it",
+            inner.client_authentications.clone(),
+        );
+        registry.register(
+            "activity_head_position",
+            "Position of the last record of activity",
+            inner.activity_head.clone(),
         );
         registry.register("log_head_position", "Position of the last event", inner.log_head.clone());
         registry.register("projection_position", "Last event folded", inner.projection_positions.clone());
@@ -152,10 +171,17 @@ impl Metrics {
         self.0.rebuilds.get_or_create(&Rebuild { result }).inc();
     }
 
+    pub(crate) fn client_authentication(&self, result: &'static str) {
+        self.0.client_authentications.get_or_create(&ClientAuthentication { result }).inc();
+    }
+
     /// Brings what is not counted but looked at up to date.
     async fn look(&self, service: &Service) {
         if let Ok(head) = service.app.log().head().await {
             self.0.log_head.set(gauge(head.get()));
+        }
+        if let Ok(head) = service.app.activity().head().await {
+            self.0.activity_head.set(gauge(head.get()));
         }
         for checkpoint in service.views.checkpoints().iter() {
             let projection = Projection { projection: checkpoint.projection };

@@ -22,6 +22,8 @@ use crate::{
 
 /// What the document calls the personal token.
 const SECURITY: &str = "personal_token";
+/// What it calls a client's own credentials.
+const CLIENT_SECURITY: &str = "client_secret_basic";
 
 /// The document, as `GET /openapi.json` serves it.
 #[must_use]
@@ -33,6 +35,7 @@ pub fn document() -> OpenApi {
         .schema(crate::problem::Place::name(), crate::problem::Place::schema())
         .schema_from::<Changed>()
         .security_scheme(SECURITY, bearer())
+        .security_scheme(CLIENT_SECURITY, basic())
         .build();
     for route in routes::all() {
         let (operation, schemas) = (route.document)(Operation::of(route)).into_parts();
@@ -55,6 +58,12 @@ fn info() -> Info {
 fn bearer() -> SecurityScheme {
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("mpt_…");
     SecurityScheme::Http(scheme.description(Some("A personal token of a member")).build())
+}
+
+fn basic() -> SecurityScheme {
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Basic);
+    let text = "Id and secret of a client, each form-urlencoded (RFC 6749 section 2.3.1)";
+    SecurityScheme::Http(scheme.description(Some(text)).build())
 }
 
 fn http_method(route: &Route) -> HttpMethod {

@@ -1,5 +1,6 @@
 //! The JSON shapes of answers: what the API shows of the domain.
 
+pub(crate) mod activity;
 pub(crate) mod audit;
 pub(crate) mod catalog;
 pub(crate) mod client;

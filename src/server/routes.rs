@@ -14,7 +14,7 @@ use actix_web::{
 use domain::Permission;
 
 use crate::{
-    api, health, metrics, openapi,
+    api, health, metrics, oauth, openapi,
     openapi::Operation,
     problem::{Kind, Problem},
 };
@@ -41,6 +41,8 @@ pub(crate) enum Access {
     SignedIn,
     /// Who holds a permission.
     Needs(Permission),
+    /// A client, by a secret of its own.
+    Client,
     /// A member about itself; about others, who holds a permission.
     OneselfOr(Permission),
 }
@@ -50,6 +52,8 @@ pub(crate) enum Access {
 pub(crate) enum Audit {
     /// Nothing.
     Nothing,
+    /// Nothing; the activity log has each use, and refusals listed or counted.
+    Activity,
     /// That it was refused, if it was; that private parts were opened, if they were.
     Refusals,
     /// That it was read; and what [`Self::Refusals`] says.
@@ -63,6 +67,7 @@ impl Audit {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
+            Self::Activity => "activity",
             Self::Refusals => "refusals",
             Self::Reads => "reads",
             Self::Everything => "everything",
@@ -85,6 +90,7 @@ macro_rules! routes {
 }
 
 const ANYONE: Access = Access::Anyone;
+const CLIENT: Access = Access::Client;
 const SIGNED_IN: Access = Access::SignedIn;
 const CLIENTS_READ: Access = Access::Needs(Permission::ClientsRead);
 const CLIENTS_WRITE: Access = Access::Needs(Permission::ClientsWrite);
@@ -127,6 +133,8 @@ static ROUTES: &[Route] = &routes! {
     GET    "/api/v1/audit/export"                                                       "ExportAudit"         AUDIT_READ, Reads => api::audit::export;
     GET    "/api/v1/audit/follow"                                                       "FollowAudit"         AUDIT_READ, Reads => api::audit::follow;
     GET    "/api/v1/audit/events/{position}"                                            "GetAuditEvent"       AUDIT_READ, Reads => api::audit::get;
+    GET    "/api/v1/environments/{environment}/clients/{client_id}/activity"            "GetClientActivity"   AUDIT_READ, Reads => api::activity::of_client;
+    GET    "/api/v1/activity"                                                           "ListActivity"        AUDIT_READ, Reads => api::activity;
     POST   "/api/v1/audit/events/{position}/redact_reason"                              "RedactReason"        MEMBERS_WRITE, Everything => api::audit::redact_reason;
     GET    "/api/v1/persons/{person_id}"                                                "GetPerson"           AUDIT_READ, Reads => api::persons::get;
     POST   "/api/v1/persons/{person_id}/erase"                                          "ErasePerson"         MEMBERS_WRITE, Everything => api::persons::erase;
@@ -161,6 +169,7 @@ static ROUTES: &[Route] = &routes! {
     GET    "/readyz"                                                                    "GetReadiness"        ANYONE, Nothing => health::ready;
     GET    "/metrics"                                                                   "GetMetrics"          ANYONE, Nothing => metrics::endpoint;
     GET    "/openapi.json"                                                              "GetOpenApi"          ANYONE, Nothing => openapi::endpoint;
+    GET    "/{environment}/client"                                                      "GetOwnClient"        CLIENT, Activity => oauth::own_client;
     GET    "/"                                                                          "GetPointer"          ANYONE, Nothing => api::pointer;
 };
 

@@ -7,7 +7,7 @@ use crypto::{ExposeSecret, MasterKey, SecretString, SystemEntropy};
 use projections::Views;
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
-use store::{DataDirectory, EventLog, SqliteKeys, SqliteLog, SystemClock};
+use store::{DataDirectory, EventLog, SqliteActivity, SqliteKeys, SqliteLog, SystemClock};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -48,6 +48,7 @@ pub(crate) async fn serve(test: impl AsyncFnOnce(Served)) {
     let log: Arc<dyn EventLog> = Arc::new(SqliteLog::open(&directory, Arc::new(SystemClock)).unwrap());
     let app = App::open(Parts {
         log: Arc::clone(&log),
+        activity: Arc::new(SqliteActivity::open(&directory, Arc::new(SystemClock)).unwrap()),
         keys: Arc::new(SqliteKeys::open(&directory).unwrap()),
         master_key: MasterKey::random(&SystemEntropy).unwrap(),
         entropy: Arc::new(SystemEntropy),

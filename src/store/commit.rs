@@ -118,6 +118,17 @@ pub enum Outcome {
     Refused,
 }
 
+impl Outcome {
+    /// The name in entries and records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// A key that one stream at most may hold: a unique name, a singleton.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClaimKey {

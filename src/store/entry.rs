@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::canonical::write_string;
-use crate::commit::{Actor, ActorKind, Commit, Outcome, ProposedEvent, StreamCommit};
+use crate::commit::{Actor, ActorKind, Commit, ProposedEvent, StreamCommit};
 use crate::error::InvalidCommit;
 use crate::position::{MAX_INTEGER, Revision};
 
@@ -49,7 +49,7 @@ impl EntryTemplate {
         text.push_str(event.data.as_str());
         write_optional(&mut text, "environment", stream.environment.as_deref())?;
         let _ = write!(text, ",\"id\":\"{}\"", event.id);
-        write_text(&mut text, "outcome", outcome_name(event.outcome))?;
+        write_text(&mut text, "outcome", event.outcome.as_str())?;
         write_private(&mut text, &event.private)?;
         write_optional(&mut text, "request_digest", commit.request_digest.as_deref())?;
         write_text(&mut text, "request_id", &commit.request_id)?;
@@ -128,13 +128,6 @@ fn actor_kind_name(kind: ActorKind) -> &'static str {
         ActorKind::Host => "host",
         ActorKind::System => "system",
         ActorKind::Anonymous => "anonymous",
-    }
-}
-
-fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Done => "done",
-        Outcome::Refused => "refused",
     }
 }
 

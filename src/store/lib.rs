@@ -3,6 +3,7 @@
 //! It moves canonical bytes and sealed values. It knows no client, no rule and no key, so that a second database stays
 //! a small matter; and it never changes or removes an event, whoever asks.
 
+mod activity;
 mod canonical;
 mod clock;
 mod commit;
@@ -21,6 +22,10 @@ mod stream;
 mod subscription;
 mod verify;
 
+pub use activity::{
+    Activity, ActivityCommit, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable, ClosedSegment,
+    RecordedActivity, SealedSource, SegmentNumber, VerifiedDigest,
+};
 pub use canonical::{CanonicalError, CanonicalJson};
 #[cfg(feature = "testing")]
 pub use clock::ManualClock;
@@ -37,7 +42,7 @@ pub use event_log::{EventLog, ScannedEvent};
 pub use keys::{KeyStore, PersonKey, WrappedKey};
 pub use position::{ExpectedRevision, MAX_INTEGER, Position, Revision};
 pub use repository::{LogRepository, PersistRefused};
-pub use sqlite::{BackedUp, DataDirectory, SqliteKeys, SqliteLog, open_to_read};
+pub use sqlite::{BackedUp, DataDirectory, SqliteActivity, SqliteKeys, SqliteLog, open_to_read};
 pub use stream::{InvalidStreamName, StreamName};
 pub use subscription::{Pages, Subscription};
 pub use verify::{Defect, Verified};

@@ -1,15 +1,18 @@
 //! The embedded log: one SQLite file, one writer, group commit.
 
+mod activity;
 mod at_rest;
 mod backup;
 mod checkpoint;
 mod claims;
+mod commits;
 mod directory;
 #[cfg(test)]
 mod fault;
 mod heads;
 mod keys;
 mod lookup;
+mod pool;
 mod queue;
 mod reader;
 mod schema;
@@ -20,29 +23,26 @@ mod verify;
 mod writer;
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
+pub use activity::SqliteActivity;
 pub use at_rest::open_to_read;
 pub use backup::BackedUp;
 pub use directory::DataDirectory;
 pub use keys::SqliteKeys;
 
-use self::checkpoint::Checkpointer;
+use self::commits::{Commits, Request};
 use self::heads::Heads;
-use self::queue::{Queue, Request};
 use self::reader::Reader;
 use self::schema::LOG;
 use self::tail::Tail;
-use self::writer::Writer;
+use self::writer::{Writer, open_index};
 use crate::clock::Clock;
 use crate::commit::{ClaimKey, Commit, Disclosure, DisclosureRef, Receipt, RecordedCommand};
 use crate::error::{AppendError, LogClosed, OpenError, ReadError};
@@ -61,14 +61,9 @@ use crate::verify::{Defect, Verified};
 pub struct SqliteLog {
     reader: Arc<Reader>,
     shared: Arc<Shared>,
-    writer: Option<WriterHandle>,
+    writer: Option<Writer<Request>>,
     /// Keeps the lock for as long as the files are open.
     _directory: DataDirectory,
-}
-
-struct WriterHandle {
-    queue: Arc<Queue>,
-    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the writer tells everybody.
@@ -101,24 +96,11 @@ impl SqliteLog {
     /// When a file cannot be opened, or the newest entry cannot be read.
     pub fn open(directory: &DataDirectory, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let log = directory.log();
-        let index = if directory.is_read_only() { None } else { Some(open_index(&log)?) };
+        let index = if directory.is_read_only() { None } else { Some(open_index(&LOG, &log)?) };
         let reader = Arc::new(Reader::open(log.clone())?);
         let shared = Arc::new(Shared::new(clock, reader.with(Tail::read)?));
-        let io_error = |source| OpenError::Io { path: log.clone(), source };
-        let writer = if let Some(index) = index {
-            let queue = Arc::new(Queue::default());
-            let writer = Writer {
-                log: log.clone(),
-                queue: Arc::clone(&queue),
-                shared: Arc::clone(&shared),
-                checkpointer: Checkpointer::start(log.clone()).map_err(io_error)?,
-                _index: index,
-            };
-            let thread = thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run());
-            Some(WriterHandle { queue, thread: Mutex::new(Some(thread.map_err(io_error)?)) })
-        } else {
-            None
-        };
+        let start = |index| Writer::start("log", &LOG, &log, index, Commits(Arc::clone(&shared)));
+        let writer = index.map(start).transpose()?;
         Ok(Self { reader, shared, writer, _directory: directory.clone() })
     }
 
@@ -133,39 +115,10 @@ impl SqliteLog {
     /// Finishes what is queued, copies the write-ahead log into the file, and stops the writer. Later appends are
     /// refused; reads go on. The directory's lock is released when the log, too, is dropped.
     pub async fn close(&self) {
-        let Some(thread) = self.writer.as_ref().and_then(WriterHandle::stop) else { return };
-        // Joining may take as long as a checkpoint.
-        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-    }
-}
-
-impl Drop for SqliteLog {
-    fn drop(&mut self) {
-        if let Some(thread) = self.writer.as_ref().and_then(WriterHandle::stop) {
-            let _ = thread.join();
+        if let Some(writer) = &self.writer {
+            writer.close().await;
         }
     }
-}
-
-impl WriterHandle {
-    fn stop(&self) -> Option<JoinHandle<()>> {
-        self.queue.close();
-        self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// A connection that is never written to, and is open for as long as the writer lives: the index of the write-ahead log
-/// lives with the connections. Without any, the next would rebuild it from the file and take in what a commit left there
-/// that failed at its fsync.
-///
-/// Right after a crash that cannot be helped: what a recovery found is readable, but nobody knows whether it is durable.
-/// Copied into the file it is.
-fn open_index(log: &Path) -> Result<Connection, OpenError> {
-    let connection = LOG.open_to_write(log)?;
-    connection
-        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-        .map_err(|source| schema::open_error(log, source))?;
-    Ok(connection)
 }
 
 impl Shared {

@@ -219,6 +219,8 @@ async fn every_metric_is_documented() {
     let nobody = service.request_as("nobody", reqwest::Method::GET, "/api/v1/me");
     tests::http::answer(nobody).await.expect(401);
     service.post("/api/v1/projections/rebuild", &serde_json::json!({})).await.expect(200);
+    let client = service.request_as("nobody", reqwest::Method::GET, "/sandbox/client");
+    tests::http::answer(client).await.expect(401);
     let metrics = service.get("/metrics").await.expect(200).text;
     let page = read("docs/operations.md");
     let written: BTreeSet<String> = metrics

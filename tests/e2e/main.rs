@@ -7,6 +7,7 @@ mod as_of;
 mod audit;
 mod audit_export;
 mod audit_reads;
+mod authentication;
 mod backup;
 mod catalog;
 mod clients;

@@ -318,6 +318,7 @@ impl Inner {
     ) -> Result<SealedCredential, CommandError> {
         let salt = self.entropy.array()?;
         let verifier = self.argon2.hash(text.clone(), salt).await?;
+        self.prime(id, text);
         Ok(self.vault.seal_credential(&id.0, VERIFIER, &verifier)?)
     }
 

@@ -101,6 +101,10 @@ async fn serve_until_told(
         tracing::error!(error = %fault, "recording how many commands were refused");
     }
     views.stop();
+    if let Err(fault) = instance.app.close().await {
+        tracing::error!(error = %fault, "recording refusals that were counted");
+    }
+    instance.activity.close().await;
     instance.log.close().await;
     served.context("serving")?;
     tracing::info!("stopped");

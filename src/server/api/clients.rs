@@ -81,7 +81,7 @@ fn secret_recovery(client: &ChangedClient) -> String {
 }
 
 /// The client as the views have it, deleted ones too; not one of another environment. And how fresh that is.
-async fn viewed(
+pub(crate) async fn viewed(
     service: &Service,
     environment: &EnvironmentName,
     client_id: ClientId,

@@ -85,7 +85,7 @@ impl<B: CommandBody, Q: DeserializeOwned> Command<B, Q> {
                         let oneself = path::member_id(&http).is_ok_and(|member| actor.is(member));
                         (!oneself).then_some(permission)
                     }
-                    Access::Anyone | Access::SignedIn => None,
+                    Access::Anyone | Access::Client | Access::SignedIn => None,
                 };
                 if let Some(permission) = needed {
                     service.app.demand(context, permission).await?;

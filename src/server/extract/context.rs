@@ -49,7 +49,7 @@ fn environment(http: &HttpRequest) -> Option<EnvironmentName> {
 }
 
 /// Who sent it, as far as the peer or a trusted proxy says.
-fn source(service: &Service, http: &HttpRequest) -> Option<Source> {
+pub(crate) fn source(service: &Service, http: &HttpRequest) -> Option<Source> {
     let address = Personal::new(service.proxy.client_address(http)?.to_string());
     let user_agent = http.headers().get(header::USER_AGENT).map(|header| {
         let text = String::from_utf8_lossy(header.as_bytes());

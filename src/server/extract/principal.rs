@@ -3,8 +3,10 @@
 use actix_web::{HttpRequest, http::header};
 use app::{Actor, AuthenticationError};
 
+use super::source;
 use crate::{
     control,
+    middleware::request_id::RequestId,
     problem::{Kind, Problem},
     service::Service,
 };
@@ -24,17 +26,21 @@ pub(crate) async fn who(service: &Service, http: &HttpRequest) -> Result<Actor, 
     if let Some(host) = control::host(http) {
         return Ok(host);
     }
-    let refused = |reason| {
-        service.metrics.authentication_failure(reason);
-        Problem::new(Kind::Unauthenticated)
+    let Some(token) = bearer(http) else {
+        // Nobody tried anything.
+        service.metrics.authentication_failure("missing");
+        return Err(Problem::new(Kind::Unauthenticated));
     };
-    let token = bearer(http).ok_or_else(|| refused("missing"))?;
-    service.app.authenticate(token).await.map(Actor::Member).map_err(|error| match error {
-        AuthenticationError::Malformed => refused("malformed"),
-        AuthenticationError::Unknown => refused("unknown"),
-        AuthenticationError::NotLive => refused("not_live"),
-        AuthenticationError::Fault(fault) => fault.into(),
-    })
+    let reason = match service.app.authenticate(token).await {
+        Ok(principal) => return Ok(Actor::Member(principal)),
+        Err(AuthenticationError::Malformed) => "malformed",
+        Err(AuthenticationError::Unknown) => "unknown",
+        Err(AuthenticationError::NotLive) => "not_live",
+        Err(AuthenticationError::Fault(fault)) => return Err(fault.into()),
+    };
+    service.metrics.authentication_failure(reason);
+    service.app.refused_sign_in(reason, RequestId::of(http).0, source(service, http)).await?;
+    Err(Problem::new(Kind::Unauthenticated))
 }
 
 /// The credentials, if there is exactly one header with the scheme `Bearer`.

@@ -17,7 +17,7 @@ use utoipa::{
     },
 };
 
-use super::SECURITY;
+use super::{CLIENT_SECURITY, SECURITY};
 use crate::{
     problem::{self, Kind, ProblemBody},
     routes::{Access, Audit, Route},
@@ -38,6 +38,7 @@ impl Operation {
         let mut extensions = ExtensionsBuilder::new().add("x-audit", route.audit.as_str());
         extensions = match route.access {
             Access::Anyone => extensions.add("x-access", "anyone"),
+            Access::Client => extensions.add("x-access", "client"),
             Access::SignedIn => extensions.add("x-access", "signed_in"),
             Access::Needs(permission) => {
                 extensions.add("x-access", "permission").add("x-permission", permission.as_str())
@@ -58,6 +59,11 @@ impl Operation {
             Self { builder, command, reads_views: false, schemas: Vec::new(), problems: Vec::new() };
         if route.access == Access::Anyone {
             return operation;
+        }
+        if route.access == Access::Client {
+            let own = SecurityRequirement::new(CLIENT_SECURITY, [] as [&str; 0]);
+            operation.builder = operation.builder.security(own);
+            return operation.problems(&[Kind::NotFound]);
         }
         operation.builder = operation.builder.security(SecurityRequirement::new(SECURITY, [] as [&str; 0]));
         operation.header(
@@ -243,7 +249,9 @@ fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
 /// The part of the API that a path belongs to.
 fn tag(path: &str) -> &'static str {
     let tags = [
+        ("/activity", "audit"),
         ("/clients", "clients"),
+        ("/{environment}/client", "oauth"),
         ("/audit", "audit"),
         ("/members", "members"),
         ("/me", "members"),

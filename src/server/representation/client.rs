@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use app::ChangedClient;
+use app::{ChangedClient, Fault};
 use domain::{
     ClientId, PersonId, SecretId,
     client::{self, Registration, Secret as IssuedSecret, SecretState, Status},
@@ -117,7 +117,8 @@ pub(crate) struct Secret {
     #[serde(with = "domain::time::micros::option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) revoked_at: Option<Timestamp>,
-    /// When it last authenticated its client; null if it never has.
+    /// When it last authenticated its client; null if it never has. Left null in answers to commands and in looks into the
+    /// past.
     #[serde(with = "domain::time::micros::option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) last_used_at: Option<Timestamp>,
@@ -145,6 +146,20 @@ impl Client {
     /// A client of a view, with the states that its secrets have at `now`.
     pub(crate) fn viewed(service: &Service, row: &ClientRow, now: Timestamp) -> Self {
         Self::new(service, row.client_id, &row.client, (row.revision, row.position), now)
+    }
+
+    /// Says of each secret when it was last used.
+    pub(crate) async fn show_uses(service: &Service, clients: &mut [Self]) -> Result<(), Fault> {
+        let secrets = || clients.iter().flat_map(|client| &client.secrets);
+        let ids: Vec<_> = secrets().map(|secret| secret.id.clone()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let used = service.app.activity().last_used(&ids).await?;
+        for secret in clients.iter_mut().flat_map(|client| &mut client.secrets) {
+            secret.last_used_at = used.get(&secret.id).copied();
+        }
+        Ok(())
     }
 
     fn new(

@@ -63,7 +63,7 @@ fn l1_every_description_states_permission_audit_answers_and_parameters() {
         assert_eq!(operation["operationId"], name);
         assert_eq!(operation["x-audit"], route.audit.as_str(), "{name}");
         let permission = match route.access {
-            Access::Anyone | Access::SignedIn => None,
+            Access::Anyone | Access::Client | Access::SignedIn => None,
             Access::Needs(permission) | Access::OneselfOr(permission) => Some(permission.as_str()),
         };
         assert_eq!(operation["x-permission"].as_str(), permission, "{name}");
@@ -127,6 +127,10 @@ async fn a2_no_route_of_the_api_answers_without_a_token() {
             let answer = testing::answer(served.anonymous(method, &example(route.path))).await;
             if route.access == Access::Anyone {
                 answer.expect(200);
+            } else if route.access == Access::Client {
+                let refused = answer.expect(401);
+                assert_eq!(refused.body["error"], "invalid_client");
+                assert_eq!(refused.header("www-authenticate"), "Basic realm=\"sandbox\", charset=\"UTF-8\"");
             } else {
                 let refused = answer.expect_problem(401, "unauthenticated");
                 assert_eq!(refused.header("www-authenticate"), "Bearer");

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 
-use super::schema::LOG;
+use super::schema::Schema;
 
 /// Pages in the write-ahead log, as the writer estimates them, at which a checkpoint is due: 16 MiB.
 const DUE_PAGES: usize = 4_096;
@@ -39,11 +39,13 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(super) fn start(log: PathBuf) -> std::io::Result<Self> {
+    pub(super) fn start(name: &'static str, schema: &'static Schema, file: PathBuf) -> std::io::Result<Self> {
         let signals = Arc::new(Signals::default());
         let thread = {
             let signals = Arc::clone(&signals);
-            thread::Builder::new().name("log-checkpoint".to_owned()).spawn(move || run(&log, &signals))?
+            thread::Builder::new()
+                .name(format!("{name}-checkpoint"))
+                .spawn(move || run(schema, &file, &signals))?
         };
         Ok(Self { signals, thread: Some(thread), pages: 0 })
     }
@@ -88,13 +90,13 @@ impl Signals {
     }
 }
 
-fn run(log: &Path, signals: &Signals) {
+fn run(schema: &Schema, file: &Path, signals: &Signals) {
     let mut connection = None;
     while signals.wait() {
         if connection.is_none() {
-            connection = LOG
-                .open_to_write(log)
-                .inspect_err(|error| tracing::warn!(%error, "opening the log for a checkpoint"))
+            connection = schema
+                .open_to_write(file)
+                .inspect_err(|error| tracing::warn!(%error, "opening a file for a checkpoint"))
                 .ok();
         }
         if connection.as_ref().is_some_and(|connection| checkpoint(connection, "PASSIVE")) {
@@ -109,6 +111,6 @@ fn run(log: &Path, signals: &Signals) {
 pub(super) fn checkpoint(connection: &Connection, mode: &str) -> bool {
     connection
         .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))
-        .inspect_err(|error| tracing::warn!(%error, "copying the write-ahead log into the log's file"))
+        .inspect_err(|error| tracing::warn!(%error, "copying a write-ahead log into its file"))
         .is_ok()
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::schema::{self, KEYS, LOG};
+use super::schema::{self, ACTIVITY, KEYS, LOG};
 use crate::error::OpenError;
 
 /// The directory of `log.db` and `keys.db`, held by this process alone, or opened to read.
@@ -37,6 +37,7 @@ impl DataDirectory {
         KEYS.migrate(&directory.keys())?;
         LOG.migrate(&directory.log())?;
         directory.marry()?;
+        ACTIVITY.migrate(&directory.activity())?;
         Ok(directory)
     }
 
@@ -86,6 +87,10 @@ impl DataDirectory {
 
     pub(super) fn keys(&self) -> PathBuf {
         self.path.join("keys.db")
+    }
+
+    pub(super) fn activity(&self) -> PathBuf {
+        self.path.join("activity.db")
     }
 
     /// Whether there is a log; refuses what cannot be the work of a first start that was cut off.

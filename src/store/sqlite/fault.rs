@@ -26,6 +26,10 @@ pub(super) struct Faults {
 }
 
 impl Faults {
+    pub(super) fn put(&self, fault: Fault) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+    }
+
     pub(super) fn strike(&self, connection: &Connection) {
         let fault = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
         match fault {
@@ -48,7 +52,7 @@ impl Faults {
 
 impl SqliteLog {
     pub(super) fn fault(&self, fault: Fault) {
-        *self.shared.faults.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+        self.shared.faults.put(fault);
     }
 
     /// Whether every session after the next failure fails at its first COMMIT.

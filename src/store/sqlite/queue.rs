@@ -1,65 +1,45 @@
-//! The line in front of the one writer.
+//! The line in front of the one writer of a file.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
-use crate::commit::Receipt;
-use crate::error::AppendError;
-use crate::prepared::PreparedCommit;
-
-/// As many commits share one transaction at most: it bounds how long the first of them waits for the last.
+/// As many requests share one transaction at most: it bounds how long the first of them waits for the last.
 const MAX_BATCH: usize = 1024;
 
-/// More commits than this do not wait. Whoever comes then is told at once, instead of after a time-out.
+/// More requests than this do not wait. Whoever comes then is told at once, instead of after a time-out.
 const MAX_WAITING: usize = 16 * MAX_BATCH;
-
-/// A commit that somebody waits for.
-pub(super) struct Request {
-    pub(super) commit: Box<PreparedCommit>,
-    pub(super) answer: oneshot::Sender<Answer>,
-}
-
-/// What became of a commit. The commit goes back with it, because freeing memory is cheapest where it was allocated.
-pub(super) struct Answer {
-    pub(super) outcome: Result<Receipt, AppendError>,
-    _spent: Box<PreparedCommit>,
-}
-
-impl Request {
-    pub(super) fn answer(self, outcome: Result<Receipt, AppendError>) {
-        // Nobody may be listening any more; the commit stands nevertheless.
-        let _ = self.answer.send(Answer { outcome, _spent: self.commit });
-    }
-}
 
 /// Why a request was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refused {
-    #[error("the log is closed")]
+    #[error("the file is closed")]
     Closed,
-    #[error("{MAX_WAITING} commits are waiting already")]
+    #[error("{MAX_WAITING} requests are waiting already")]
     Full,
 }
 
 /// Requests in the order of their coming. The mutex is held for moving a few pointers only.
-#[derive(Default)]
-pub(super) struct Queue {
-    state: Mutex<State>,
+pub(super) struct Queue<R> {
+    state: Mutex<State<R>>,
     arrived: Condvar,
 }
 
-#[derive(Default)]
-struct State {
-    waiting: Vec<Request>,
+struct State<R> {
+    waiting: Vec<R>,
     closed: bool,
     /// The writer sleeps; waking it when it does not costs a system call for nothing.
     writer_sleeps: bool,
 }
 
-impl Queue {
-    pub(super) fn push(&self, request: Request) -> Result<(), Refused> {
+impl<R> Default for Queue<R> {
+    fn default() -> Self {
+        let state = State { waiting: Vec::new(), closed: false, writer_sleeps: false };
+        Self { state: Mutex::new(state), arrived: Condvar::new() }
+    }
+}
+
+impl<R> Queue<R> {
+    pub(super) fn push(&self, request: R) -> Result<(), Refused> {
         let mut state = self.state();
         if state.closed {
             return Err(Refused::Closed);
@@ -78,12 +58,12 @@ impl Queue {
 
     /// Waits for somebody, and moves all that wait, at most [`MAX_BATCH`], into the empty `batch`. `false` once the
     /// queue is closed and empty.
-    pub(super) fn take(&self, batch: &mut Vec<Request>) -> bool {
+    pub(super) fn take(&self, batch: &mut Vec<R>) -> bool {
         self.take_within(Duration::MAX, batch)
     }
 
     /// As [`Self::take`], but with an empty batch if nobody came in time.
-    pub(super) fn take_within(&self, patience: Duration, batch: &mut Vec<Request>) -> bool {
+    pub(super) fn take_within(&self, patience: Duration, batch: &mut Vec<R>) -> bool {
         let (mut state, _) = self
             .arrived
             .wait_timeout_while(self.state(), patience, |state| {
@@ -109,7 +89,7 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<R>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

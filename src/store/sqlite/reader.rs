@@ -1,13 +1,14 @@
-//! Reading the log: connections that cannot write, each lent to one reader at a time.
+//! Reading the log.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use uuid::Uuid;
 
+use super::pool::Pool;
 use super::schema::LOG;
 use crate::commit::RecordedCommand;
 use crate::error::{OpenError, Place, ReadError};
@@ -17,44 +18,23 @@ use crate::position::{Position, Revision};
 use crate::stream::StreamName;
 use crate::subscription::Pages;
 
-/// As many connections are kept when nobody reads; each holds a page cache.
-const MAX_IDLE: usize = 8;
-
 /// A scan lets go of its snapshot after so many events: an old snapshot keeps the write-ahead log from beginning anew.
 const SCAN_CHUNK: i64 = 8_192;
 
-/// A pool of reading connections.
-pub(super) struct Reader {
-    log: PathBuf,
-    idle: Mutex<Vec<Connection>>,
-}
+/// Reads `log.db`.
+pub(super) struct Reader(Pool);
 
 impl Reader {
     pub(super) fn open(log: PathBuf) -> Result<Self, OpenError> {
-        let first = LOG.open_to_read(&log)?;
-        Ok(Self { log, idle: Mutex::new(vec![first]) })
+        Pool::open(&LOG, log).map(Self)
     }
 
-    /// Runs `read` on a connection of its own. A connection that failed is not used again.
+    /// Runs `read` on a connection of its own.
     pub(super) fn with<T>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
-        let lent = self.idle().pop();
-        let connection = match lent {
-            Some(connection) => connection,
-            None => LOG.open_to_read(&self.log).map_err(|error| ReadError::Unavailable(Arc::new(error)))?,
-        };
-        let answer = read(&connection)?;
-        let mut idle = self.idle();
-        if idle.len() < MAX_IDLE {
-            idle.push(connection);
-        }
-        Ok(answer)
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.with(read)
     }
 
     pub(super) fn head(&self) -> Result<Position, ReadError> {

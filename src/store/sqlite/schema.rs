@@ -1,4 +1,4 @@
-//! Opening the two database files: is it ours, is it of our time, and how is it to be used.
+//! Opening the database files: is it ours, is it of our time, and how is it to be used.
 
 use std::fs;
 use std::path::Path;
@@ -40,6 +40,12 @@ pub(super) const KEYS: Schema = Schema {
         include_str!("../../../migrations/sqlite_keys/0001_create_keys.sql"),
         include_str!("../../../migrations/sqlite_keys/0002_add_to_be_wiped.sql"),
     ],
+};
+
+pub(super) const ACTIVITY: Schema = Schema {
+    application_id: i32::from_be_bytes(*b"Mact"),
+    autocheckpoint: 0,
+    steps: &[include_str!("../../../migrations/sqlite_activity/0001_create_activity.sql")],
 };
 
 enum Found {

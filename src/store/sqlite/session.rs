@@ -107,6 +107,7 @@ impl<'c> Session<'c> {
         })
     }
 
+    #[cfg(test)]
     pub(super) fn connection(&self) -> &'c Connection {
         self.connection
     }

@@ -1,31 +1,41 @@
-//! The one thread that writes: group commit.
+//! The one thread that writes a file: group commit.
 //!
-//! All commits that wait at one moment share a transaction, each with its own checks; while one transaction becomes
-//! durable the next ones gather. Nobody waits for company: a commit alone is written at once.
+//! All requests that wait at one moment share a transaction; while one transaction becomes durable the next ones
+//! gather. Nobody waits for company: a request alone is written at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::thread;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
-use super::Shared;
 use super::checkpoint::{Checkpointer, checkpoint};
-use super::queue::{Queue, Request};
-use super::schema::LOG;
-use super::session::{Moment, Session, Staged};
-use crate::error::{AppendError, Cause};
-
-/// A page of the database, to estimate how many the write-ahead log grew by.
-const PAGE: usize = 4_096;
-
-/// A transaction touches so many pages beside those of its entries.
-const PAGES_OF_A_TRANSACTION: usize = 3;
+use super::queue::Queue;
+use super::schema::{self, Schema};
+use crate::error::{Cause, OpenError};
 
 /// A file that cannot be opened is tried again after so long even if nobody writes: readers wait for its head.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
+
+/// What is written to one file, and what those who wait for it are told.
+pub(super) trait GroupCommit: Send + 'static {
+    /// What somebody waits for; dropping it is an answer.
+    type Request: Send + 'static;
+    /// What is known of the database. It ends with its connection, at the first failure.
+    type Session<'c>;
+
+    /// Begins on a new connection.
+    fn start<'c>(&self, connection: &'c Connection) -> Result<Self::Session<'c>, Cause>;
+
+    /// Writes and answers a batch, in one transaction. Answers about how many pages the write-ahead log grew by, or
+    /// `None` if the database failed.
+    fn commit(&self, session: &mut Self::Session<'_>, batch: &mut Vec<Self::Request>) -> Option<usize>;
+
+    /// Answers a batch that cannot be written.
+    fn refuse(&self, batch: &mut Vec<Self::Request>, cause: &Cause);
+}
 
 /// How serving ended.
 enum End {
@@ -34,163 +44,133 @@ enum End {
     Broken,
 }
 
-pub(super) struct Writer {
-    pub(super) log: PathBuf,
-    pub(super) queue: Arc<Queue>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) checkpointer: Checkpointer,
-    /// See [`super::open_index`].
-    pub(super) _index: Connection,
+/// The thread, as those see it who have something to write.
+pub(super) struct Writer<R> {
+    pub(super) queue: Arc<Queue<R>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Writer {
+impl<R: Send + 'static> Writer<R> {
+    /// Starts the thread; threads have names of at most 15 bytes.
+    pub(super) fn start(
+        name: &'static str,
+        schema: &'static Schema,
+        file: &Path,
+        index: Connection,
+        target: impl GroupCommit<Request = R>,
+    ) -> Result<Self, OpenError> {
+        let io_error = |source| OpenError::Io { path: file.to_owned(), source };
+        let queue = Arc::new(Queue::default());
+        let checkpointer = Checkpointer::start(name, schema, file.to_owned()).map_err(io_error)?;
+        let work = Work {
+            schema,
+            file: file.to_owned(),
+            queue: Arc::clone(&queue),
+            target,
+            checkpointer,
+            _index: index,
+        };
+        let thread = thread::Builder::new().name(format!("{name}-writer")).spawn(move || work.run());
+        Ok(Self { queue, thread: Mutex::new(Some(thread.map_err(io_error)?)) })
+    }
+
+    /// Lets nobody in any more; answers the thread, to be waited for, at the first call.
+    pub(super) fn stop(&self) -> Option<JoinHandle<()>> {
+        self.queue.close();
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Finishes what is queued, copies the write-ahead log into the file, and ends the thread.
+    pub(super) async fn close(&self) {
+        let Some(thread) = self.stop() else { return };
+        // Joining may take as long as a checkpoint.
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    }
+}
+
+impl<R> Drop for Writer<R> {
+    fn drop(&mut self) {
+        self.queue.close();
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A connection that is never written to, and is open for as long as the writer lives: the index of the write-ahead log
+/// lives with the connections. Without any, the next would rebuild it from the file and take in what a commit left there
+/// that failed at its fsync.
+///
+/// Right after a crash that cannot be helped: what a recovery found is readable, but nobody knows whether it is durable.
+/// Copied into the file it is.
+pub(super) fn open_index(schema: &Schema, file: &Path) -> Result<Connection, OpenError> {
+    let connection = schema.open_to_write(file)?;
+    connection
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        .map_err(|source| schema::open_error(file, source))?;
+    Ok(connection)
+}
+
+struct Work<G: GroupCommit> {
+    schema: &'static Schema,
+    file: PathBuf,
+    queue: Arc<Queue<G::Request>>,
+    target: G,
+    checkpointer: Checkpointer,
+    /// See [`open_index`].
+    _index: Connection,
+}
+
+impl<G: GroupCommit> Work<G> {
     /// Serves until the queue is closed and empty, beginning anew on a new connection after each failure.
-    pub(super) fn run(mut self) {
+    fn run(mut self) {
         let _close_at_the_end = CloseOnDrop(Arc::clone(&self.queue));
         loop {
             match catch_unwind(AssertUnwindSafe(|| self.serve())) {
                 Ok(Ok(End::Closed)) => return,
                 Ok(Ok(End::Broken)) => {}
                 Ok(Err(cause)) => {
-                    tracing::error!(error = %cause, "opening the log to write");
+                    tracing::error!(file = %self.file.display(), error = %cause, "opening a file to write");
                     if !self.refuse_waiting(&cause) {
                         return;
                     }
                 }
-                Err(_) => tracing::error!("the writer of the log panicked and begins anew"),
+                Err(_) => {
+                    tracing::error!(file = %self.file.display(), "a writer panicked and begins anew");
+                }
             }
         }
     }
 
     fn serve(&mut self) -> Result<End, Cause> {
-        let connection = LOG.open_to_write(&self.log).map_err(|error| Arc::new(error) as Cause)?;
-        #[cfg(test)]
-        self.shared.faults.strike_anew(&connection);
-        if self.shared.is_in_doubt() {
-            settle(&connection).map_err(|error| Arc::new(error) as Cause)?;
-        }
-        let mut session = Session::start(&connection).map_err(|error| Arc::new(error) as Cause)?;
-        self.shared.heads.forget();
-        self.shared.publish(session.tail());
+        let connection = self.schema.open_to_write(&self.file).map_err(|error| Arc::new(error) as Cause)?;
+        let mut session = self.target.start(&connection)?;
         let mut batch = Vec::new();
         while self.queue.take(&mut batch) {
-            if !self.commit(&mut session, &mut batch) {
-                return Ok(End::Broken);
+            match self.target.commit(&mut session, &mut batch) {
+                Some(pages) => self.checkpointer.committed(pages, &connection),
+                None => return Ok(End::Broken),
             }
         }
         checkpoint(&connection, "TRUNCATE");
         Ok(End::Closed)
     }
 
-    /// Writes and answers a batch; `false` if the database failed.
-    fn commit(&mut self, session: &mut Session<'_>, batch: &mut Vec<Request>) -> bool {
-        let _doubt = DoubtInPanic(&self.shared);
-        #[cfg(test)]
-        self.shared.faults.strike(session.connection());
-        let moment = Moment::new(self.shared.clock.now());
-        let staged = match stage_all(session, batch, &moment) {
-            Ok(staged) => staged,
-            Err(cause) => {
-                // No COMMIT was tried: nothing of it can ever be found.
-                refuse_all(batch, &cause, false);
-                return false;
-            }
-        };
-        // Even without an accepted commit the transaction ends here; it then holds nothing and costs no fsync.
-        if let Err(error) = session.commit() {
-            let outcome_unknown = may_come_back(&error);
-            if outcome_unknown {
-                self.shared.doubt();
-            }
-            let head = *self.shared.head.borrow();
-            let source: Cause = Arc::new(error);
-            tracing::error!(error = %source, commits = batch.len(), "committing to the log");
-            for (request, staged) in batch.drain(..).zip(staged) {
-                let outcome_unknown = match staged {
-                    // What was there before the batch is there after it.
-                    Err(AppendError::DuplicateCommand(recorded)) if recorded.position <= head => {
-                        request.answer(Err(AppendError::DuplicateCommand(recorded)));
-                        continue;
-                    }
-                    Ok(_) | Err(AppendError::DuplicateCommand(_)) => outcome_unknown,
-                    Err(_) => false,
-                };
-                let answer = AppendError::Unavailable { outcome_unknown, source: Arc::clone(&source) };
-                request.answer(Err(answer));
-            }
-            return false;
-        }
-        // Before the head: whoever sees the new head must find every stream where it is at that head.
-        self.shared.heads.moved(session.take_moved());
-        self.shared.publish(session.tail());
-        let commits = batch.len();
-        for (request, staged) in batch.drain(..).zip(staged) {
-            request.answer(staged);
-        }
-        let pages = PAGES_OF_A_TRANSACTION + commits + session.take_entry_bytes() / PAGE;
-        self.checkpointer.committed(pages, session.connection());
-        true
-    }
-
-    /// Answers what comes with why the log cannot be opened, for as long as it takes until the next attempt; `false`
+    /// Answers what comes with why the file cannot be opened, for as long as it takes until the next attempt; `false`
     /// once the queue is closed and empty.
     fn refuse_waiting(&self, cause: &Cause) -> bool {
         let mut batch = Vec::new();
         let open = self.queue.take_within(REOPEN_AFTER, &mut batch);
-        // One of them may be the retry of a commit that is in doubt.
-        refuse_all(&mut batch, cause, self.shared.is_in_doubt());
+        self.target.refuse(&mut batch, cause);
         open
     }
 }
 
-/// Stages each request of the batch, or fails; a failed transaction dies with its connection.
-fn stage_all(session: &mut Session<'_>, batch: &[Request], moment: &Moment) -> Result<Vec<Staged>, Cause> {
-    let failed = |error: super::session::Failure| -> Cause {
-        tracing::error!(%error, commits = batch.len(), "writing to the log");
-        Arc::from(error)
-    };
-    session.begin().map_err(|error| failed(error.into()))?;
-    batch.iter().map(|request| session.stage(&request.commit, moment).map_err(failed)).collect()
-}
-
-/// Whether what a failed COMMIT wrote may be a whole transaction, to whoever reads the file after a crash. It was not yet
-/// if the disk was full: an fsync never fails with that, and before it the last page is what was not written.
-fn may_come_back(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() != Some(ErrorCode::DiskFull)
-}
-
-/// Makes sure that no failed transaction comes back. What it wrote begins where the log is known to end, and there this
-/// one goes: the checksum of each page in the write-ahead log continues the one before it, so that nothing behind this
-/// page is valid any more. A failed attempt to settle needs no other treatment, it would change nothing but the epoch.
-fn settle(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute("UPDATE writer_epoch SET epoch = epoch + 1", [])?;
-    tracing::warn!("a failed transaction of the log is undone for good");
-    Ok(())
-}
-
-fn refuse_all(batch: &mut Vec<Request>, cause: &Cause, outcome_unknown: bool) {
-    for request in batch.drain(..) {
-        let answer = AppendError::Unavailable { outcome_unknown, source: Arc::clone(cause) };
-        request.answer(Err(answer));
-    }
-}
-
-/// In a panic it is dropped before the batch, and with that the callers' answers: who hears that the outcome is unknown
-/// must not find a known one.
-struct DoubtInPanic<'a>(&'a Shared);
-
-impl Drop for DoubtInPanic<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.doubt();
-        }
-    }
-}
-
 /// Whoever waits must hear of the writer's end, however it comes: a dropped request is an answer.
-struct CloseOnDrop(Arc<Queue>);
+struct CloseOnDrop<R>(Arc<Queue<R>>);
 
-impl Drop for CloseOnDrop {
+impl<R> Drop for CloseOnDrop<R> {
     fn drop(&mut self) {
         self.0.close();
     }

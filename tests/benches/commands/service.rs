@@ -17,7 +17,7 @@ use domain::{Claim, ClientId, EnvironmentName};
 use serde_json::json;
 use store::{
     CanonicalJson, ClaimChange, ClaimKey, Commit, DataDirectory, EventLog, ExpectedRevision, Outcome,
-    ProposedEvent, SqliteKeys, SqliteLog, StreamCommit, StreamName, SystemClock,
+    ProposedEvent, SqliteActivity, SqliteKeys, SqliteLog, StreamCommit, StreamName, SystemClock,
 };
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -96,6 +96,7 @@ impl Service {
         let log = Arc::new(SqliteLog::open(&directory, Arc::new(SystemClock))?);
         let app = App::open(Parts {
             log: Arc::clone(&log) as Arc<dyn EventLog>,
+            activity: Arc::new(SqliteActivity::open(&directory, Arc::new(SystemClock))?),
             keys: Arc::new(SqliteKeys::open(&directory)?),
             master_key: MasterKey::random(&SystemEntropy)?,
             entropy: Arc::new(SystemEntropy),

@@ -26,8 +26,8 @@ use domain::{
         GrantType, RedirectRule, RedirectScheme, RedirectUri, ScopeSet, ScopeToken, TokenEndpointAuthMethod,
     },
     registry::{
-        AuditExported, AuditRead, ClockStepped, CommandRefused, PrivatePartsOpened, RebuiltView,
-        RefusalsCounted, RefusedField, RegistryEvent, ViewsRebuilt,
+        ActivitySegmentClosed, AuditExported, AuditRead, ClockStepped, CommandRefused, PrivatePartsOpened,
+        RebuiltView, RefusalsCounted, RefusedField, RegistryEvent, ViewsRebuilt,
     },
     scope::{ScopeCreated, ScopeDeprecated, ScopeDescriptionChanged, ScopeRestored},
 };
@@ -114,6 +114,7 @@ pub fn samples() -> Vec<Sample> {
         least(RegistryEvent::AuditExported(least_audit_exported()).into()),
         full(RegistryEvent::ViewsRebuilt(views_rebuilt()).into()),
         least(RegistryEvent::ViewsRebuilt(least_views_rebuilt()).into()),
+        full(RegistryEvent::ActivitySegmentClosed(activity_segment_closed()).into()),
     ]
 }
 
@@ -479,6 +480,15 @@ fn audit_read() -> AuditRead {
 
 fn least_audit_read() -> AuditRead {
     AuditRead { subject: None, filters: [].into(), private_filters: vec![], ..audit_read() }
+}
+
+fn activity_segment_closed() -> ActivitySegmentClosed {
+    ActivitySegmentClosed {
+        segment: 20_777,
+        first_position: 1_001,
+        last_position: 2_000,
+        root: "bjQLnP-zepicpUTmu3gKLHiQHT-zNzh2hRGjBhevoB0".into(),
+    }
 }
 
 fn audit_exported() -> AuditExported {

@@ -71,6 +71,9 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         return Err(freshness.problem(gone(http.path())));
     }
     let mut client = Client::viewed(&service, &row, now);
+    if parameters.at.is_none() {
+        Client::show_uses(&service, std::slice::from_mut(&mut client)).await?;
+    }
     if parameters.include.is_some() {
         client.name_contacts(&opened(&service, context, client_id).await?);
     }

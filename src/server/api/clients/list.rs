@@ -2,7 +2,8 @@
 
 use actix_web::{HttpResponse, http::StatusCode};
 use domain::{Environment, EnvironmentName, client::Status};
-use projections::clients::{self, Key, ListFilter};
+use jiff::{SignedDuration, Timestamp};
+use projections::clients::{self, ClientRow, Key, ListFilter};
 use serde::{Deserialize, Serialize};
 use store::{Revision, StreamName};
 use utoipa::{IntoParams, ToSchema};
@@ -16,6 +17,9 @@ use crate::{
     service::Service,
 };
 
+/// Pages of clients that one request goes through at most for those that are dormant.
+const MOST_PAGES_LOOKED_AT: usize = 20;
+
 /// Which clients.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +32,10 @@ pub(crate) struct Parameters {
     status: Option<Status>,
     /// Only clients of the type with this name.
     r#type: Option<String>,
+    /// Only clients that were made at least so many days ago and have not used a secret since then. A page may then be
+    /// shorter than `limit` though another one follows.
+    #[param(minimum = 0, maximum = 36500)]
+    unused_for_days: Option<u16>,
     /// How many.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<usize>,
@@ -58,20 +66,53 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let scope = format!("clients/{environment}");
     let limit = page::limit(parameters.limit)?;
     let cursors = service.app.cursor_key();
-    let after: Option<Key> =
+    let mut after: Option<Key> =
         parameters.cursor.map(|cursor| page::place(cursors, &scope, &cursor)).transpose()?;
     let filter = ListFilter { q: parameters.q, status: parameters.status, client_type: parameters.r#type };
-    let listed = environment.clone();
+    let now = service.app.log().now();
+    let dormant_since = parameters.unused_for_days.map(|days| dormant_since(now, days)).transpose()?;
     let freshness = Freshness::of(&service, clients::NAME).await;
-    let page =
-        service.views.read(move |reader| clients::list(reader, &listed, &filter, after, limit)).await?;
-    if page.items.is_empty() && !exists(&service, &environment).await? {
+    let mut rows = Vec::new();
+    for _ in 0..MOST_PAGES_LOOKED_AT {
+        let (listed, filter, wanted) = (environment.clone(), filter.clone(), limit - rows.len());
+        let page =
+            service.views.read(move |reader| clients::list(reader, &listed, &filter, after, wanted)).await?;
+        after = page.next;
+        rows.extend(match dormant_since {
+            Some(since) => dormant(&service, page.items, since).await?,
+            None => page.items,
+        });
+        if after.is_none() || rows.len() == limit {
+            break;
+        }
+    }
+    if rows.is_empty() && after.is_none() && !exists(&service, &environment).await? {
         return Err(path::not_found("environment"));
     }
-    let now = service.app.log().now();
-    let items = page.items.iter().map(|row| Client::viewed(&service, row, now)).collect();
-    let next = page.next.map(|key| page::cursor(cursors, &scope, &key)).transpose()?;
+    let mut items: Vec<_> = rows.iter().map(|row| Client::viewed(&service, row, now)).collect();
+    Client::show_uses(&service, &mut items).await?;
+    let next = after.map(|key| page::cursor(cursors, &scope, &key)).transpose()?;
     Ok(freshness.ok().json(Clients { items, next }))
+}
+
+fn dormant_since(now: Timestamp, days: u16) -> Result<Timestamp, Problem> {
+    now.checked_sub(SignedDuration::from_hours(24 * i64::from(days)))
+        .map_err(|_| Problem::in_query("unused_for_days", "out_of_range", "reaches before all time"))
+}
+
+/// Those of a page that were there at `since` and have used nothing from then on.
+async fn dormant(
+    service: &Service,
+    rows: Vec<ClientRow>,
+    since: Timestamp,
+) -> Result<Vec<ClientRow>, Problem> {
+    let ids: Vec<_> = rows.iter().map(|row| row.client_id.to_string()).collect();
+    let used = service.app.activity().last_used_by(&ids).await?;
+    let unused = |(row, id): (ClientRow, String)| {
+        let newest = used.get(&id).copied().unwrap_or(row.client.created_at);
+        (newest <= since).then_some(row)
+    };
+    Ok(rows.into_iter().zip(ids).filter_map(unused).collect())
 }
 
 /// Nothing in an environment is another answer than no environment.

@@ -1,0 +1,179 @@
+//! What is recorded of clients: each use of a secret, and refusals until there are too many of a kind.
+
+mod flood;
+mod segments;
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use store::{Activity, ActivityCommit, ActivityUnavailable, Outcome, SegmentNumber, VerifiedDigest};
+
+pub(crate) use flood::Flood;
+use flood::Group;
+
+use crate::{App, Inner, context::Source, error::Fault};
+
+/// What somebody does who is known by a secret of a client.
+pub(crate) const AUTHENTICATION: &str = "authentication";
+/// What somebody tries who presents a personal token.
+const MEMBER_AUTHENTICATION: &str = "member_authentication";
+/// How often counters and segments are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Something that a client did or tried.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Deed {
+    pub(crate) kind: &'static str,
+    pub(crate) environment: Option<String>,
+    /// The id that was claimed, if it can be one.
+    pub(crate) client: Option<String>,
+    pub(crate) credential: Option<String>,
+    pub(crate) request_id: String,
+    pub(crate) source: Option<Source>,
+}
+
+impl App {
+    /// Records that somebody was refused who presented a personal token, before the answer leaves.
+    ///
+    /// # Errors
+    /// The fault that kept it from being recorded.
+    pub async fn refused_sign_in(
+        &self,
+        reason: &'static str,
+        request_id: String,
+        source: Option<Source>,
+    ) -> Result<(), Fault> {
+        let deed = Deed { kind: MEMBER_AUTHENTICATION, request_id, source, ..Deed::default() };
+        self.inner.record_refused(deed, reason).await
+    }
+
+    /// Records what was counted and not yet listed. To be called when nothing is asked any more, before the logs close.
+    ///
+    /// # Errors
+    /// The fault that kept it from being recorded.
+    pub async fn close(&self) -> Result<(), Fault> {
+        self.inner.record_flood(true).await
+    }
+
+    /// Looks after counters and segments for as long as the write side is there.
+    pub(crate) fn keep_house(&self) {
+        let inner = Arc::downgrade(&self.inner);
+        self.commands.spawn(async move {
+            let mut known_segment = None;
+            while let Some(()) = tick(&inner, &mut known_segment).await {
+                tokio::time::sleep(TICK).await;
+            }
+        });
+    }
+}
+
+async fn tick(inner: &Weak<Inner>, known_segment: &mut Option<SegmentNumber>) -> Option<()> {
+    let inner = inner.upgrade()?;
+    if let Err(fault) = inner.record_flood(false).await {
+        tracing::warn!(error = %fault, "recording refusals that were counted");
+    }
+    if let Err(fault) = inner.close_segments(known_segment).await {
+        tracing::warn!(error = %fault, "closing a segment of activity");
+    }
+    Some(())
+}
+
+impl Inner {
+    /// Records a deed that was let through, and what was learned of its secret.
+    pub(crate) async fn record_done(&self, deed: Deed, digests: Vec<VerifiedDigest>) -> Result<(), Fault> {
+        let record = self.listed(deed, Outcome::Done, None).await?;
+        self.append_activity(ActivityCommit { records: vec![record], digests }).await
+    }
+
+    /// Records a refusal, or counts it if there were many of its kind within a minute.
+    pub(crate) async fn record_refused(&self, deed: Deed, reason: &'static str) -> Result<(), Fault> {
+        let group = Group {
+            kind: deed.kind,
+            environment: deed.environment.clone(),
+            client: deed.client.clone(),
+            prefix: deed.source.as_ref().map(|source| flood::prefix(source.address.expose())),
+            reason,
+        };
+        if !self.flood.lists(group, self.log.now()) {
+            return Ok(());
+        }
+        let record = self.listed(deed, Outcome::Refused, Some(reason)).await?;
+        self.append_activity(ActivityCommit { records: vec![record], digests: Vec::new() }).await
+    }
+
+    /// Records what was counted in minutes that are over, or in all of them.
+    async fn record_flood(&self, all: bool) -> Result<(), Fault> {
+        let now = self.log.now();
+        let counted = self.flood.take(now, all);
+        if counted.is_empty() {
+            return Ok(());
+        }
+        let mut records = Vec::with_capacity(counted.len());
+        for (group, count) in &counted {
+            let source = match &group.prefix {
+                Some(prefix) => Some(self.vault.seal_source(SegmentNumber::at(now), prefix, None).await?),
+                None => None,
+            };
+            records.push(Activity {
+                kind: group.kind.to_owned(),
+                outcome: Outcome::Refused,
+                reason: Some(group.reason.to_owned()),
+                environment: group.environment.clone(),
+                client: group.client.clone(),
+                credential: None,
+                request_id: None,
+                count: count.times,
+                since: Some(count.since),
+                source,
+            });
+        }
+        let recorded = self.append_activity(ActivityCommit { records, digests: Vec::new() }).await;
+        if recorded.is_err() {
+            self.flood.put_back(counted);
+        }
+        recorded
+    }
+
+    async fn listed(
+        &self,
+        deed: Deed,
+        outcome: Outcome,
+        reason: Option<&'static str>,
+    ) -> Result<Activity, Fault> {
+        let source = match &deed.source {
+            Some(source) => {
+                let user_agent = source.user_agent.as_ref().map(|agent| agent.expose().as_str());
+                let segment = SegmentNumber::at(self.log.now());
+                Some(self.vault.seal_source(segment, source.address.expose(), user_agent).await?)
+            }
+            None => None,
+        };
+        Ok(Activity {
+            kind: deed.kind.to_owned(),
+            outcome,
+            reason: reason.map(str::to_owned),
+            environment: deed.environment,
+            client: deed.client,
+            credential: deed.credential,
+            request_id: Some(deed.request_id),
+            count: 1,
+            since: None,
+            source,
+        })
+    }
+
+    async fn append_activity(&self, commit: ActivityCommit) -> Result<(), Fault> {
+        let recorded = self.activity.append(commit).await.map(drop);
+        recorded.map_err(|error: ActivityUnavailable| Fault::passing("recording activity", error))
+    }
+}
+
+/// How often something happened, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count {
+    times: u64,
+    since: Timestamp,
+}

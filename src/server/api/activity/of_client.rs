@@ -1,0 +1,33 @@
+//! `GET /environments/{environment}/clients/{client_id}/activity`: what a client did, deleted or not.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use domain::Client;
+
+use super::{Activities, Parameters, found};
+use crate::{
+    api::{audit::recorded, clients::viewed},
+    extract::{Read, path},
+    openapi::Operation,
+    problem::{Kind, Problem},
+};
+
+pub(crate) fn document(operation: Operation) -> Operation {
+    operation
+        .summary("What a client did, and what was refused to it")
+        .parameters::<Parameters>()
+        .json::<Activities>(StatusCode::OK, "Some of its activity")
+        .problems(&[Kind::NotFound])
+}
+
+pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
+    let Read { http, service, mut parameters, context, .. } = read;
+    let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
+    viewed(&service, &environment, client_id).await?;
+    let own = client_id.to_string();
+    if parameters.client.get_or_insert_with(|| own.clone()) != &own {
+        return Err(Problem::in_query("client", "contradiction", "the path names another client"));
+    }
+    let stream = format!("{}-{client_id}", Client::CATEGORY);
+    recorded(&service, &context, parameters.question("client.activity").about(stream)).await?;
+    Ok(HttpResponse::Ok().json(found(&service, &format!("activity/{client_id}"), parameters).await?))
+}

@@ -1,0 +1,149 @@
+//! The activity log in `activity.db`: one file, one writer, group commit. The days' segments are ranges of positions in
+//! one table, because what was last used stands in the same commit as the use.
+
+mod reader;
+mod session;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::OptionalExtension as _;
+use tokio::sync::oneshot;
+
+use self::session::Tail;
+use self::writer::{Asked, Recording, Request};
+use super::DataDirectory;
+use super::pool::Pool;
+use super::reader::read_error;
+use super::schema::ACTIVITY;
+use super::writer::{Writer, open_index};
+use crate::activity::{
+    ActivityCommit, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable, ClosedSegment,
+    RecordedActivity, SegmentNumber, VerifiedDigest,
+};
+use crate::clock::Clock;
+use crate::error::{LogClosed, OpenError, ReadError};
+use crate::position::Position;
+
+/// The activity log in `activity.db`.
+///
+/// Reads run on the caller's thread; records are written by one thread of the log's own.
+pub struct SqliteActivity {
+    pool: Pool,
+    shared: Arc<Shared>,
+    writer: Writer<Request>,
+    /// Keeps the lock for as long as the file is open.
+    _directory: DataDirectory,
+}
+
+/// What the writer tells everybody.
+struct Shared {
+    clock: Arc<dyn Clock>,
+    head: AtomicU64,
+    #[cfg(test)]
+    faults: super::fault::Faults,
+}
+
+impl SqliteActivity {
+    /// Opens the activity log of a directory that this process holds, and starts its writer.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or the newest record cannot be read.
+    pub fn open(directory: &DataDirectory, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let file = directory.activity();
+        let index = open_index(&ACTIVITY, &file)?;
+        let pool = Pool::open(&ACTIVITY, file.clone())?;
+        let tail = pool.with(|connection| Tail::read(connection).map_err(read_error))?;
+        let shared = Arc::new(Shared {
+            clock,
+            head: AtomicU64::new(tail.head.get()),
+            #[cfg(test)]
+            faults: super::fault::Faults::default(),
+        });
+        let writer = Writer::start("activity", &ACTIVITY, &file, index, Recording(Arc::clone(&shared)))?;
+        Ok(Self { pool, shared, writer, _directory: directory.clone() })
+    }
+
+    /// Finishes what is queued, and stops the writer. Later records are refused; reads go on.
+    pub async fn close(&self) {
+        self.writer.close().await;
+    }
+
+    async fn ask(&self, asked: Asked) -> Result<Position, ActivityUnavailable> {
+        let (answer, answered) = oneshot::channel();
+        let request = Request { asked, answer: Some(answer) };
+        self.writer.queue.push(request).map_err(|refused| ActivityUnavailable(Arc::new(refused)))?;
+        // An answer that never comes means that the writer died with the request in its hands.
+        answered.await.unwrap_or_else(|_| Err(ActivityUnavailable(Arc::new(LogClosed))))
+    }
+}
+
+#[async_trait]
+impl ActivityLog for SqliteActivity {
+    async fn append(&self, commit: ActivityCommit) -> Result<Position, ActivityUnavailable> {
+        self.ask(Asked::Record(commit)).await
+    }
+
+    fn keep_digest(&self, digest: VerifiedDigest) {
+        let commit = ActivityCommit { records: Vec::new(), digests: vec![digest] };
+        // Without it a secret is verified once more.
+        let _ = self.writer.queue.push(Request { asked: Asked::Record(commit), answer: None });
+    }
+
+    async fn digest(&self, credential: &str) -> Result<Option<Vec<u8>>, ReadError> {
+        self.pool.with(|connection| {
+            connection
+                .prepare_cached("SELECT digest FROM verified WHERE credential = ?1")
+                .and_then(|mut statement| statement.query_row([credential], |row| row.get(0)).optional())
+                .map_err(read_error)
+        })
+    }
+
+    async fn head(&self) -> Result<Position, ReadError> {
+        Ok(Position::new(self.shared.head.load(Ordering::Acquire)))
+    }
+
+    async fn read(
+        &self,
+        filter: &ActivityFilter,
+        page: ActivityPage,
+    ) -> Result<Vec<RecordedActivity>, ReadError> {
+        self.pool.with(|connection| reader::read(connection, filter, page).map_err(read_error))
+    }
+
+    async fn last_used(&self, credentials: &[String]) -> Result<HashMap<String, Timestamp>, ReadError> {
+        let by = "SELECT credential, at FROM last_used WHERE credential IN (SELECT value FROM json_each(?1))";
+        self.pool.with(|connection| reader::last_used(connection, by, credentials).map_err(read_error))
+    }
+
+    async fn last_used_by(&self, clients: &[String]) -> Result<HashMap<String, Timestamp>, ReadError> {
+        let by = "SELECT client, max(at) FROM last_used
+                  WHERE client IN (SELECT value FROM json_each(?1)) GROUP BY client";
+        self.pool.with(|connection| reader::last_used(connection, by, clients).map_err(read_error))
+    }
+
+    async fn segment_to_close(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<(SegmentNumber, Position, Position)>, ReadError> {
+        self.pool.with(|connection| reader::segment_to_close(connection, now).map_err(read_error))
+    }
+
+    async fn close_segment(&self, segment: ClosedSegment) -> Result<(), ActivityUnavailable> {
+        self.ask(Asked::Close(segment)).await.map(drop)
+    }
+
+    async fn closed_segments(
+        &self,
+        after: Option<SegmentNumber>,
+        limit: usize,
+    ) -> Result<Vec<ClosedSegment>, ReadError> {
+        self.pool.with(|connection| reader::closed_segments(connection, after, limit).map_err(read_error))
+    }
+}

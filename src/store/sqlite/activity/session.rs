@@ -1,0 +1,162 @@
+//! The writer's work on one connection. A session ends with its first failure.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Statement, params};
+
+use super::writer::Asked;
+use crate::activity::{Activity, ActivityCommit, ClosedSegment};
+use crate::commit::Outcome;
+use crate::position::Position;
+use crate::sqlite::reader::as_i64;
+
+/// A page of the database, to estimate how many the write-ahead log grew by.
+const PAGE: usize = 4_096;
+/// About what a record takes, its places in the indexes among it.
+const RECORD: usize = 512;
+/// Tables and indexes, each of which a transaction touches in one place at least.
+const PAGES_OF_A_TRANSACTION: usize = 7;
+
+/// The end of the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tail {
+    pub(super) head: Position,
+    /// No record may be earlier: the time of the last one, and where the last closed segment ends.
+    not_before: i64,
+}
+
+impl Tail {
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let newest = "SELECT position, at FROM activity ORDER BY position DESC LIMIT 1";
+        let newest: Option<(u64, i64)> =
+            connection.query_row(newest, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let (head, last_at) = newest.unwrap_or((0, i64::MIN));
+        let closed: Option<i64> =
+            connection.query_row("SELECT max(number) FROM segments", [], |row| row.get(0))?;
+        let closed = closed.map_or(i64::MIN, |number| crate::activity::SegmentNumber::new(number).end());
+        Ok(Self { head: Position::new(head), not_before: last_at.max(closed) })
+    }
+}
+
+/// One connection with its statements, and where the log ends with what it wrote.
+pub(super) struct Session<'c> {
+    connection: &'c Connection,
+    statements: Statements<'c>,
+    tail: Tail,
+}
+
+struct Statements<'c> {
+    begin: Statement<'c>,
+    commit: Statement<'c>,
+    record: Statement<'c>,
+    used: Statement<'c>,
+    digest: Statement<'c>,
+}
+
+/// What a transaction did.
+pub(super) struct Written {
+    /// Where the log ended after each request.
+    pub(super) positions: Vec<Position>,
+    /// About how many pages it wrote.
+    pub(super) pages: usize,
+}
+
+impl<'c> Session<'c> {
+    pub(super) fn start(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let statements = Statements {
+            begin: connection.prepare("BEGIN IMMEDIATE")?,
+            commit: connection.prepare("COMMIT")?,
+            record: connection.prepare(
+                "INSERT INTO activity (position, at, kind, outcome, reason, environment, client, credential,
+                                       request_id, count, since, source_token, source)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )?,
+            used: connection.prepare(
+                "INSERT INTO last_used (credential, client, at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (credential) DO UPDATE SET at = excluded.at",
+            )?,
+            digest: connection.prepare(
+                "INSERT INTO verified (credential, digest) VALUES (?1, ?2)
+                 ON CONFLICT (credential) DO UPDATE SET digest = excluded.digest",
+            )?,
+        };
+        let tail = Tail::read(connection)?;
+        Ok(Self { connection, statements, tail })
+    }
+
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &'c Connection {
+        self.connection
+    }
+
+    pub(super) fn head(&self) -> Position {
+        self.tail.head
+    }
+
+    /// Writes everything in one durable transaction, or fails; a failed one dies with its connection.
+    pub(super) fn write<'a>(
+        &mut self,
+        requests: impl Iterator<Item = &'a Asked>,
+        now: Timestamp,
+    ) -> rusqlite::Result<Written> {
+        self.statements.begin.execute([])?;
+        let (mut positions, mut records) = (Vec::new(), 0);
+        for asked in requests {
+            match asked {
+                Asked::Record(commit) => {
+                    records += commit.records.len();
+                    self.record(commit, now)?;
+                }
+                Asked::Close(segment) => self.close(segment)?,
+            }
+            positions.push(self.tail.head);
+        }
+        self.statements.commit.execute([])?;
+        Ok(Written { positions, pages: PAGES_OF_A_TRANSACTION + records * RECORD / PAGE })
+    }
+
+    fn record(&mut self, commit: &ActivityCommit, now: Timestamp) -> rusqlite::Result<()> {
+        let at = now.as_microsecond().max(self.tail.not_before);
+        for record in &commit.records {
+            self.tail = Tail { head: self.tail.head.next(), not_before: at };
+            let Activity { kind, outcome, reason, environment, client, credential, .. } = record;
+            self.statements.record.execute(params![
+                as_i64(self.tail.head.get()),
+                at,
+                kind,
+                outcome.as_str(),
+                reason,
+                environment,
+                client,
+                credential,
+                record.request_id,
+                as_i64(record.count),
+                record.since.map(Timestamp::as_microsecond),
+                record.source.as_ref().map(|source| &source.token),
+                record.source.as_ref().map(|source| &source.sealed),
+            ])?;
+            if let (Outcome::Done, Some(credential), Some(client)) = (outcome, credential, client) {
+                self.statements.used.execute(params![credential, client, at])?;
+            }
+        }
+        for digest in &commit.digests {
+            self.statements.digest.execute(params![digest.credential, digest.digest])?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, segment: &ClosedSegment) -> rusqlite::Result<()> {
+        let ClosedSegment { number, first, last, root } = segment;
+        // A record may have come in since the root was computed, if the clock was set back: then it is not closed yet.
+        let (first, last) = (as_i64(first.get()), as_i64(last.get()));
+        self.connection
+            .prepare_cached(
+                "INSERT INTO segments (number, first_position, last_position, root)
+                 SELECT ?1, ?2, ?3, ?4
+                 WHERE NOT EXISTS (SELECT 1 FROM activity WHERE position = ?3 + 1 AND at < ?5)
+                 ON CONFLICT (number) DO NOTHING",
+            )?
+            .execute(params![number.get(), first, last, root, number.end()])?;
+        self.tail.not_before = self.tail.not_before.max(number.end());
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! What the writer does with records: all that wait at one moment share a transaction.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::Shared;
+use super::session::Session;
+use crate::activity::{ActivityCommit, ActivityUnavailable, ClosedSegment};
+use crate::error::Cause;
+use crate::position::Position;
+use crate::sqlite::writer::GroupCommit;
+
+/// Something to write, and who waits for it, if anybody does.
+pub(super) struct Request {
+    pub(super) asked: Asked,
+    pub(super) answer: Option<oneshot::Sender<Result<Position, ActivityUnavailable>>>,
+}
+
+pub(super) enum Asked {
+    Record(ActivityCommit),
+    Close(ClosedSegment),
+}
+
+impl Request {
+    fn answer(self, outcome: Result<Position, ActivityUnavailable>) {
+        if let Some(answer) = self.answer {
+            // Nobody may be listening any more; the record stands nevertheless.
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+/// The activity log's side of its writer.
+pub(super) struct Recording(pub(super) Arc<Shared>);
+
+impl GroupCommit for Recording {
+    type Request = Request;
+    type Session<'c> = Session<'c>;
+
+    fn start<'c>(&self, connection: &'c Connection) -> Result<Session<'c>, Cause> {
+        #[cfg(test)]
+        self.0.faults.strike_anew(connection);
+        let session = Session::start(connection).map_err(|error| Arc::new(error) as Cause)?;
+        self.0.head.store(session.head().get(), Ordering::Release);
+        Ok(session)
+    }
+
+    fn commit(&self, session: &mut Session<'_>, batch: &mut Vec<Request>) -> Option<usize> {
+        #[cfg(test)]
+        self.0.faults.strike(session.connection());
+        let now = self.0.clock.now();
+        let written = session.write(batch.iter().map(|request| &request.asked), now);
+        match written {
+            Ok(written) => {
+                // Before the answers: no head lags behind one.
+                self.0.head.store(session.head().get(), Ordering::Release);
+                for (request, position) in batch.drain(..).zip(written.positions) {
+                    request.answer(Ok(position));
+                }
+                Some(written.pages)
+            }
+            Err(error) => {
+                let cause: Cause = Arc::new(error);
+                tracing::error!(error = %cause, records = batch.len(), "writing activity");
+                self.refuse(batch, &cause);
+                None
+            }
+        }
+    }
+
+    fn refuse(&self, batch: &mut Vec<Request>, cause: &Cause) {
+        for request in batch.drain(..) {
+            request.answer(Err(ActivityUnavailable(Arc::clone(cause))));
+        }
+    }
+}
