@@ -14,6 +14,7 @@
 pub mod as_of;
 pub mod audit_trail;
 mod catch_up;
+mod claims;
 pub mod clients;
 mod digest;
 mod envelope;
@@ -32,6 +33,7 @@ mod wait;
 #[cfg(test)]
 mod testing;
 
+pub use claims::{ClaimDifference, verify_claims};
 pub use envelope::{Envelope, EnvelopeActor};
 pub use error::{QueryError, RebuildError, ViewsError};
 pub use file::{Inspected, inspect};

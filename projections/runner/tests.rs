@@ -92,6 +92,9 @@ impl EventLog for Faulty {
     async fn claim_holder(&self, key: &ClaimKey) -> Result<Option<StreamName>, ReadError> {
         self.log.claim_holder(key).await
     }
+    fn claims(&self, visit: &mut dyn FnMut(ClaimKey, StreamName)) -> Result<(), ReadError> {
+        self.log.claims(visit)
+    }
     async fn find_command(&self, command_id: Uuid) -> Result<Option<RecordedCommand>, ReadError> {
         self.log.find_command(command_id).await
     }

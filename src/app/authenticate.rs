@@ -62,7 +62,7 @@ impl App {
 }
 
 impl Inner {
-    async fn authenticate(&self, presented: &str) -> Result<Principal, AuthenticationError> {
+    pub(crate) async fn authenticate(&self, presented: &str) -> Result<Principal, AuthenticationError> {
         let presented = Presented::parse(presented).map_err(|_| AuthenticationError::Malformed)?;
         if presented.kind() != SecretKind::PersonalToken {
             return Err(AuthenticationError::Malformed);

@@ -2,6 +2,7 @@
 
 mod contacts;
 mod create;
+mod leaked;
 mod request;
 mod secrets;
 
@@ -20,7 +21,7 @@ pub use secrets::RevealedSigningSecrets;
 
 use crate::{
     App, Inner,
-    aggregates::Loader,
+    aggregates::{Loaded, Loader},
     context::{Context, IfMatch},
     error::{CommandError, Fault},
     execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
@@ -280,6 +281,7 @@ impl Inner {
         let loaded = self.clients.current(&target.client_id.to_string()).await?;
         target.registration(&loaded.aggregate)?;
         let mut beside = Beside::default();
+        self.rehearse_change(target, &loaded, &request).await?;
         let contacts = match &request.contacts {
             Some(contacts) if self.same_contacts(target.client_id, contacts).await? => None,
             Some(contacts) => Some(self.seal_contacts(contacts, &mut beside).await?),
@@ -310,6 +312,28 @@ impl Inner {
             beside,
         )
         .await
+    }
+
+    /// Refuses what can be refused before anything is made for it: a key for a contact of a change that never came to be
+    /// would stay behind.
+    async fn rehearse_change(
+        &self,
+        target: &Target,
+        loaded: &Loaded<Client>,
+        request: &ChangeClientRequest,
+    ) -> Result<(), CommandError> {
+        if request.contacts.is_none() {
+            return Ok(());
+        }
+        let stream = Loader::<Client>::stream(&target.client_id.to_string())?;
+        self.check_if_match(target.if_match, loaded.revision, &stream).await?;
+        let Some(client_name) = &request.client_name else { return Ok(()) };
+        let rename = domain::client::ChangeClient {
+            client_name: Some(client_name.clone()),
+            ..domain::client::ChangeClient::default()
+        };
+        loaded.aggregate.decide(ClientCommand::ChangeClient(Box::new(rename)), self.log.now())?;
+        self.check_name_is_free(&target.environment, client_name, Some(&stream)).await
     }
 
     /// Decides and appends a command that is judged by the client alone.

@@ -32,6 +32,8 @@ pub enum Actor {
         /// The user id of the process.
         uid: u32,
     },
+    /// Nobody who said who they are, who may do nothing that takes a permission.
+    Anonymous,
 }
 
 impl Actor {
@@ -40,7 +42,7 @@ impl Actor {
     pub fn is(&self, member_id: MemberId) -> bool {
         match self {
             Self::Member(principal) => principal.member == member_id,
-            Self::Host { .. } => false,
+            Self::Host { .. } | Self::Anonymous => false,
         }
     }
 }
@@ -101,6 +103,7 @@ impl Context {
         match &self.actor {
             Actor::Member(principal) => principal.permissions.contains(&permission),
             Actor::Host { .. } => true,
+            Actor::Anonymous => false,
         }
     }
 
@@ -108,7 +111,7 @@ impl Context {
     pub(crate) fn member(&self) -> Option<MemberId> {
         match &self.actor {
             Actor::Member(principal) => Some(principal.member),
-            Actor::Host { .. } => None,
+            Actor::Host { .. } | Actor::Anonymous => None,
         }
     }
 
@@ -118,7 +121,7 @@ impl Context {
             Actor::Member(principal) => {
                 Some(MadeWith { member: principal.member, token: principal.token.clone() })
             }
-            Actor::Host { .. } => None,
+            Actor::Host { .. } | Actor::Anonymous => None,
         }
     }
 
@@ -132,6 +135,9 @@ impl Context {
             },
             Actor::Host { uid } => {
                 store::Actor { id: format!("uid:{uid}"), kind: ActorKind::Host, via: None }
+            }
+            Actor::Anonymous => {
+                store::Actor { id: "anonymous".to_owned(), kind: ActorKind::Anonymous, via: None }
             }
         }
     }

@@ -204,7 +204,7 @@ impl Inner {
                 Actor::Member(principal) => {
                     self.vault.seal_for_person(principal.member.0, "source", value).await?
                 }
-                Actor::Host { .. } => self.vault.seal_for_event("source", value).await?,
+                Actor::Host { .. } | Actor::Anonymous => self.vault.seal_for_event("source", value).await?,
             });
         }
         if let Some(reason) =
@@ -248,8 +248,8 @@ pub(crate) fn claim_changes(changes: Vec<ClaimChange>, stream: &StreamName) -> V
             ClaimChange::Take(claim) => {
                 store::ClaimChange::Take { key: claim_key(&claim), stream: stream.clone() }
             }
-            ClaimChange::Release(claim) => {
-                store::ClaimChange::Release { key: claim_key(&claim), stream: stream.clone() }
+            ClaimChange::Release { namespace } => {
+                store::ClaimChange::ReleaseAll { namespace, stream: stream.clone() }
             }
         })
         .collect()

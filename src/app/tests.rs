@@ -374,6 +374,10 @@ impl EventLog for Unsure {
         self.log.stream_revision(stream).await
     }
 
+    fn claims(&self, visit: &mut dyn FnMut(store::ClaimKey, StreamName)) -> Result<(), store::ReadError> {
+        self.log.claims(visit)
+    }
+
     async fn claim_holder(&self, key: &store::ClaimKey) -> Result<Option<StreamName>, store::ReadError> {
         self.log.claim_holder(key).await
     }

@@ -3,7 +3,7 @@
 use caseless::Caseless;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{EnvironmentName, violation::is_ignorable};
+use crate::{EnvironmentName, SecretId, violation::is_ignorable};
 
 /// A value that one stream may hold at a time. Taken, moved and released in the same commit as the events.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,19 +19,38 @@ pub struct Claim {
 pub enum ClaimChange {
     /// The stream now holds it; refused if another does.
     Take(Claim),
-    /// It is free again.
-    Release(Claim),
+    /// Whatever the stream holds in this namespace is free again. Not named by its key: that was folded by the release
+    /// which took it, and another Unicode table may fold the same name to another key today.
+    Release {
+        /// The namespace, as in [`Claim`].
+        namespace: String,
+    },
 }
 
 impl Claim {
     /// A client's name, unique in its environment whatever its case or Unicode form (behaviour O3).
     pub fn client_name(environment: &EnvironmentName, client_name: &str) -> Self {
-        Self { namespace: format!("client_name:{environment}"), key: folded(client_name) }
+        Self { namespace: Self::client_names(environment), key: folded(client_name) }
+    }
+
+    /// Where the names of an environment's clients are.
+    pub fn client_names(environment: &EnvironmentName) -> String {
+        format!("client_name:{environment}")
     }
 
     /// The one client of a singleton type in an environment (behaviour O2).
     pub fn singleton(environment: &EnvironmentName, client_type: &str) -> Self {
-        Self { namespace: format!("singleton:{environment}"), key: client_type.to_owned() }
+        Self { namespace: Self::singletons(environment), key: client_type.to_owned() }
+    }
+
+    /// Where the singletons of an environment are.
+    pub fn singletons(environment: &EnvironmentName) -> String {
+        format!("singleton:{environment}")
+    }
+
+    /// Which client a secret belongs to, for who finds one somewhere. Held for ever: an id is never given again.
+    pub fn client_secret(secret_id: &SecretId) -> Self {
+        Self { namespace: "client_secret".into(), key: secret_id.0.clone() }
     }
 
     /// Which member a personal token belongs to.

@@ -32,7 +32,7 @@ pub use metadata::{ClientDraft, ClientMetadata, MOST_REDIRECT_URIS};
 pub use secret::{PreviousSigningSecret, Rotation, Secret, SecretState, SigningSecret};
 
 use crate::{
-    Claim, ClaimChange, EnvironmentName, MemberId, PersonId, SecretId,
+    ClaimChange, EnvironmentName, MemberId, PersonId, SecretId,
     aggregate::cqrs_aggregate,
     oauth::{GrantType, RedirectScheme, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
 };
@@ -148,42 +148,15 @@ impl Client {
         }
     }
 
-    /// What the events do to the names this client holds, judged from the state before them.
+    /// What the events do to what this client holds.
     pub fn claims(&self, events: &[ClientEvent]) -> Vec<ClaimChange> {
-        let mut changes = Vec::new();
-        for event in events {
-            match (self, event) {
-                (_, ClientEvent::Created(created)) => {
-                    changes.push(ClaimChange::Take(Claim::client_name(
-                        &created.environment,
-                        &created.client_name,
-                    )));
-                    if created.singleton {
-                        changes.push(ClaimChange::Take(Claim::singleton(
-                            &created.environment,
-                            &created.client_type,
-                        )));
-                    }
-                }
-                (Self::Registered(now), ClientEvent::NameChanged(change)) => {
-                    let old = Claim::client_name(&now.environment, &change.client_name.old);
-                    let new = Claim::client_name(&now.environment, &change.client_name.new);
-                    if old != new {
-                        changes.extend([ClaimChange::Take(new), ClaimChange::Release(old)]);
-                    }
-                }
-                (Self::Registered(now), ClientEvent::Deleted(_)) => {
-                    changes
-                        .push(ClaimChange::Release(Claim::client_name(&now.environment, &now.client_name)));
-                    if now.singleton {
-                        changes
-                            .push(ClaimChange::Release(Claim::singleton(&now.environment, &now.client_type)));
-                    }
-                }
-                _ => {}
-            }
-        }
-        changes
+        let now = self.registration().map(|client| &client.environment);
+        let of = |event: &ClientEvent| match (event, now) {
+            (ClientEvent::Created(created), _) => event.claims(&created.environment),
+            (event, Some(environment)) => event.claims(environment),
+            (_, None) => Vec::new(),
+        };
+        events.iter().flat_map(of).collect()
     }
 }
 

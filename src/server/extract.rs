@@ -1,5 +1,6 @@
 //! From a request to who asks, for what, and how.
 
+mod anonymous;
 mod body;
 mod command;
 mod context;
@@ -14,6 +15,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use anonymous::Anonymous;
 pub(crate) use command::{Command, CommandBody, Why, why};
 pub(crate) use context::source;
 pub(crate) use idempotency_key::NAME as IDEMPOTENCY_KEY;

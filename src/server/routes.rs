@@ -165,6 +165,7 @@ static ROUTES: &[Route] = &routes! {
     POST   "/api/v1/scopes/{name}/restore"                                              "RestoreScope"        CATALOG_WRITE, Everything => api::scopes::restore;
     GET    "/api/v1/projections"                                                        "ListProjections"     REPLAY_RUN, Refusals => api::projections;
     POST   "/api/v1/projections/rebuild"                                                "RebuildViews"        REPLAY_RUN, Everything => api::projections::rebuild;
+    POST   "/api/v1/leaked_secrets"                                                     "ReportLeakedSecrets" ANYONE, Everything => api::leaked_secrets;
     GET    "/healthz"                                                                   "GetHealth"           ANYONE, Nothing => health::alive;
     GET    "/readyz"                                                                    "GetReadiness"        ANYONE, Nothing => health::ready;
     GET    "/metrics"                                                                   "GetMetrics"          ANYONE, Nothing => metrics::endpoint;

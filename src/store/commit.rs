@@ -155,6 +155,14 @@ pub enum ClaimChange {
         /// Its holder until now.
         stream: StreamName,
     },
+    /// `stream` gives up whatever it holds in `namespace`; nothing is no error. For keys that were folded: who releases
+    /// one by its name may fold that differently from who took it.
+    ReleaseAll {
+        /// The namespace of the keys.
+        namespace: String,
+        /// Their holder until now.
+        stream: StreamName,
+    },
 }
 
 /// A sealed verifier or secret of the vault.

@@ -71,6 +71,9 @@ pub trait EventLog: Send + Sync {
     /// The stream that holds a key.
     async fn claim_holder(&self, key: &ClaimKey) -> Result<Option<StreamName>, ReadError>;
 
+    /// Visits every claim there is, in the order of namespace and key. Blocks the thread.
+    fn claims(&self, visit: &mut dyn FnMut(ClaimKey, StreamName)) -> Result<(), ReadError>;
+
     /// Where the commit with this command id stands; `None` means that it never happened (but still might, if its
     /// append was not answered yet). [`ReadError::Unavailable`] for as long as that cannot be said.
     async fn find_command(&self, command_id: Uuid) -> Result<Option<RecordedCommand>, ReadError>;

@@ -212,6 +212,10 @@ impl EventLog for SqliteLog {
         self.reader.with(|connection| claims::holder(connection, key))
     }
 
+    fn claims(&self, visit: &mut dyn FnMut(ClaimKey, StreamName)) -> Result<(), ReadError> {
+        self.reader.with(|connection| claims::each(connection, visit))
+    }
+
     async fn find_command(&self, command_id: Uuid) -> Result<Option<RecordedCommand>, ReadError> {
         let found = self.reader.find_command(command_id)?;
         // What can be read is durable. What cannot may still come back.

@@ -195,6 +195,35 @@ async fn a7_verify_finds_an_altered_event() {
 }
 
 #[tokio::test]
+async fn o3_verify_names_each_claim_that_differs_and_a_name_is_free_again_whatever_its_key_was() {
+    let mut service = Service::start().await;
+    let (id, _) = service.create_client("Matter sync").await;
+    let (other, _) = service.create_client("Another").await;
+    service.stop().await;
+    // As if a Unicode table of an older release had folded both names to something else.
+    let log = Connection::open(service.data().join("log.db")).expect("the log");
+    let changed =
+        log.execute("UPDATE claims SET key = 'of old ' || key WHERE namespace = 'client_name:sandbox'", []);
+    assert_eq!(changed.expect("a change"), 2);
+    drop(log);
+    let verdict = service.muniment(["replay", "verify"]);
+    assert_eq!(verdict.status.code(), Some(10), "{verdict:?}");
+    for (claim, held, told) in [
+        ("client_name:sandbox/of old matter sync", format!("`client-{id}`"), "nobody".to_owned()),
+        ("client_name:sandbox/matter sync", "nobody".to_owned(), format!("`client-{id}`")),
+    ] {
+        let difference = format!("claim `{claim}`: {held} holds it, by the log {told} does");
+        assert!(stdout(&verdict).contains(&difference), "{}", stdout(&verdict));
+    }
+    service.launch().await;
+    let client = format!("{CLIENTS}/{id}");
+    service.patch(&client, "*", &json!({ "client_name": "MATTER SYNC" })).await.expect(200);
+    service.delete(&format!("{CLIENTS}/{other}")).await.expect(204);
+    // Both claims are as the log says again.
+    service.finish().await;
+}
+
+#[tokio::test]
 async fn a7_verify_finds_a_missing_event_and_says_which_views_it_cannot_compare() {
     let mut service = Service::start().await;
     service.create_client("Matter sync").await;

@@ -20,6 +20,7 @@ mod environments;
 mod erasure;
 mod faults;
 mod idempotency;
+mod leaked_secrets;
 mod limits;
 mod members;
 mod model;

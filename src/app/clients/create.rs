@@ -7,7 +7,7 @@ use domain::{
     Claim, Client, ClientCommand, ClientId, EnvironmentName, Event, Permission,
     client::{CreateClient, NewSecret, NewSigningSecret},
 };
-use store::ExpectedRevision;
+use store::{ExpectedRevision, StreamName};
 
 use super::{Beside, CreateClientRequest, CreatedClient};
 use crate::{
@@ -78,7 +78,7 @@ impl Inner {
                     command,
                     &minted,
                 )?;
-                self.check_name_is_free(environment, &request.metadata.client_name).await?;
+                self.check_name_is_free(environment, &request.metadata.client_name, None).await?;
                 beside.credentials.extend(self.seal_client_secrets(request, &mut minted).await?);
                 rehearsed = true;
             }
@@ -133,16 +133,17 @@ impl Inner {
     }
 
     /// Refuses a name that is taken before anything is made for it: the commit is what decides, but a key for a contact of
-    /// a client that never came to be would stay behind.
-    async fn check_name_is_free(
+    /// a client that never came to be would stay behind. `own` may hold it.
+    pub(super) async fn check_name_is_free(
         &self,
         environment: &EnvironmentName,
         client_name: &str,
+        own: Option<&StreamName>,
     ) -> Result<(), CommandError> {
         let claim = claim_key(&Claim::client_name(environment, client_name));
         match self.log.claim_holder(&claim).await? {
-            Some(_) => Err(CommandError::Taken { pointer: "/client_name" }),
-            None => Ok(()),
+            Some(holder) if own != Some(&holder) => Err(CommandError::Taken { pointer: "/client_name" }),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -140,6 +140,13 @@ fn verify(arguments: &Verify) -> anyhow::Result<Exit> {
         }
         Err(error) => return Err(error.into()),
     };
+    if verified.is_some() {
+        match projections::verify_claims(log.as_ref(), &mut |found| defects.push(found.to_string())) {
+            // A hole is among the defects already.
+            Ok(()) | Err(ReadError::Corrupt { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
     let mut differences = Vec::new();
     let compared =
         projections::verify(&config.data.directory, log.as_ref(), &mut |found| differences.push(found));

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Status;
 use crate::{
-    Change, EnvironmentName, MemberId, PersonId, SecretId,
+    Change, Claim, ClaimChange, EnvironmentName, MemberId, PersonId, SecretId,
     event::events,
     oauth::{GrantType, RedirectScheme, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
 };
@@ -60,6 +60,47 @@ events! {
 impl ClientEvent {
     /// The events after which a client is what it was: somebody only looked.
     pub const LOOKS: [&'static str; 1] = ["client.signing_secret_revealed"];
+
+    /// What it does to what its client holds, in the environment of that client.
+    pub fn claims(&self, environment: &EnvironmentName) -> Vec<ClaimChange> {
+        let release = |namespace| ClaimChange::Release { namespace };
+        let name = |name: &str| ClaimChange::Take(Claim::client_name(environment, name));
+        let secret = |secret: &IssuedSecret| ClaimChange::Take(Claim::client_secret(&secret.id));
+        match self {
+            Self::Created(created) => {
+                let singleton =
+                    created.singleton.then(|| Claim::singleton(environment, &created.client_type));
+                let named = [name(&created.client_name)].into_iter();
+                named
+                    .chain(singleton.map(ClaimChange::Take))
+                    .chain(created.secret.iter().map(secret))
+                    .collect()
+            }
+            Self::NameChanged(change) => {
+                vec![release(Claim::client_names(environment)), name(&change.client_name.new)]
+            }
+            Self::SecretIssued(issued) => vec![secret(&issued.secret)],
+            Self::SecretRotated(rotated) => vec![secret(&rotated.secret)],
+            Self::Deleted(_) => {
+                vec![release(Claim::client_names(environment)), release(Claim::singletons(environment))]
+            }
+            Self::ContactsChanged(_)
+            | Self::RedirectUrisChanged(_)
+            | Self::RedirectExceptionGranted(_)
+            | Self::RedirectExceptionWithdrawn(_)
+            | Self::ScopeChanged(_)
+            | Self::SecretRevoked(_)
+            | Self::RotationCompleted(_)
+            | Self::RotationCancelled(_)
+            | Self::SecretChanged(_)
+            | Self::SecretLeakReported(_)
+            | Self::SigningSecretRotated(_)
+            | Self::SigningSecretRotationCompleted(_)
+            | Self::SigningSecretRevealed(_)
+            | Self::Deactivated(_)
+            | Self::Enabled(_) => Vec::new(),
+        }
+    }
 }
 
 /// Everything a client begins with.

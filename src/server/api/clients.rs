@@ -20,6 +20,7 @@ pub(crate) mod issue_secret;
 pub(crate) mod list;
 pub(crate) mod list_secrets;
 pub(crate) mod moment;
+mod redirect_uri;
 pub(crate) mod remove_redirect_uri;
 pub(crate) mod reveal_signing_secret;
 pub(crate) mod revoke_secret;
@@ -27,16 +28,16 @@ pub(crate) mod rotate_signing_secret;
 pub(crate) mod withdraw_redirect_exception;
 
 use actix_web::{HttpResponse, http::StatusCode};
-use app::ChangedClient;
+use app::{App, ChangedClient, CommandError, Context};
 use crypto::Personal;
-use domain::{ClientId, EnvironmentName};
+use domain::{ClientId, EnvironmentName, SecretId};
 use projections::clients::{self, ClientRow};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     answer::{self, Freshness},
-    extract::path,
+    extract::{Command, Why, path},
     problem::Problem,
     representation::{Client, client},
     service::Service,
@@ -73,6 +74,37 @@ pub(crate) struct Lockout {
 /// The answer to a command that shows nothing once.
 async fn changed(service: &Service, client: &ChangedClient) -> HttpResponse {
     answer::to_command(service, StatusCode::OK, client).await.json(Client::changed(service, client))
+}
+
+/// Runs a command that says nothing but why.
+async fn plain(
+    command: Command<Why>,
+    ask: impl AsyncFnOnce(&App, Context, EnvironmentName, ClientId) -> Result<ChangedClient, CommandError>,
+) -> Result<HttpResponse, Problem> {
+    let Command { http, service, context, .. } = command;
+    let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
+    let client = ask(&service.app, context, environment, client_id).await?;
+    Ok(changed(&service, &client).await)
+}
+
+/// Runs a command that ends a secret, and may end the last one that works if that is meant.
+async fn ending(
+    command: Command<Why, Lockout>,
+    ask: impl AsyncFnOnce(
+        &App,
+        Context,
+        EnvironmentName,
+        ClientId,
+        SecretId,
+        bool,
+    ) -> Result<ChangedClient, CommandError>,
+) -> Result<HttpResponse, Problem> {
+    let Command { http, service, context, parameters, .. } = command;
+    let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
+    let secret_id = path::secret_id(&http, "secret_id");
+    let client =
+        ask(&service.app, context, environment, client_id, secret_id, parameters.allow_lockout).await?;
+    Ok(changed(&service, &client).await)
 }
 
 /// Where a client whose secret is lost gets a new one.

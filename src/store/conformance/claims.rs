@@ -19,6 +19,37 @@ fn release(name: &str, id: &str) -> ClaimChange {
     ClaimChange::Release { key: key(name), stream: stream(id) }
 }
 
+fn release_all(id: &str) -> ClaimChange {
+    ClaimChange::ReleaseAll { namespace: key("k").namespace, stream: stream(id) }
+}
+
+/// A stream gives up all it holds in a namespace, and nothing of anyone else.
+pub async fn a_stream_gives_up_what_it_holds_in_a_namespace(fixture: &mut dyn Fixture) {
+    let log = fixture.open().await;
+    log.append(claiming(1, "a", vec![take("k", "a"), take("l", "a")])).await.unwrap();
+    log.append(claiming(2, "b", vec![take("m", "b")])).await.unwrap();
+    // Released before it is taken again, in one commit.
+    log.append(claiming(3, "a", vec![release_all("a"), take("k", "a")])).await.unwrap();
+    let holders = async |names: [&str; 3]| {
+        let mut holders = Vec::new();
+        for name in names {
+            holders.push(log.claim_holder(&key(name)).await.unwrap());
+        }
+        holders
+    };
+    assert_eq!(holders(["k", "l", "m"]).await, [Some(stream("a")), None, Some(stream("b"))]);
+    let refused = log.append(claiming(4, "a", vec![release_all("a"), take("m", "a")])).await.unwrap_err();
+    assert!(
+        matches!(refused, AppendError::ClaimTaken { .. }),
+        "what another holds is not given up: {refused}"
+    );
+    log.append(claiming(4, "c", vec![release_all("c"), release_all("nobody")])).await.unwrap();
+    let mut all = Vec::new();
+    log.claims(&mut |key, holder| all.push((key.key, holder))).unwrap();
+    assert_eq!(all, [("k".to_owned(), stream("a")), ("m".to_owned(), stream("b"))]);
+    check_log(log.as_ref(), 4);
+}
+
 /// The life of a key, and every way to ask for it wrongly.
 pub async fn a_claim_is_taken_moved_and_released(fixture: &mut dyn Fixture) {
     let log = fixture.open().await;

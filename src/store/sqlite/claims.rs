@@ -25,23 +25,46 @@ pub(super) fn check(
     changes: &[ClaimChange],
 ) -> Result<Option<AppendError>, ReadError> {
     for (index, change) in changes.iter().enumerate() {
-        let (ClaimChange::Take { key, stream } | ClaimChange::Release { key, stream }) = change;
-        let holder = match changes[..index].iter().rev().find(|earlier| earlier.key() == key) {
-            Some(ClaimChange::Take { stream, .. }) => Some(stream.clone()),
-            Some(ClaimChange::Release { .. }) => None,
-            None => holder(connection, key)?,
-        };
-        match (change, holder) {
-            (ClaimChange::Take { .. }, Some(holder)) if holder != *stream => {
-                return Ok(Some(AppendError::ClaimTaken { key: key.clone(), holder }));
+        match change {
+            ClaimChange::Take { key, stream } => {
+                if let Some(holder) = holder_after(connection, key, &changes[..index])?
+                    && holder != *stream
+                {
+                    return Ok(Some(AppendError::ClaimTaken { key: key.clone(), holder }));
+                }
             }
-            (ClaimChange::Release { .. }, holder) if holder.as_ref() != Some(stream) => {
-                return Ok(Some(AppendError::ClaimNotHeld { key: key.clone(), stream: stream.clone() }));
+            ClaimChange::Release { key, stream } => {
+                if holder_after(connection, key, &changes[..index])?.as_ref() != Some(stream) {
+                    let (key, stream) = (key.clone(), stream.clone());
+                    return Ok(Some(AppendError::ClaimNotHeld { key, stream }));
+                }
             }
-            (ClaimChange::Take { .. } | ClaimChange::Release { .. }, _) => {}
+            ClaimChange::ReleaseAll { .. } => {}
         }
     }
     Ok(None)
+}
+
+/// Who holds a key once these changes are made.
+fn holder_after(
+    connection: &Connection,
+    key: &ClaimKey,
+    changes: &[ClaimChange],
+) -> Result<Option<StreamName>, ReadError> {
+    let mut held_by = holder(connection, key)?;
+    for change in changes {
+        match change {
+            ClaimChange::Take { key: taken, stream } if taken == key => held_by = Some(stream.clone()),
+            ClaimChange::Release { key: released, .. } if released == key => held_by = None,
+            ClaimChange::ReleaseAll { namespace, stream }
+                if *namespace == key.namespace && held_by.as_ref() == Some(stream) =>
+            {
+                held_by = None;
+            }
+            ClaimChange::Take { .. } | ClaimChange::Release { .. } | ClaimChange::ReleaseAll { .. } => {}
+        }
+    }
+    Ok(held_by)
 }
 
 /// Makes changes that were checked; every stream that takes a key has a number by now.
@@ -58,14 +81,32 @@ pub(super) fn write(connection: &Connection, changes: &[ClaimChange]) -> rusqlit
             ClaimChange::Release { key, .. } => connection
                 .prepare_cached("DELETE FROM claims WHERE namespace = ?1 AND key = ?2")?
                 .execute([&key.namespace, &key.key])?,
+            ClaimChange::ReleaseAll { namespace, stream } => connection
+                .prepare_cached(
+                    "DELETE FROM claims
+                     WHERE stream = (SELECT number FROM streams WHERE name = ?1) AND namespace = ?2",
+                )?
+                .execute([stream.as_str(), namespace])?,
         };
     }
     Ok(())
 }
 
-impl ClaimChange {
-    fn key(&self) -> &ClaimKey {
-        let (Self::Take { key, .. } | Self::Release { key, .. }) = self;
-        key
+/// Every claim, by namespace and key.
+pub(super) fn each(
+    connection: &Connection,
+    visit: &mut dyn FnMut(ClaimKey, StreamName),
+) -> Result<(), ReadError> {
+    let mut statement = connection
+        .prepare("SELECT namespace, key, name FROM claims LEFT JOIN streams ON number = stream ORDER BY 1, 2")
+        .map_err(read_error)?;
+    let mut rows = statement.query([]).map_err(read_error)?;
+    while let Some(row) = rows.next().map_err(read_error)? {
+        let key =
+            ClaimKey { namespace: row.get(0).map_err(read_error)?, key: row.get(1).map_err(read_error)? };
+        let name: Option<String> = row.get(2).map_err(read_error)?;
+        let stream = stream_name(Place::Row(format!("claim `{key}`")), name.as_deref())?;
+        visit(key, stream);
     }
+    Ok(())
 }

@@ -30,6 +30,7 @@ pub(super) const LOG: Schema = Schema {
         include_str!("../../../migrations/sqlite/0004_create_vault.sql"),
         include_str!("../../../migrations/sqlite/0005_create_writer_epoch.sql"),
         include_str!("../../../migrations/sqlite/0006_create_lookup_tokens.sql"),
+        include_str!("../../../migrations/sqlite/0008_find_claims_by_stream.sql"),
     ],
 };
 

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::fault::Fault;
 use super::*;
+use crate::canonical::CanonicalJson;
 use crate::clock::ManualClock;
 use crate::conformance::sample::{command_id, commit, credential, one, stream, to};
 use crate::conformance::{Fixture, check_log};
@@ -329,4 +330,33 @@ async fn the_write_ahead_log_does_not_grow_with_the_log() {
     assert!(length("log.db-wal") < 40 << 20, "{} of {}", length("log.db-wal"), length("log.db"));
     log.close().await;
     assert!(length("log.db") > 40 << 20, "{}", length("log.db"));
+}
+
+#[tokio::test]
+async fn secrets_that_were_issued_before_they_had_claims_get_theirs() {
+    let fixture = SqliteFixture::new();
+    let log = fixture.open_sqlite();
+    let issued = |number: u64, event_type: &str, data: serde_json::Value| {
+        let mut issued = one(number, "a");
+        issued.streams[0].events[0].event_type = event_type.to_owned();
+        issued.streams[0].events[0].data = CanonicalJson::from_value(&data).unwrap();
+        issued
+    };
+    let secret = |id: &str| serde_json::json!({ "secret": { "id": id } });
+    for commit in [
+        issued(1, "client.created", secret("s1")),
+        issued(2, "client.created", serde_json::json!({})),
+        issued(3, "client.secret_rotated", secret("s3")),
+        issued(4, "client.secret_issued", secret("s4")),
+        issued(5, "member.token_issued", secret("t5")),
+    ] {
+        log.append(commit).await.unwrap();
+    }
+    let raw = Connection::open(fixture.file()).unwrap();
+    raw.execute_batch("DROP INDEX claims_by_stream; DELETE FROM claims").unwrap();
+    raw.execute_batch(include_str!("../../../migrations/sqlite/0008_find_claims_by_stream.sql")).unwrap();
+    let mut claims = Vec::new();
+    log.claims(&mut |key, holder| claims.push((key.to_string(), holder))).unwrap();
+    let told = ["client_secret/s1", "client_secret/s3", "client_secret/s4"];
+    assert_eq!(claims, told.map(|claim| (claim.to_owned(), stream("a"))));
 }

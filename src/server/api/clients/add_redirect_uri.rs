@@ -1,51 +1,15 @@
 //! `POST /environments/{environment}/clients/{client_id}/redirect_uris`: one redirect URI more, at the end.
 
-use actix_web::{HttpResponse, http::StatusCode};
-use app::{ChangeClientRequest, RedirectUriEdit};
-use crypto::Personal;
-use serde::Deserialize;
-use utoipa::ToSchema;
+use actix_web::HttpResponse;
+use app::RedirectUriEdit;
 
-use super::changed;
-use crate::{
-    extract::{Command, path, why},
-    openapi::Operation,
-    problem::{Kind, Problem},
-    representation::Client,
-};
-
-/// Which one.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AddRedirectUri {
-    #[schema(example = "https://app.example.com/callback")]
-    redirect_uri: String,
-    /// Why, in free text; sealed.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 1000)]
-    reason: Option<Personal<String>>,
-    /// Why, as a public reference to a case elsewhere.
-    #[serde(default)]
-    ticket: Option<String>,
-}
-
-why!(AddRedirectUri);
+use super::redirect_uri::{self, OneRedirectUri};
+use crate::{extract::Command, openapi::Operation, problem::Problem};
 
 pub(crate) fn document(operation: Operation) -> Operation {
-    operation
-        .summary("Add a redirect URI")
-        .if_match()
-        .body::<AddRedirectUri>()
-        .json::<Client>(StatusCode::OK, "The client")
-        .problems(&[Kind::NotFound, Kind::Gone])
+    redirect_uri::document(operation, "Add a redirect URI")
 }
 
-pub(crate) async fn handle(command: Command<AddRedirectUri>) -> Result<HttpResponse, Problem> {
-    let Command { http, service, context, if_match, body, .. } = command;
-    let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
-    let edit = RedirectUriEdit::Add(body.redirect_uri);
-    let request = ChangeClientRequest { redirect_uri_edit: Some(edit), ..ChangeClientRequest::default() };
-    let client = service.app.change_client(context, environment, client_id, if_match, request).await;
-    let client = client.map_err(|error| Problem::from(error).pointing("/redirect_uris", "/redirect_uri"))?;
-    Ok(changed(&service, &client).await)
+pub(crate) async fn handle(command: Command<OneRedirectUri>) -> Result<HttpResponse, Problem> {
+    redirect_uri::edit(command, RedirectUriEdit::Add).await
 }

@@ -2,10 +2,11 @@
 //! gives those that it replaces the time that they had.
 
 use actix_web::{HttpResponse, http::StatusCode};
+use app::App;
 
-use super::{Lockout, changed};
+use super::{Lockout, ending};
 use crate::{
-    extract::{Command, Why, path},
+    extract::{Command, Why},
     openapi::Operation,
     problem::{Kind, Problem},
     representation::Client,
@@ -21,9 +22,5 @@ pub(crate) fn document(operation: Operation) -> Operation {
 }
 
 pub(crate) async fn handle(command: Command<Why, Lockout>) -> Result<HttpResponse, Problem> {
-    let Command { http, service, context, parameters, .. } = command;
-    let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
-    let (secret_id, lockout) = (path::secret_id(&http, "secret_id"), parameters.allow_lockout);
-    let client = service.app.cancel_rotation(context, environment, client_id, secret_id, lockout).await?;
-    Ok(changed(&service, &client).await)
+    ending(command, App::cancel_rotation).await
 }

@@ -2,10 +2,11 @@
 //! replaced before its overlap does.
 
 use actix_web::{HttpResponse, http::StatusCode};
+use app::App;
 
-use super::changed;
+use super::plain;
 use crate::{
-    extract::{Command, Why, path},
+    extract::{Command, Why},
     openapi::Operation,
     problem::{Kind, Problem},
     representation::Client,
@@ -20,8 +21,5 @@ pub(crate) fn document(operation: Operation) -> Operation {
 }
 
 pub(crate) async fn handle(command: Command<Why>) -> Result<HttpResponse, Problem> {
-    let Command { http, service, context, .. } = command;
-    let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
-    let client = service.app.complete_signing_secret_rotation(context, environment, client_id).await?;
-    Ok(changed(&service, &client).await)
+    plain(command, App::complete_signing_secret_rotation).await
 }

@@ -1,10 +1,11 @@
 //! `POST /environments/{environment}/clients/{client_id}/deactivate`: gives it no more tokens until it is enabled.
 
 use actix_web::{HttpResponse, http::StatusCode};
+use app::App;
 
-use super::changed;
+use super::plain;
 use crate::{
-    extract::{Command, Why, path},
+    extract::{Command, Why},
     openapi::Operation,
     problem::{Kind, Problem},
     representation::Client,
@@ -19,8 +20,5 @@ pub(crate) fn document(operation: Operation) -> Operation {
 }
 
 pub(crate) async fn handle(command: Command<Why>) -> Result<HttpResponse, Problem> {
-    let Command { http, service, context, .. } = command;
-    let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
-    let client = service.app.deactivate_client(context, environment, client_id).await?;
-    Ok(changed(&service, &client).await)
+    plain(command, App::deactivate_client).await
 }

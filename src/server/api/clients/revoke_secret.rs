@@ -1,10 +1,11 @@
 //! `DELETE /environments/{environment}/clients/{client_id}/secrets/{secret_id}`: stops one secret.
 
 use actix_web::{HttpResponse, http::StatusCode};
+use app::App;
 
-use super::{Lockout, changed};
+use super::{Lockout, ending};
 use crate::{
-    extract::{Command, Why, path},
+    extract::{Command, Why},
     openapi::Operation,
     problem::{Kind, Problem},
     representation::Client,
@@ -20,11 +21,5 @@ pub(crate) fn document(operation: Operation) -> Operation {
 }
 
 pub(crate) async fn handle(command: Command<Why, Lockout>) -> Result<HttpResponse, Problem> {
-    let Command { http, service, context, parameters, .. } = command;
-    let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
-    let secret_id = path::secret_id(&http, "secret_id");
-    let app = &service.app;
-    let client =
-        app.revoke_secret(context, environment, client_id, secret_id, parameters.allow_lockout).await?;
-    Ok(changed(&service, &client).await)
+    ending(command, App::revoke_secret).await
 }

@@ -62,7 +62,7 @@ fn a_file_that_is_not_ours_is_refused() {
         (
             "log.db",
             |file| advance(file, 1),
-            |error| matches!(error, OpenError::NewerSchema { found: 7, known: 6, .. }),
+            |error| matches!(error, OpenError::NewerSchema { found, known, .. } if *found == *known + 1),
         ),
         (
             "keys.db",
