@@ -33,7 +33,8 @@ pub(super) fn subject<'e>(event: &'e ViewedEvent<'_>) -> Result<Option<Cow<'e, s
         | Event::ClientType(_)
         | Event::Scope(_)
         | Event::Erasure(_)
-        | Event::LegalHold(_) => None,
+        | Event::LegalHold(_)
+        | Event::Role(_) => None,
     };
     Ok(subject.map(Cow::Borrowed))
 }

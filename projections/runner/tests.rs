@@ -89,6 +89,14 @@ impl EventLog for Faulty {
     async fn stream_revision(&self, stream: &StreamName) -> Result<Revision, ReadError> {
         self.log.stream_revision(stream).await
     }
+    async fn streams(
+        &self,
+        category: &str,
+        after: Option<&StreamName>,
+        limit: usize,
+    ) -> Result<Vec<StreamName>, ReadError> {
+        self.log.streams(category, after, limit).await
+    }
     async fn claim_holder(&self, key: &ClaimKey) -> Result<Option<StreamName>, ReadError> {
         self.log.claim_holder(key).await
     }

@@ -8,10 +8,13 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::{Binding, Presented, SecretKind};
-use domain::{Claim, MemberId, SecretId, member::PersonalToken};
+use domain::{
+    Claim, MemberId, SecretId,
+    member::{MemberStatus, PersonalToken},
+};
 use moka::sync::Cache;
 
-use crate::{App, Inner, Principal, context::Context, error::Fault, execute::claim_key};
+use crate::{App, Inner, Principal, error::Fault, execute::claim_key, members::own_among};
 
 /// Tokens whose holder and verifier are kept in memory.
 const CACHED: u64 = 50_000;
@@ -28,7 +31,7 @@ pub enum AuthenticationError {
     /// No token of ours.
     #[error("the token is unknown")]
     Unknown,
-    /// It was revoked or its time is over.
+    /// It was revoked, its time is over, or its member is deactivated.
     #[error("the token no longer works")]
     NotLive,
     /// The service could not find out.
@@ -79,9 +82,9 @@ impl Inner {
             .map_err(|_| AuthenticationError::Unknown)?;
         let loaded = self.members.current(&owner).await?;
         let membership = loaded.aggregate.membership().ok_or(AuthenticationError::Unknown)?;
-        let token = membership.tokens.iter().find(|token| token.id.0 == token_id);
-        let token = token.ok_or(AuthenticationError::Unknown)?;
-        if !token.live(self.log.now()) {
+        let token_id = SecretId(token_id.to_owned());
+        let token = membership.token(&token_id).ok_or(AuthenticationError::Unknown)?;
+        if membership.status != MemberStatus::Active || !token.live(self.log.now()) {
             return Err(AuthenticationError::NotLive);
         }
         let known = match known {
@@ -91,8 +94,9 @@ impl Inner {
         if known.digest != self.token_digest(presented.expose_secret()) {
             return Err(AuthenticationError::Unknown);
         }
-        let permissions = membership.permissions().intersection(&token.permissions).copied().collect();
-        Ok(Principal { member, token: SecretId(token_id.to_owned()), permissions })
+        let roles = self.own_roles(own_among(&membership.roles)).await?;
+        let rights = membership.rights(&roles.allow).limited_to(&token.permissions, &token.reach);
+        Ok(Principal { member, token: token_id, rights })
     }
 
     async fn token_holder(&self, token_id: &str) -> Result<Option<MemberId>, Fault> {
@@ -110,12 +114,5 @@ impl Inner {
     /// What the vault keeps of a personal token.
     pub(crate) fn token_digest(&self, secret: &str) -> String {
         URL_SAFE_NO_PAD.encode(self.vault.ring.digests.digest(DIGEST_LABEL, &[secret.as_bytes()]))
-    }
-}
-
-impl Context {
-    /// The permission that a use case needs, or the refusal.
-    pub(crate) fn demand(&self, permission: domain::Permission) -> Result<(), crate::CommandError> {
-        if self.allows(permission) { Ok(()) } else { Err(crate::CommandError::Denied(permission)) }
     }
 }

@@ -6,11 +6,11 @@ use std::io;
 
 use crypto::{Personal, SecretString};
 use domain::{
-    ClientType, ClientTypeCommand, ClientTypeEvent, Environment, EnvironmentCommand, Event, MemberCommand,
-    MemberId, Permission, Role, ScopeCommand, ScopeDefinition, SecretId,
+    BuiltInRole, ClientType, ClientTypeCommand, ClientTypeEvent, Environment, EnvironmentCommand, Event,
+    MemberCommand, MemberId, OwnRoles, Permission, Reach, RoleGrant, ScopeCommand, ScopeDefinition, SecretId,
     client_type::CreateClientType,
     environment::CreateEnvironment,
-    member::{CreateMember, IssueToken, IssuedToken},
+    member::{ChangeRoles, CreateMember, IssueToken, IssuedToken, MemberStatus},
     scope::KnownScopes,
 };
 use jiff::SignedDuration;
@@ -23,6 +23,7 @@ use crate::{
     error::{CommandError, Fault},
     execute::{AppendOrFault, Proposal, ProposedStream},
     ids::uuid_v7,
+    members::Along,
 };
 
 /// How long the first admin's token lives: 90 days, in seconds.
@@ -67,7 +68,7 @@ impl App {
     }
 
     /// A new token with every permission for an administrator who has lost theirs; a member who is none, or no longer,
-    /// becomes one first, so that nobody is locked out for good. For the command line of the host alone: whoever can open
+    /// becomes one first, and one who was deactivated is enabled, so that nobody is locked out for good. For the command line of the host alone: whoever can open
     /// the files can do this.
     ///
     /// # Errors
@@ -83,21 +84,46 @@ impl App {
             let membership = loaded.aggregate.membership().ok_or(CommandError::NotFound("member"))?;
             let (minted, sealed) = inner.mint_token(member_id)?;
             sink.keep(&minted.secret).map_err(|error| Fault::passing("keeping the token", error))?;
-            let mut roles = membership.roles.clone();
-            if roles.insert(Role::Administrator) {
-                let command = MemberCommand::ChangeRoles { roles };
-                inner.execute_member(&context, member_id, None, &command, Vec::new()).await?;
+            let administrator = RoleGrant::from(BuiltInRole::Administrator);
+            if membership.status == MemberStatus::Inactive {
+                let enable = |_: &_, _: &_| Ok(MemberCommand::Enable);
+                inner.execute_member(&context, member_id, Along::default(), enable).await?;
             }
-            let command = MemberCommand::IssueToken(IssueToken {
-                id: SecretId(minted.id.as_str().to_owned()),
-                label: "recovered at the command line".to_owned(),
-                hint: minted.hint,
-                permissions: Permission::ALL.iter().copied().collect(),
-                expires_in_seconds: FIRST_TOKEN_SECONDS,
-                commitment: sealed.commitment,
-                made_with: None,
-            });
-            inner.execute_member(&context, member_id, None, &command, vec![sealed.row]).await?;
+            if !membership.roles.contains(&administrator) {
+                let others = membership.roles.iter().filter(|grant| grant.role != administrator.role);
+                let mut roles: Vec<_> = others.cloned().collect();
+                roles.push(administrator);
+                // Its other roles may have been deleted in the meantime, which does not keep anybody out.
+                let along = Along { roles: roles.clone(), ..Along::default() };
+                inner
+                    .execute_member(&context, member_id, along, |_, facts| {
+                        let there = |grant: &&RoleGrant| {
+                            grant.role.built_in().is_some() || facts.own_roles.contains_key(&grant.role)
+                        };
+                        Ok(MemberCommand::ChangeRoles(ChangeRoles {
+                            roles: roles.iter().filter(there).cloned().collect(),
+                            own_roles: facts.own_roles.clone(),
+                            another_administrator: facts.another_administrator,
+                        }))
+                    })
+                    .await?;
+            }
+            let along = Along { credentials: vec![sealed.row], ..Along::default() };
+            inner
+                .execute_member(&context, member_id, along, |_, facts| {
+                    Ok(MemberCommand::IssueToken(IssueToken {
+                        id: SecretId(minted.id.as_str().to_owned()),
+                        label: "recovered at the command line".to_owned(),
+                        hint: minted.hint.clone(),
+                        permissions: Permission::ALL.iter().copied().collect(),
+                        reach: Reach::Everywhere,
+                        expires_in_seconds: FIRST_TOKEN_SECONDS,
+                        commitment: sealed.commitment.clone(),
+                        made_with: None,
+                        own_roles: facts.own_roles.clone(),
+                    }))
+                })
+                .await?;
             Ok(Bootstrapped { member_id, token: minted.secret })
         })
         .await
@@ -120,12 +146,14 @@ impl Inner {
             label: "first administrator".to_owned(),
             hint: minted.hint,
             permissions: Permission::ALL.iter().copied().collect(),
+            reach: Reach::Everywhere,
             expires_at: now.saturating_add(lifetime).unwrap_or(now),
             commitment: sealed.commitment,
             parent: None,
             issued_by: None,
         };
-        let create = CreateMember { roles: [Role::Administrator].into(), token: Some(token) };
+        let roles = vec![BuiltInRole::Administrator.into()];
+        let create = CreateMember { roles, own_roles: OwnRoles::new(), token: Some(token) };
         let name = Personal::new("First administrator".to_owned());
         let email = Personal::new("admin@localhost.invalid".to_owned());
         let enrolled = self.enrolment(member_id, create, &name, &email).await?;

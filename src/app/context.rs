@@ -1,11 +1,11 @@
 //! Who asks, from where and why: nothing is written without it.
 
-use std::collections::BTreeSet;
-
 use crypto::Personal;
-use domain::{EnvironmentName, MemberId, Permission, Rule, SecretId, Violation, member::MadeWith};
+use domain::{EnvironmentName, MemberId, Permission, Rights, Rule, SecretId, Violation, member::MadeWith};
 use store::{ActorKind, Revision};
 use uuid::Uuid;
+
+use crate::error::CommandError;
 
 /// The longest free-text reason, in characters.
 pub const MAX_REASON_CHARS: usize = 1_000;
@@ -18,8 +18,15 @@ pub struct Principal {
     pub member: MemberId,
     /// The personal token it came with.
     pub token: SecretId,
-    /// What both the member's roles and the token allow.
-    pub permissions: BTreeSet<Permission>,
+    /// What both the member's roles and the token allow, and where.
+    pub rights: Rights,
+}
+
+impl Principal {
+    /// Whether it may do what needs `permission` in `environment`, or outside of any.
+    pub fn allows(&self, permission: Permission, environment: Option<&EnvironmentName>) -> bool {
+        self.rights.allows(permission, environment)
+    }
 }
 
 /// Who acts.
@@ -98,12 +105,25 @@ pub struct Context {
 }
 
 impl Context {
-    /// Whether the actor may do what needs `permission`.
-    pub(crate) fn allows(&self, permission: Permission) -> bool {
+    /// The permission that a use case needs, where it is asked; or the refusal.
+    pub(crate) fn demand(&self, permission: Permission) -> Result<(), CommandError> {
         match &self.actor {
-            Actor::Member(principal) => principal.permissions.contains(&permission),
-            Actor::Host { .. } => true,
-            Actor::Anonymous => false,
+            Actor::Member(principal) if principal.allows(permission, self.environment.as_ref()) => Ok(()),
+            Actor::Host { .. } => Ok(()),
+            Actor::Member(_) | Actor::Anonymous => Err(CommandError::Denied(permission)),
+        }
+    }
+
+    /// Nobody gives what they do not have, and nobody rules over who can do more.
+    pub(crate) fn demand_all(&self, rights: &Rights) -> Result<(), CommandError> {
+        let held = match &self.actor {
+            Actor::Member(principal) => &principal.rights,
+            Actor::Host { .. } => return Ok(()),
+            Actor::Anonymous => &Rights::default(),
+        };
+        match rights.beyond(held) {
+            Some(permission) => Err(CommandError::GrantsTooMuch(permission)),
+            None => Ok(()),
         }
     }
 

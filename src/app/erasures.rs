@@ -10,6 +10,7 @@ use domain::{
     Claim, Client, ClientId, Erasures, Event, LegalHolds, Member, Permission, PersonId,
     erasure::{ErasureCommand, HeldBy, PersonKind},
     legal_hold::{HoldSubject, LegalHold, Touched},
+    member::MemberStatus,
 };
 use serde_json::Value;
 use store::{
@@ -155,7 +156,9 @@ impl Inner {
             let command = ErasureCommand::ErasePerson {
                 person_id,
                 kind: if membership.is_some() { PersonKind::Member } else { PersonKind::Contact },
-                can_act: membership.is_some_and(|member| member.tokens.iter().any(|token| token.live(now))),
+                can_act: membership.is_some_and(|member| {
+                    member.status == MemberStatus::Active && member.tokens.iter().any(|token| token.live(now))
+                }),
                 held_by: holds.aggregate.covering(&touched).map(held_by),
             };
             let member_stream = Loader::<Member>::stream(&id)?;

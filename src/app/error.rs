@@ -2,7 +2,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use domain::{ClientError, ErasureError, LegalHoldError, MemberError, Permission, Violation};
+use domain::{ClientError, ErasureError, LegalHoldError, MemberError, Permission, RoleError, Violation};
 use jiff::Timestamp;
 use store::{AppendError, KeyStoreError, ReadError, Revision};
 
@@ -30,6 +30,12 @@ pub enum CommandError {
     /// A rule of legal holds refused it. Recorded.
     #[error(transparent)]
     LegalHold(LegalHoldError),
+    /// There is a role of this name, or there was. Recorded.
+    #[error("the name of the role is taken for good")]
+    RoleExists,
+    /// A built-in role is as it is. Recorded.
+    #[error("the role is built in")]
+    BuiltInRole,
     /// There is no such thing in this environment.
     #[error("there is no such {0}")]
     NotFound(&'static str),
@@ -200,6 +206,9 @@ impl From<MemberError> for CommandError {
             MemberError::Invalid(violations) => Self::Invalid(violations),
             MemberError::NotFound => Self::NotFound("member"),
             MemberError::AlreadyExists
+            | MemberError::NotActive
+            | MemberError::NotInactive
+            | MemberError::LastAdministrator
             | MemberError::NoSuchToken(_)
             | MemberError::TokenNotLive(_)
             | MemberError::TooManyTokens { .. } => Self::Member(error),
@@ -212,6 +221,17 @@ impl From<LegalHoldError> for CommandError {
         match error {
             LegalHoldError::NotFound => Self::NotFound("legal_hold"),
             LegalHoldError::Released | LegalHoldError::PersonErased => Self::LegalHold(error),
+        }
+    }
+}
+
+impl From<RoleError> for CommandError {
+    fn from(error: RoleError) -> Self {
+        match error {
+            RoleError::Invalid(violations) => Self::Invalid(violations),
+            RoleError::AlreadyExists => Self::RoleExists,
+            RoleError::NotFound => Self::NotFound("role"),
+            RoleError::Deleted => Self::Gone("role"),
         }
     }
 }
@@ -240,6 +260,9 @@ impl CommandError {
             },
             Self::Member(error) => match error {
                 MemberError::AlreadyExists => "member_exists",
+                MemberError::NotActive => "member_not_active",
+                MemberError::NotInactive => "member_not_inactive",
+                MemberError::LastAdministrator => "last_administrator",
                 MemberError::NoSuchToken(_) => "no_such_token",
                 MemberError::TokenNotLive(_) => "token_not_live",
                 MemberError::TooManyTokens { .. } => "too_many_tokens",
@@ -255,6 +278,8 @@ impl CommandError {
                 LegalHoldError::Released => "legal_hold_released",
                 LegalHoldError::PersonErased => "person_erased",
             },
+            Self::RoleExists => "role_exists",
+            Self::BuiltInRole => "built_in_role",
             Self::NotFound(_) => "not_found",
             Self::Gone(_) => "gone",
             Self::Taken { .. } => "taken",

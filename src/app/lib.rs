@@ -10,7 +10,7 @@
 //! | `authenticate` | whose personal token this is |
 //! | `authenticate_client` | whether a client is who it says it is |
 //! | `activity` | what is recorded of clients, and what of a flood is counted |
-//! | `clients`, `members`, `catalog`, `environments`, `bootstrap`, `rebuild` | the use cases |
+//! | `clients`, `members`, `roles`, `catalog`, `environments`, `bootstrap`, `rebuild` | the use cases |
 //! | `configuration` | how types, scopes and environments are changed |
 //! | `persons` | where somebody is named, by pseudonym |
 //! | `erasures`, `legal_holds` | erasing persons and reasons, and what wins over that |
@@ -46,12 +46,13 @@ mod private_parts;
 mod rebuild;
 mod refusal;
 mod refusal_limit;
+mod roles;
 mod vault;
 
 use std::{num::NonZeroUsize, sync::Arc};
 
 use crypto::{Argon2Pool, BufferedEntropy, Entropy, MasterKey};
-use domain::{Client, ClientType, Environment, Erasures, LegalHolds, Member, ScopeDefinition};
+use domain::{Client, ClientType, Environment, Erasures, LegalHolds, Member, Role, ScopeDefinition};
 use store::{ActivityLog, EventLog, KeyStore};
 use tokio::runtime::Handle;
 
@@ -69,10 +70,14 @@ pub use erasures::{ErasedPerson, RedactedReason};
 pub use error::{ChangedSince, CommandError, Fault};
 pub use health::Health;
 pub use legal_holds::ChangedLegalHold;
-pub use members::{ChangedMember, CreateMemberRequest, IssueTokenRequest, IssuedPersonalToken};
+pub use members::{
+    ChangeDetailsRequest, ChangedMember, CreateMemberRequest, IssueTokenRequest, IssuedPersonalToken,
+    RoleRequest,
+};
 pub use persons::Person;
 pub use private_parts::{OpenedPart, PrivatePart};
 pub use rebuild::RecordedRebuild;
+pub use roles::{ChangedRole, CreateRoleRequest, KnownRole};
 pub use vault::{KeyRingError, unopenable_credentials};
 
 use crate::{aggregates::Loader, vault::Vault};
@@ -102,6 +107,7 @@ pub(crate) struct Inner {
     pub(crate) scopes: Loader<ScopeDefinition>,
     pub(crate) erasures: Loader<Erasures>,
     pub(crate) legal_holds: Loader<LegalHolds>,
+    pub(crate) roles: Loader<Role>,
     pub(crate) tokens: authenticate::TokenCache,
     pub(crate) audit_reads: audit_reads::RecordedReads,
     pub(crate) refusals: refusal_limit::RefusalLimit,
@@ -151,6 +157,7 @@ impl App {
             scopes: Loader::new(&log),
             legal_holds: Loader::new(&log),
             erasures,
+            roles: Loader::new(&log),
             tokens: authenticate::TokenCache::new(),
             audit_reads: audit_reads::RecordedReads::new(),
             refusals: refusal_limit::RefusalLimit::default(),

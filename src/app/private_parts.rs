@@ -20,6 +20,8 @@ use crate::{
 const PAGE: usize = 500;
 /// What the vault calls a contact.
 const CONTACT: &str = "contact";
+/// The events that name contacts.
+const NAME_CONTACTS: [&str; 2] = ["client.created", "client.contacts_changed"];
 
 /// A private part, opened, or what became of it.
 #[derive(Clone, Debug)]
@@ -80,10 +82,10 @@ impl App {
             if let Err(error) = context.demand(Permission::AuditReadPrivate) {
                 return Err(inner.refused(&context, Some(&stream), error).await);
             }
-            let wanted = inner.parts_with_contacts(&stream).await?;
+            let wanted = inner.newest_parts(&stream, &NAME_CONTACTS).await?;
             let parts =
                 inner.open_recorded(&context, "client.contacts", Some(stream.to_string()), &wanted).await?;
-            Ok(contacts_among(&wanted, &parts))
+            Ok(called(CONTACT, &wanted, &parts))
         })
         .await
     }
@@ -129,12 +131,24 @@ impl Inner {
     /// Who a client's contacts are, for a decision of the write side; nobody is shown them.
     pub(crate) async fn contacts_of(&self, client_id: ClientId) -> Result<Vec<Value>, CommandError> {
         let stream = Loader::<domain::Client>::stream(&client_id.to_string())?;
-        let wanted = self.parts_with_contacts(&stream).await?;
-        Ok(contacts_among(&wanted, &self.open_parts(&wanted).await?))
+        let wanted = self.newest_parts(&stream, &NAME_CONTACTS).await?;
+        Ok(called(CONTACT, &wanted, &self.open_parts(&wanted).await?))
     }
 
-    /// The private parts of the newest event that names contacts.
-    async fn parts_with_contacts(&self, stream: &StreamName) -> Result<Vec<DisclosureRef>, Fault> {
+    /// The private part called `name` of the newest event of these types, for a decision of the write side; nobody is
+    /// shown it.
+    pub(crate) async fn newest_part(
+        &self,
+        stream: &StreamName,
+        types: &[&str],
+        name: &str,
+    ) -> Result<Option<Value>, CommandError> {
+        let wanted = self.newest_parts(stream, types).await?;
+        Ok(called(name, &wanted, &self.open_parts(&wanted).await?).pop())
+    }
+
+    /// The private parts of the newest event of these types.
+    async fn newest_parts(&self, stream: &StreamName, types: &[&str]) -> Result<Vec<DisclosureRef>, Fault> {
         let mut newest = Vec::new();
         let mut after = Revision::NONE;
         loop {
@@ -142,7 +156,7 @@ impl Inner {
             for event in &page {
                 let envelope =
                     event.envelope().map_err(|error| Fault::permanent("reading an event", error))?;
-                if matches!(envelope.event_type.as_ref(), "client.created" | "client.contacts_changed") {
+                if types.contains(&envelope.event_type.as_ref()) {
                     let digests = envelope.private.into_iter().map(Cow::into_owned);
                     newest =
                         digests.map(|digest| DisclosureRef { position: event.position, digest }).collect();
@@ -156,12 +170,12 @@ impl Inner {
     }
 }
 
-/// The contacts among opened parts, in their order; reason and source of the event stand beside them.
-fn contacts_among(wanted: &[DisclosureRef], parts: &HashMap<String, PrivatePart>) -> Vec<Value> {
+/// Those of a name among opened parts, in their order; reason and source of the event stand beside them.
+fn called(name: &str, wanted: &[DisclosureRef], parts: &HashMap<String, PrivatePart>) -> Vec<Value> {
     let ordered = wanted.iter().filter_map(|part| parts.get(&part.digest));
     ordered
         .filter_map(|part| match part {
-            PrivatePart::Open(open) if open.name == CONTACT => Some(open.value.clone()),
+            PrivatePart::Open(open) if open.name == name => Some(open.value.clone()),
             PrivatePart::Open(_) | PrivatePart::Erased => None,
         })
         .collect()

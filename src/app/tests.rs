@@ -180,7 +180,7 @@ async fn l1_the_first_start_fills_the_log_once_and_a_lost_token_file_fills_nothi
     assert_eq!(*kept.0.lock().expect("a lock"), [first.token.expose_secret().to_owned()]);
     assert!(app.bootstrap(host(), Box::new(Full)).await.expect("a look").is_none(), "filled before");
     let principal = app.authenticate(first.token.expose_secret()).await.expect("the first admin");
-    assert_eq!(principal.permissions.len(), Permission::ALL.len());
+    assert_eq!(principal.rights.permissions().len(), Permission::ALL.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -378,6 +378,15 @@ impl EventLog for Unsure {
         self.log.claims(visit)
     }
 
+    async fn streams(
+        &self,
+        category: &str,
+        after: Option<&StreamName>,
+        limit: usize,
+    ) -> Result<Vec<StreamName>, store::ReadError> {
+        self.log.streams(category, after, limit).await
+    }
+
     async fn claim_holder(&self, key: &store::ClaimKey) -> Result<Option<StreamName>, store::ReadError> {
         self.log.claim_holder(key).await
     }
@@ -521,8 +530,9 @@ async fn l1_a_repeated_request_is_judged_by_what_its_sender_may_now() {
     let deactivate = |context| node.app.deactivate_client(keyed(context, "d"), sandbox(), client_id);
     deactivate(admin.clone()).await.expect("allowed");
     let Actor::Member(principal) = &admin.actor else { panic!("a member") };
-    let permissions = [Permission::AuditRead].into();
-    let demoted = Actor::Member(Principal { permissions, ..principal.clone() });
+    let mut rights = domain::Rights::default();
+    rights.add([Permission::AuditRead], &domain::Reach::Everywhere);
+    let demoted = Actor::Member(Principal { rights, ..principal.clone() });
     let refused = deactivate(Context { actor: demoted, ..admin.clone() }).await.expect_err("not any more");
     assert_eq!(refused.slug(), "permission_denied");
 }
@@ -540,7 +550,12 @@ async fn l3_a_repeated_request_names_the_secret_that_it_issued_then() {
     assert_eq!(again.secret_id, mine.secret_id);
 
     let Actor::Member(principal) = &admin.actor else { panic!("a member") };
-    let request = || IssueTokenRequest { label: "ci".into(), permissions: None, expires_in_seconds: 60 };
+    let request = || IssueTokenRequest {
+        label: "ci".into(),
+        permissions: None,
+        environments: None,
+        expires_in_seconds: 60,
+    };
     let token = |context| node.app.issue_token(context, principal.member, request());
     let mine = token(keyed(admin.clone(), "t")).await.expect("a token");
     token(admin.clone()).await.expect("another token");

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientEvent, ClientTypeEvent, EnvironmentEvent, ErasureEvent, LegalHoldEvent, MemberEvent, ScopeEvent,
-    aggregate::Named, upcast,
+    ClientEvent, ClientTypeEvent, EnvironmentEvent, ErasureEvent, LegalHoldEvent, MemberEvent, RoleEvent,
+    ScopeEvent, aggregate::Named, upcast,
 };
 
 /// Old and new value of something that changed.
@@ -101,6 +101,8 @@ pub enum Event {
     Erasure(ErasureEvent),
     /// Of the list of legal holds.
     LegalHold(LegalHoldEvent),
+    /// Of a role.
+    Role(RoleEvent),
     /// Something the log or the service recorded about itself or about a request: it changes no aggregate.
     Registry(crate::registry::RegistryEvent),
 }
@@ -146,6 +148,7 @@ from_events!(
     Scope(ScopeEvent),
     Erasure(ErasureEvent),
     LegalHold(LegalHoldEvent),
+    Role(RoleEvent),
     Registry(crate::registry::RegistryEvent)
 );
 

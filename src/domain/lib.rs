@@ -11,6 +11,7 @@
 //! | [`Member`] | `member-<id>` | [`MemberEvent`] |
 //! | [`Environment`] | `environment-<name>` | [`EnvironmentEvent`] |
 //! | [`ClientType`] | `client_type-<name>` | [`ClientTypeEvent`] |
+//! | [`Role`] | `role-<name>` | [`RoleEvent`] |
 //! | [`ScopeDefinition`] | `scope-<name>` | [`ScopeEvent`] |
 //! | [`Erasures`] | `erasure-register` | [`ErasureEvent`] |
 //! | [`LegalHolds`] | `legal_hold-register` | [`LegalHoldEvent`] |
@@ -35,6 +36,8 @@ pub mod legal_hold;
 pub mod member;
 pub mod oauth;
 pub mod registry;
+pub mod rights;
+pub mod role;
 pub mod scope;
 
 pub use aggregate::{At, Stamped};
@@ -47,6 +50,8 @@ pub use event::{Change, DecodeError, Event};
 pub use ids::{ClientId, EnvironmentName, LegalHoldId, MemberId, PersonId, SecretId};
 pub use legal_hold::{LegalHoldCommand, LegalHoldError, LegalHoldEvent, LegalHolds};
 pub use member::{Member, MemberCommand, MemberError, MemberEvent};
-pub use permission::{Permission, Role};
+pub use permission::Permission;
+pub use rights::{Reach, Rights};
+pub use role::{BuiltInRole, OwnRoles, Role, RoleCommand, RoleError, RoleEvent, RoleGrant, RoleName};
 pub use scope::{ScopeCommand, ScopeDefinition, ScopeError, ScopeEvent};
 pub use violation::{Rule, Violation};

@@ -5,27 +5,30 @@ mod error;
 mod event;
 #[cfg(test)]
 mod tests;
+mod token;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use command::{CreateMember, IssueToken, MadeWith, MemberCommand};
+pub use command::{ChangeRoles, CreateMember, IssueToken, MadeWith, MemberCommand};
 pub use error::MemberError;
-pub use event::{IssuedToken, MemberCreated, MemberEvent, RolesChanged, TokenIssued, TokenRevoked};
+pub use event::{
+    DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberEvent, RolesChanged, StatusChanged,
+    TokenIssued, TokenRevoked,
+};
+pub use token::{MAX_TOKEN_LIFETIME_SECONDS, PersonalToken};
 
 use crate::{
-    Change, Claim, ClaimChange, Permission, Role, Rule, SecretId,
-    aggregate::cqrs_aggregate,
-    time::truncated,
-    violation::{Violations, plain_text},
+    BuiltInRole, Change, Claim, ClaimChange, OwnRoles, Reach, Rights, RoleGrant, RoleName, Rule, SecretId,
+    aggregate::cqrs_aggregate, role, violation::Violations,
 };
 
-/// The longest life of a personal token: two years, in seconds.
-pub const MAX_TOKEN_LIFETIME_SECONDS: u32 = 2 * 365 * 24 * 60 * 60;
-const LONGEST_LABEL: usize = 100;
-const MOST_LIVE_TOKENS: usize = 50;
+/// The most roles of a member.
+const MOST_ROLES: usize = 20;
+/// The most environments that a role or a token can be limited to.
+const MOST_ENVIRONMENTS: usize = 20;
 
 /// A member's state, folded from its stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +43,10 @@ pub enum Member {
 /// What an enrolled member is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
-    /// Its roles.
-    pub roles: BTreeSet<Role>,
+    /// Its roles, each once.
+    pub roles: BTreeSet<RoleGrant>,
+    /// Whether it can sign in.
+    pub status: MemberStatus,
     /// When it was created.
     #[serde(with = "crate::time::micros")]
     pub created_at: Timestamp,
@@ -49,36 +54,23 @@ pub struct Membership {
     pub tokens: Vec<PersonalToken>,
 }
 
-/// A personal access token, as far as anyone may know it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PersonalToken {
-    /// Its id, part of its text.
-    pub id: SecretId,
-    /// What its maker called it.
-    pub label: String,
-    /// The beginning of its text.
-    pub hint: String,
-    /// What it may do at most; its member's permissions bound it further, at each use.
-    pub permissions: BTreeSet<Permission>,
-    /// When it was issued.
-    #[serde(with = "crate::time::micros")]
-    pub created_at: Timestamp,
-    /// It does not authenticate from here on.
-    #[serde(with = "crate::time::micros")]
-    pub expires_at: Timestamp,
-    /// When it was revoked.
-    #[serde(with = "crate::time::micros::option")]
-    pub revoked_at: Option<Timestamp>,
-    /// Digest of the verifier's disclosure in the vault.
-    pub commitment: String,
-    /// The token of the same member that made it.
-    pub parent: Option<SecretId>,
+/// Whether a member can sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberStatus {
+    /// Its tokens work.
+    Active,
+    /// None of its tokens works until it is enabled.
+    Inactive,
 }
 
-impl PersonalToken {
-    /// Whether it authenticates at `now`.
-    pub fn live(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && now < self.expires_at
+impl MemberStatus {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+        }
     }
 }
 
@@ -105,11 +97,19 @@ impl Member {
             (Self::Absent, MemberCommand::CreateMember(create)) => create.decide(now),
             (Self::Enrolled(_), MemberCommand::CreateMember(_)) => Err(MemberError::AlreadyExists),
             (Self::Absent, _) => Err(MemberError::NotFound),
-            (Self::Enrolled(member), MemberCommand::ChangeRoles { roles }) => member.change_roles(roles),
-            (Self::Enrolled(member), MemberCommand::IssueToken(issue)) => member.issue_token(issue, now),
-            (Self::Enrolled(member), MemberCommand::RevokeToken { token_id }) => {
-                member.revoke_token(token_id, now)
+            (Self::Enrolled(member), MemberCommand::ChangeDetails { details }) => {
+                Ok(member.change_details(details))
             }
+            (Self::Enrolled(member), MemberCommand::ChangeRoles(change)) => member.change_roles(change),
+            (Self::Enrolled(member), MemberCommand::Deactivate { another_administrator }) => {
+                member.deactivate(another_administrator)
+            }
+            (Self::Enrolled(member), MemberCommand::Enable) => member.enable(),
+            (Self::Enrolled(member), MemberCommand::IssueToken(issue)) => member.issue_token(&issue, now),
+            (
+                Self::Enrolled(member),
+                MemberCommand::RevokeToken { token_id, allow_lockout, another_administrator },
+            ) => member.revoke_token(token_id, allow_lockout || another_administrator, now),
         }
     }
 
@@ -119,12 +119,16 @@ impl Member {
             (MemberEvent::Created(created), state @ Self::Absent) => {
                 *state = Self::Enrolled(Membership {
                     roles: created.roles.clone(),
+                    status: MemberStatus::Active,
                     created_at: at,
                     tokens: created.token.iter().map(|token| PersonalToken::issued(token, at)).collect(),
                 });
             }
             (MemberEvent::RolesChanged(changed), Self::Enrolled(member)) => {
                 member.roles.clone_from(&changed.roles.new);
+            }
+            (MemberEvent::Deactivated(changed) | MemberEvent::Enabled(changed), Self::Enrolled(member)) => {
+                member.status = changed.status.new;
             }
             (MemberEvent::TokenIssued(issued), Self::Enrolled(member)) => {
                 member.tokens.push(PersonalToken::issued(&issued.token, at));
@@ -135,9 +139,15 @@ impl Member {
                     token.revoked_at.get_or_insert(at);
                 }
             }
-            (MemberEvent::Created(_), Self::Enrolled(_))
+            // Who it is stands in the vault alone.
+            (MemberEvent::DetailsChanged(_) | MemberEvent::Created(_), Self::Enrolled(_))
             | (
-                MemberEvent::RolesChanged(_) | MemberEvent::TokenIssued(_) | MemberEvent::TokenRevoked(_),
+                MemberEvent::DetailsChanged(_)
+                | MemberEvent::RolesChanged(_)
+                | MemberEvent::Deactivated(_)
+                | MemberEvent::Enabled(_)
+                | MemberEvent::TokenIssued(_)
+                | MemberEvent::TokenRevoked(_),
                 Self::Absent,
             ) => {}
         }
@@ -150,7 +160,11 @@ impl Member {
             .filter_map(|event| match event {
                 MemberEvent::Created(created) => created.token.as_ref(),
                 MemberEvent::TokenIssued(issued) => Some(&issued.token),
-                MemberEvent::RolesChanged(_) | MemberEvent::TokenRevoked(_) => None,
+                MemberEvent::DetailsChanged(_)
+                | MemberEvent::RolesChanged(_)
+                | MemberEvent::Deactivated(_)
+                | MemberEvent::Enabled(_)
+                | MemberEvent::TokenRevoked(_) => None,
             })
             .map(|token| ClaimChange::Take(Claim::personal_token(&token.id.0)))
             .collect()
@@ -159,151 +173,133 @@ impl Member {
 
 impl Membership {
     /// Everything its roles allow.
-    pub fn permissions(&self) -> BTreeSet<Permission> {
-        allowed(&self.roles)
+    pub fn rights(&self, own_roles: &OwnRoles) -> Rights {
+        role::rights(&self.roles, own_roles)
     }
 
-    fn change_roles(&self, roles: BTreeSet<Role>) -> Result<Vec<MemberEvent>, MemberError> {
+    /// One of its tokens.
+    pub fn token(&self, token_id: &SecretId) -> Option<&PersonalToken> {
+        self.tokens.iter().find(|token| token.id == *token_id)
+    }
+
+    /// Whether it is an administrator without limits who can sign in now and manage members: as long as there is one,
+    /// nobody is locked out for good.
+    pub fn can_administer(&self, now: Timestamp) -> bool {
+        self.administers() && self.tokens.iter().any(|token| token.manages_members(now))
+    }
+
+    fn administers(&self) -> bool {
+        self.status == MemberStatus::Active && is_administrator(&self.roles)
+    }
+
+    fn change_details(&self, details: BTreeSet<MemberDetail>) -> Vec<MemberEvent> {
+        if details.is_empty() {
+            return Vec::new();
+        }
+        vec![MemberEvent::DetailsChanged(DetailsChanged { details })]
+    }
+
+    fn change_roles(&self, change: ChangeRoles) -> Result<Vec<MemberEvent>, MemberError> {
         let mut wrong = Violations::default();
-        check_roles(&mut wrong, &roles);
+        let roles = check_roles(&mut wrong, change.roles, &change.own_roles);
         wrong.refuse(MemberError::Invalid)?;
         if roles == self.roles {
             return Ok(Vec::new());
         }
+        if self.administers() && !is_administrator(&roles) && !change.another_administrator {
+            return Err(MemberError::LastAdministrator);
+        }
         Ok(vec![MemberEvent::RolesChanged(RolesChanged { roles: Change::new(self.roles.clone(), roles) })])
     }
 
-    fn issue_token(&self, issue: IssueToken, now: Timestamp) -> Result<Vec<MemberEvent>, MemberError> {
-        // A token of the member's own can make no longer-lived one: who stole it for an hour has it for an hour.
-        let parent =
-            issue.made_with.as_ref().and_then(|made| self.tokens.iter().find(|token| token.id == made.token));
-        let token = issue.decide(now, &self.permissions(), parent)?;
-        if self.tokens.iter().filter(|token| token.live(now)).count() >= MOST_LIVE_TOKENS {
-            return Err(MemberError::TooManyTokens { most: MOST_LIVE_TOKENS });
+    fn deactivate(&self, another_administrator: bool) -> Result<Vec<MemberEvent>, MemberError> {
+        match self.status {
+            MemberStatus::Inactive => Err(MemberError::NotActive),
+            MemberStatus::Active if self.administers() && !another_administrator => {
+                Err(MemberError::LastAdministrator)
+            }
+            MemberStatus::Active => Ok(vec![MemberEvent::Deactivated(StatusChanged {
+                status: Change::new(MemberStatus::Active, MemberStatus::Inactive),
+            })]),
         }
-        Ok(vec![MemberEvent::TokenIssued(TokenIssued { token })])
     }
 
-    fn revoke_token(&self, token_id: SecretId, now: Timestamp) -> Result<Vec<MemberEvent>, MemberError> {
-        match self.tokens.iter().find(|token| token.id == token_id) {
+    fn enable(&self) -> Result<Vec<MemberEvent>, MemberError> {
+        match self.status {
+            MemberStatus::Active => Err(MemberError::NotInactive),
+            MemberStatus::Inactive => Ok(vec![MemberEvent::Enabled(StatusChanged {
+                status: Change::new(MemberStatus::Inactive, MemberStatus::Active),
+            })]),
+        }
+    }
+
+    fn revoke_token(
+        &self,
+        token_id: SecretId,
+        lockout_is_fine: bool,
+        now: Timestamp,
+    ) -> Result<Vec<MemberEvent>, MemberError> {
+        match self.token(&token_id) {
             None => Err(MemberError::NoSuchToken(token_id)),
             Some(token) if !token.live(now) => Err(MemberError::TokenNotLive(token_id)),
             Some(_) => {
-                let descendants = self.descendants(&token_id, now);
+                let descendants = token::descendants(&self.tokens, &token_id, now);
+                let stays = |token: &PersonalToken| token.id != token_id && !descendants.contains(&token.id);
+                let locks_out = self.can_administer(now)
+                    && !self.tokens.iter().any(|token| stays(token) && token.manages_members(now));
+                if locks_out && !lockout_is_fine {
+                    return Err(MemberError::LastAdministrator);
+                }
                 Ok(vec![MemberEvent::TokenRevoked(TokenRevoked { token_id, descendants })])
             }
         }
-    }
-
-    /// The live tokens that a token has made, and they in turn, oldest first.
-    fn descendants(&self, token_id: &SecretId, now: Timestamp) -> Vec<SecretId> {
-        let mut family = vec![token_id.clone()];
-        // A token stands after the one that made it: one pass finds them all.
-        for token in &self.tokens {
-            if token.parent.as_ref().is_some_and(|parent| family.contains(parent)) {
-                family.push(token.id.clone());
-            }
-        }
-        let live = |id: &SecretId| self.tokens.iter().any(|token| token.id == *id && token.live(now));
-        family.into_iter().skip(1).filter(live).collect()
     }
 }
 
 impl CreateMember {
     fn decide(self, now: Timestamp) -> Result<Vec<MemberEvent>, MemberError> {
         let mut wrong = Violations::default();
-        check_roles(&mut wrong, &self.roles);
-        let token = self.token.map(|token| {
-            check_token(&mut wrong, "/token", &token.label, &token.permissions, &allowed(&self.roles));
-            let expires_at = truncated(token.expires_at);
-            if expires_at <= now || expires_at > after(now, MAX_TOKEN_LIFETIME_SECONDS) {
-                let detail = format!("must be at most {MAX_TOKEN_LIFETIME_SECONDS} seconds from now");
-                wrong.add("/token/expires_at", Rule::OutOfRange, detail);
-            }
-            IssuedToken { label: token.label.trim().to_owned(), expires_at, ..token }
-        });
+        let roles = check_roles(&mut wrong, self.roles, &self.own_roles);
+        let rights = role::rights(&roles, &self.own_roles);
+        let token = self.token.map(|token| token.checked(&mut wrong, &rights, now));
         wrong.refuse(MemberError::Invalid)?;
-        Ok(vec![MemberEvent::Created(MemberCreated { roles: self.roles, token })])
+        Ok(vec![MemberEvent::Created(MemberCreated { roles, token })])
     }
 }
 
-impl IssueToken {
-    fn decide(
-        self,
-        now: Timestamp,
-        allowed: &BTreeSet<Permission>,
-        parent: Option<&PersonalToken>,
-    ) -> Result<IssuedToken, MemberError> {
-        let mut wrong = Violations::default();
-        check_token(&mut wrong, "", &self.label, &self.permissions, allowed);
-        if !(1..=MAX_TOKEN_LIFETIME_SECONDS).contains(&self.expires_in_seconds) {
-            let detail = format!("must be 1 to {MAX_TOKEN_LIFETIME_SECONDS}");
-            wrong.add("/expires_in_seconds", Rule::OutOfRange, detail);
-        } else if let Some(parent) = parent
-            && after(now, self.expires_in_seconds) > parent.expires_at
-        {
-            let left = parent.expires_at.duration_since(now).as_secs();
-            let detail = format!("must be at most {left}: the token that makes it ends then");
-            wrong.add("/expires_in_seconds", Rule::OutOfRange, detail);
-        }
-        wrong.refuse(MemberError::Invalid)?;
-        Ok(IssuedToken {
-            id: self.id,
-            label: self.label.trim().to_owned(),
-            hint: self.hint,
-            permissions: self.permissions,
-            expires_at: after(now, self.expires_in_seconds),
-            commitment: self.commitment,
-            issued_by: self.made_with.filter(|_| parent.is_none()).map(|made| made.member),
-            parent: parent.map(|parent| parent.id.clone()),
-        })
-    }
+fn is_administrator(roles: &BTreeSet<RoleGrant>) -> bool {
+    roles.contains(&BuiltInRole::Administrator.into())
 }
 
-fn allowed(roles: &BTreeSet<Role>) -> BTreeSet<Permission> {
-    roles.iter().flat_map(|role| role.permissions()).collect()
-}
-
-fn check_roles(wrong: &mut Violations, roles: &BTreeSet<Role>) {
+fn check_roles(wrong: &mut Violations, roles: Vec<RoleGrant>, own_roles: &OwnRoles) -> BTreeSet<RoleGrant> {
     if roles.is_empty() {
         wrong.add("/roles", Rule::Required, "choose at least one role");
     }
-}
-
-fn check_token(
-    wrong: &mut Violations,
-    pointer: &str,
-    label: &str,
-    permissions: &BTreeSet<Permission>,
-    allowed: &BTreeSet<Permission>,
-) {
-    wrong.keep(&format!("{pointer}/label"), plain_text(label, LONGEST_LABEL));
-    if permissions.is_empty() {
-        wrong.add(format!("{pointer}/permissions"), Rule::Required, "choose at least one permission");
+    if roles.len() > MOST_ROLES {
+        wrong.add("/roles", Rule::TooMany, format!("at most {MOST_ROLES}"));
     }
-    for permission in permissions.difference(allowed) {
-        let detail = format!("`{}` is not among the member's own permissions", permission.as_str());
-        wrong.add(format!("{pointer}/permissions"), Rule::OutOfRange, detail);
-    }
-}
-
-/// Saturates at the end of time rather than failing.
-fn after(now: Timestamp, seconds: u32) -> Timestamp {
-    now.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(now)
-}
-
-impl PersonalToken {
-    fn issued(issued: &IssuedToken, at: Timestamp) -> Self {
-        Self {
-            id: issued.id.clone(),
-            label: issued.label.clone(),
-            hint: issued.hint.clone(),
-            permissions: issued.permissions.clone(),
-            created_at: at,
-            expires_at: issued.expires_at,
-            revoked_at: None,
-            commitment: issued.commitment.clone(),
-            parent: issued.parent.clone(),
+    let mut places: BTreeMap<&RoleName, usize> = BTreeMap::new();
+    for (place, RoleGrant { role, reach }) in roles.iter().enumerate() {
+        let pointer = format!("/roles/{place}");
+        if role.built_in().is_none() && !own_roles.contains_key(role) {
+            wrong.add(&pointer, Rule::Unknown, format!("there is no role `{role}`, or not any more"));
         }
+        if let Some(first) = places.insert(role, place) {
+            wrong.add(&pointer, Rule::Duplicate, format!("the same role as the one at {first}"));
+        }
+        check_reach(wrong, &format!("{pointer}/environments"), reach);
+    }
+    roles.into_iter().collect()
+}
+
+fn check_reach(wrong: &mut Violations, pointer: &str, reach: &Reach) {
+    match reach.environments().map(BTreeSet::len) {
+        Some(0) => {
+            wrong.add(pointer, Rule::Required, "name at least one, or leave it out for all of them");
+        }
+        Some(count) if count > MOST_ENVIRONMENTS => {
+            wrong.add(pointer, Rule::TooMany, format!("at most {MOST_ENVIRONMENTS}"));
+        }
+        None | Some(_) => {}
     }
 }

@@ -1,8 +1,9 @@
 //! Upcasters: how an event that was written in an older schema is read today.
 //!
-//! Each step stands in a file of its event's name beside this one, takes the old data and gives the next schema's;
+//! Each step stands in a file of its event's or its aggregate's name beside this one, takes the old data and gives the next schema's;
 //! golden files of every schema ever written stay in `tests/golden/events`.
 
+mod member;
 mod signing_secret_rotated;
 
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
@@ -23,7 +24,8 @@ pub struct Upcast {
 }
 
 /// Every step, oldest first.
-const STEPS: &[Upcast] = &[signing_secret_rotated::V1];
+const STEPS: &[Upcast] =
+    &[signing_secret_rotated::V1, member::CREATED_V1, member::ROLES_CHANGED_V1, member::TOKEN_ISSUED_V1];
 
 /// Brings data to the newest schema its steps lead to; `None` if no step reads it.
 pub(crate) fn to_current(event_type: &str, event_version: u32, data: Value) -> Option<(String, Value)> {

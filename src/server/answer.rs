@@ -7,7 +7,7 @@ use actix_web::{
         header::{self, HeaderName},
     },
 };
-use app::{ChangedClient, ChangedMember, Configured};
+use app::{ChangedClient, ChangedMember, ChangedRole, Configured};
 use projections::Checkpoint;
 use store::{Position, Revision};
 
@@ -46,6 +46,12 @@ impl<S> From<&Configured<S>> for Recorded {
     fn from(configured: &Configured<S>) -> Self {
         let Configured { revision, position, replayed, .. } = *configured;
         Self { revision, position, replayed }
+    }
+}
+
+impl From<&ChangedRole> for Recorded {
+    fn from(role: &ChangedRole) -> Self {
+        Self { revision: role.revision, position: role.position, replayed: role.replayed }
     }
 }
 

@@ -13,4 +13,5 @@ pub(crate) mod members;
 pub(crate) mod persons;
 pub(crate) mod pointer;
 pub(crate) mod projections;
+pub(crate) mod roles;
 pub(crate) mod scopes;

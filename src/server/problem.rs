@@ -265,6 +265,8 @@ impl From<CommandError> for Problem {
             | CommandError::Member(_)
             | CommandError::Erasure(ErasureError::MemberActive)
             | CommandError::LegalHold(_)
+            | CommandError::RoleExists
+            | CommandError::BuiltInRole
             | CommandError::PreconditionRequired
             | CommandError::IdempotencyMismatch
             | CommandError::RebuildRunning

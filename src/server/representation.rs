@@ -8,10 +8,12 @@ pub(crate) mod environment;
 pub(crate) mod legal_hold;
 pub(crate) mod member;
 pub(crate) mod projection;
+pub(crate) mod role;
 
 pub(crate) use audit::{AuditEvent, Changed};
 pub(crate) use catalog::{ClientType, Scope};
 pub(crate) use client::{Client, Secret};
 pub(crate) use environment::Environment;
 pub(crate) use legal_hold::LegalHold;
-pub(crate) use member::Member;
+pub(crate) use member::{Member, Rights, Token};
+pub(crate) use role::Role;

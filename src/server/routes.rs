@@ -43,6 +43,8 @@ pub(crate) enum Access {
     Needs(Permission),
     /// A client, by a secret of its own.
     Client,
+    /// Who holds a permission in the environment that the query limits the answer to; without one, everywhere.
+    NeedsWhereAsked(Permission),
     /// A member about itself; about others, who holds a permission.
     OneselfOr(Permission),
 }
@@ -96,6 +98,7 @@ const CLIENTS_READ: Access = Access::Needs(Permission::ClientsRead);
 const CLIENTS_WRITE: Access = Access::Needs(Permission::ClientsWrite);
 const SECRETS_REVEAL: Access = Access::Needs(Permission::SecretsReveal);
 const AUDIT_READ: Access = Access::Needs(Permission::AuditRead);
+const AUDIT_READ_WHERE_ASKED: Access = Access::NeedsWhereAsked(Permission::AuditRead);
 const CATALOG_WRITE: Access = Access::Needs(Permission::CatalogWrite);
 const ENVIRONMENTS_WRITE: Access = Access::Needs(Permission::EnvironmentsWrite);
 const MEMBERS_WRITE: Access = Access::Needs(Permission::MembersWrite);
@@ -129,9 +132,9 @@ static ROUTES: &[Route] = &routes! {
     GET    "/api/v1/environments/{environment}/clients/{client_id}/credentials"         "GetClientCredentials" AUDIT_READ, Reads => api::clients::credentials;
     GET    "/api/v1/environments/{environment}/clients/{client_id}/difference"          "GetClientDifference" AUDIT_READ, Reads => api::clients::difference;
     GET    "/api/v1/environments/{environment}/clients/{client_id}/history"             "GetClientHistory"    CLIENTS_READ, Reads => api::clients::history;
-    GET    "/api/v1/audit/events"                                                       "ListAuditEvents"     AUDIT_READ, Reads => api::audit::list;
-    GET    "/api/v1/audit/export"                                                       "ExportAudit"         AUDIT_READ, Reads => api::audit::export;
-    GET    "/api/v1/audit/follow"                                                       "FollowAudit"         AUDIT_READ, Reads => api::audit::follow;
+    GET    "/api/v1/audit/events"                                                       "ListAuditEvents"     AUDIT_READ_WHERE_ASKED, Reads => api::audit::list;
+    GET    "/api/v1/audit/export"                                                       "ExportAudit"         AUDIT_READ_WHERE_ASKED, Reads => api::audit::export;
+    GET    "/api/v1/audit/follow"                                                       "FollowAudit"         AUDIT_READ_WHERE_ASKED, Reads => api::audit::follow;
     GET    "/api/v1/audit/events/{position}"                                            "GetAuditEvent"       AUDIT_READ, Reads => api::audit::get;
     GET    "/api/v1/environments/{environment}/clients/{client_id}/activity"            "GetClientActivity"   AUDIT_READ, Reads => api::activity::of_client;
     GET    "/api/v1/activity"                                                           "ListActivity"        AUDIT_READ, Reads => api::activity;
@@ -144,10 +147,19 @@ static ROUTES: &[Route] = &routes! {
     POST   "/api/v1/legal_holds/{legal_hold_id}/release"                                "ReleaseLegalHold"    MEMBERS_WRITE, Everything => api::legal_holds::release;
     POST   "/api/v1/members"                                                            "CreateMember"        MEMBERS_WRITE, Everything => api::members::create;
     GET    "/api/v1/members/{member_id}"                                                "GetMember"           OWN_OR_MEMBERS_WRITE, Refusals => api::members::get;
+    PATCH  "/api/v1/members/{member_id}"                                                "ChangeMember"        MEMBERS_WRITE, Everything => api::members::change;
+    POST   "/api/v1/members/{member_id}/deactivate"                                     "DeactivateMember"    MEMBERS_WRITE, Everything => api::members::deactivate;
+    POST   "/api/v1/members/{member_id}/enable"                                         "EnableMember"        MEMBERS_WRITE, Everything => api::members::enable;
     GET    "/api/v1/members/{member_id}/audit"                                          "ListMemberAudit"     AUDIT_READ, Reads => api::members::audit;
     PUT    "/api/v1/members/{member_id}/roles"                                          "ChangeRoles"         MEMBERS_WRITE, Everything => api::members::change_roles;
     POST   "/api/v1/members/{member_id}/tokens"                                         "IssueToken"          OWN_OR_MEMBERS_WRITE, Everything => api::members::issue_token;
+    GET    "/api/v1/members/{member_id}/tokens"                                         "ListTokens"          OWN_OR_MEMBERS_WRITE, Refusals => api::members::list_tokens;
     DELETE "/api/v1/members/{member_id}/tokens/{token_id}"                              "RevokeToken"         OWN_OR_MEMBERS_WRITE, Everything => api::members::revoke_token;
+    POST   "/api/v1/roles"                                                              "CreateRole"          MEMBERS_WRITE, Everything => api::roles::create;
+    GET    "/api/v1/roles"                                                              "ListRoles"           MEMBERS_WRITE, Refusals => api::roles::list;
+    GET    "/api/v1/roles/{role}"                                                       "GetRole"             MEMBERS_WRITE, Refusals => api::roles::get;
+    DELETE "/api/v1/roles/{role}"                                                       "DeleteRole"          MEMBERS_WRITE, Everything => api::roles::delete;
+    PUT    "/api/v1/roles/{role}/permissions"                                           "ChangePermissions"   MEMBERS_WRITE, Everything => api::roles::change_permissions;
     GET    "/api/v1/me"                                                                 "GetMe"               SIGNED_IN, Nothing => api::me;
     POST   "/api/v1/environments"                                                       "CreateEnvironment"   ENVIRONMENTS_WRITE, Everything => api::environments::create;
     GET    "/api/v1/environments/{environment}"                                         "GetEnvironment"      CLIENTS_READ, Refusals => api::environments::get;

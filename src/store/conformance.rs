@@ -58,6 +58,7 @@ macro_rules! conformance_suite {
             reading::a_reader_never_sees_a_gap
             reading::pages_and_scans_agree
             reading::a_subscription_starts_anywhere_and_waits
+            reading::streams_of_a_category_are_listed_by_name
             claims::a_stream_gives_up_what_it_holds_in_a_namespace
             claims::a_claim_is_taken_moved_and_released
             claims::one_of_many_takers_wins

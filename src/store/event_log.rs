@@ -68,6 +68,14 @@ pub trait EventLog: Send + Sync {
     /// The revision of a stream's last event; [`Revision::NONE`] for a stream that is not there.
     async fn stream_revision(&self, stream: &StreamName) -> Result<Revision, ReadError>;
 
+    /// Up to `limit` streams of a category after `after`, by name.
+    async fn streams(
+        &self,
+        category: &str,
+        after: Option<&StreamName>,
+        limit: usize,
+    ) -> Result<Vec<StreamName>, ReadError>;
+
     /// The stream that holds a key.
     async fn claim_holder(&self, key: &ClaimKey) -> Result<Option<StreamName>, ReadError>;
 

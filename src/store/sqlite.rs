@@ -208,6 +208,15 @@ impl EventLog for SqliteLog {
         if self.writer.is_none() { read() } else { self.shared.heads.get_or_read(stream, read) }
     }
 
+    async fn streams(
+        &self,
+        category: &str,
+        after: Option<&StreamName>,
+        limit: usize,
+    ) -> Result<Vec<StreamName>, ReadError> {
+        self.reader.streams(category, after, limit)
+    }
+
     async fn claim_holder(&self, key: &ClaimKey) -> Result<Option<StreamName>, ReadError> {
         self.reader.with(|connection| claims::holder(connection, key))
     }

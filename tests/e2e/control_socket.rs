@@ -26,7 +26,7 @@ async fn a1_commands_of_the_host_are_recorded_with_its_user() {
     let id = running["member_id"].as_str().expect("an id");
     let path = format!("/api/v1/members/{id}");
     let found = stdout(&service.muniment(["api", "GET", &path]));
-    assert_eq!(found["roles"], json!(["auditor"]));
+    assert_eq!(found["roles"], json!([{ "role": "auditor" }]));
     let events = service.get("/api/v1/audit/events?type=member.created").await.expect(200);
     let actor = &events.body["items"][0]["entry"]["actor"];
     assert_eq!(actor["kind"], "host", "{}", events.text);

@@ -24,6 +24,7 @@ mod leaked_secrets;
 mod limits;
 mod members;
 mod model;
+mod old_shapes;
 mod operation;
 mod rebuild;
 mod redirects;

@@ -15,6 +15,7 @@ use crate::{
     context::Context,
     error::{CommandError, Fault},
     execute::claim_key,
+    members::Along,
 };
 
 impl App {
@@ -106,8 +107,16 @@ impl Inner {
                 AuthenticationError::Malformed | AuthenticationError::Unknown | AuthenticationError::NotLive,
             ) => return Ok(()),
         };
-        let command = MemberCommand::RevokeToken { token_id: principal.token };
-        ended_is_done(self.execute_member(context, principal.member, None, &command, Vec::new()).await)
+        // Also the last one of the last administrator: whoever found it can do all that it can. The command line of the
+        // host makes another.
+        let command = |_: &_, _: &_| {
+            Ok(MemberCommand::RevokeToken {
+                token_id: principal.token.clone(),
+                allow_lockout: true,
+                another_administrator: false,
+            })
+        };
+        ended_is_done(self.execute_member(context, principal.member, Along::default(), command).await)
     }
 }
 

@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use anyhow::{Context, bail};
 use crypto::SecretString;
-use domain::{Event, MemberEvent, MemberId, Role};
+use domain::{BuiltInRole, Event, MemberEvent, MemberId, member::MemberStatus};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{Envelope, EventLog, Position};
 
 use crate::{
@@ -62,9 +62,13 @@ fn of_running_service(recover: &Recover, config: &Config) -> anyhow::Result<Exit
     let member = format!("/api/v1/members/{member_id}");
     let issued = control::with_api(config, async |client| {
         let found = client.json(Method::GET, &member, None).await?;
+        if found["status"] == MemberStatus::Inactive.as_str() {
+            client.json(Method::POST, &format!("{member}/enable"), None).await?;
+        }
         let mut roles = found["roles"].as_array().cloned().unwrap_or_default();
-        let administrator = Value::from(Role::Administrator.as_str());
+        let administrator = json!({ "role": BuiltInRole::Administrator.as_str() });
         if !roles.contains(&administrator) {
+            roles.retain(|grant| grant["role"] != administrator["role"]);
             roles.push(administrator);
             client.json(Method::PUT, &format!("{member}/roles"), Some(&json!({ "roles": roles }))).await?;
         }
@@ -134,14 +138,21 @@ fn member_event(entry: &[u8]) -> anyhow::Result<Option<(MemberId, bool)>> {
     let roles = match event {
         Event::Member(MemberEvent::Created(created)) => created.roles,
         Event::Member(MemberEvent::RolesChanged(changed)) => changed.roles.new,
-        Event::Member(MemberEvent::TokenIssued(_) | MemberEvent::TokenRevoked(_))
+        Event::Member(
+            MemberEvent::DetailsChanged(_)
+            | MemberEvent::Deactivated(_)
+            | MemberEvent::Enabled(_)
+            | MemberEvent::TokenIssued(_)
+            | MemberEvent::TokenRevoked(_),
+        )
         | Event::Client(_)
         | Event::Environment(_)
         | Event::ClientType(_)
         | Event::Scope(_)
         | Event::Erasure(_)
         | Event::LegalHold(_)
+        | Event::Role(_)
         | Event::Registry(_) => return Ok(None),
     };
-    Ok(Some((id.parse()?, roles.contains(&Role::Administrator))))
+    Ok(Some((id.parse()?, roles.contains(&BuiltInRole::Administrator.into()))))
 }

@@ -2,35 +2,61 @@
 
 use std::collections::BTreeSet;
 
-use super::event::IssuedToken;
-use crate::{MemberId, Permission, Role, SecretId};
+use super::event::{IssuedToken, MemberDetail};
+use crate::{MemberId, OwnRoles, Permission, Reach, RoleGrant, SecretId};
 
 /// A request to change one member.
 #[derive(Clone, Debug)]
 pub enum MemberCommand {
     /// Enrol it.
     CreateMember(CreateMember),
-    /// Give it other roles.
-    ChangeRoles {
-        /// All of its roles from now on.
-        roles: BTreeSet<Role>,
+    /// Call it otherwise, or reach it elsewhere; how goes into the vault in the same commit.
+    ChangeDetails {
+        /// What is not as it was.
+        details: BTreeSet<MemberDetail>,
     },
+    /// Give it other roles.
+    ChangeRoles(ChangeRoles),
+    /// Let none of its tokens work until it is enabled.
+    Deactivate {
+        /// Whether another member is an administrator who can sign in.
+        another_administrator: bool,
+    },
+    /// Let its tokens work again.
+    Enable,
     /// A further personal token.
     IssueToken(IssueToken),
     /// Stop one token.
     RevokeToken {
         /// Which one.
         token_id: SecretId,
+        /// Whether it may be the last one that an administrator can sign in with.
+        allow_lockout: bool,
+        /// Whether another member is an administrator who can sign in.
+        another_administrator: bool,
     },
 }
 
 /// Enrol a member; who it is goes into the vault in the same commit.
 #[derive(Clone, Debug)]
 pub struct CreateMember {
-    /// Its roles.
-    pub roles: BTreeSet<Role>,
+    /// Its roles, as they were asked for.
+    pub roles: Vec<RoleGrant>,
+    /// What those of them allow that are not built in.
+    pub own_roles: OwnRoles,
     /// The token it begins with, if any: the first admin's.
     pub token: Option<IssuedToken>,
+}
+
+/// Give a member other roles.
+#[derive(Clone, Debug)]
+pub struct ChangeRoles {
+    /// All of its roles from now on, as they were asked for.
+    pub roles: Vec<RoleGrant>,
+    /// What those of them allow that are not built in.
+    pub own_roles: OwnRoles,
+    /// Whether another member is an administrator who can sign in.
+    pub another_administrator: bool,
 }
 
 /// A personal token that was minted for this command.
@@ -44,12 +70,16 @@ pub struct IssueToken {
     pub hint: String,
     /// What it may do at most: a part of what its member may do.
     pub permissions: BTreeSet<Permission>,
+    /// Where it may do it at most.
+    pub reach: Reach,
     /// How long it lives.
     pub expires_in_seconds: u32,
     /// Digest of the verifier's disclosure.
     pub commitment: String,
     /// The token that it is made with, if a member makes it.
     pub made_with: Option<MadeWith>,
+    /// What the member's own roles allow.
+    pub own_roles: OwnRoles,
 }
 
 /// The token that makes another one.

@@ -14,6 +14,15 @@ pub enum MemberError {
     /// The stream has no events.
     #[error("no such member")]
     NotFound,
+    /// Only an active member can be deactivated.
+    #[error("the member is not active")]
+    NotActive,
+    /// Only a deactivated member can be enabled.
+    #[error("the member is not deactivated")]
+    NotInactive,
+    /// Nobody else could manage members any more.
+    #[error("no other administrator without limits could sign in")]
+    LastAdministrator,
     /// The member has no such token.
     #[error("the member has no token `{0}`")]
     NoSuchToken(SecretId),

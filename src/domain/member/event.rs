@@ -5,17 +5,24 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, MemberId, Permission, Role, SecretId, event::events};
+use super::MemberStatus;
+use crate::{Change, MemberId, Permission, Reach, RoleGrant, SecretId, event::events};
 
 events! {
     /// The events of a `member-<id>` stream.
     MemberEvent {
         /// It exists; name and e-mail are a private part.
-        Created(MemberCreated) = "member.created", 1;
+        Created(MemberCreated) = "member.created", 2;
+        /// It is called otherwise, or reached elsewhere; how is a private part.
+        DetailsChanged(DetailsChanged) = "member.details_changed", 1;
         /// It may do other things.
-        RolesChanged(RolesChanged) = "member.roles_changed", 1;
+        RolesChanged(RolesChanged) = "member.roles_changed", 2;
+        /// None of its tokens works until it is enabled.
+        Deactivated(StatusChanged) = "member.deactivated", 1;
+        /// Its tokens work again.
+        Enabled(StatusChanged) = "member.enabled", 1;
         /// It has a further personal token.
-        TokenIssued(TokenIssued) = "member.token_issued", 1;
+        TokenIssued(TokenIssued) = "member.token_issued", 2;
         /// One of its tokens stopped working.
         TokenRevoked(TokenRevoked) = "member.token_revoked", 1;
     }
@@ -26,7 +33,7 @@ events! {
 #[serde(deny_unknown_fields)]
 pub struct MemberCreated {
     /// Its roles.
-    pub roles: BTreeSet<Role>,
+    pub roles: BTreeSet<RoleGrant>,
     /// The token it begins with, if any: the first admin's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<IssuedToken>,
@@ -44,6 +51,9 @@ pub struct IssuedToken {
     pub hint: String,
     /// What it may do at most.
     pub permissions: BTreeSet<Permission>,
+    /// Where it may do it at most.
+    #[serde(default, rename = "environments", skip_serializing_if = "Reach::is_everywhere")]
+    pub reach: Reach,
     /// It does not authenticate from here on.
     #[serde(with = "crate::time::micros")]
     pub expires_at: Timestamp,
@@ -57,12 +67,38 @@ pub struct IssuedToken {
     pub issued_by: Option<MemberId>,
 }
 
+/// Which details changed; neither the old ones nor the new ones are here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetailsChanged {
+    /// What is not as it was.
+    pub details: BTreeSet<MemberDetail>,
+}
+
+/// Something that tells who a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberDetail {
+    /// What it is called.
+    Name,
+    /// Where mail reaches it.
+    Email,
+}
+
+/// Old and new status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusChanged {
+    /// Active or inactive.
+    pub status: Change<MemberStatus>,
+}
+
 /// Old and new roles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RolesChanged {
     /// The whole sets.
-    pub roles: Change<BTreeSet<Role>>,
+    pub roles: Change<BTreeSet<RoleGrant>>,
 }
 
 /// A further token.

@@ -1,11 +1,11 @@
 //! Given, when, then for every rule of a member.
 
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
-
-use super::*;
+use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::{At, MemberId, Stamped};
+use super::{token::after, *};
+use crate::{At, EnvironmentName, MemberId, Permission, Stamped};
 
 const YEAR: u32 = 365 * 24 * 60 * 60;
 
@@ -13,8 +13,21 @@ fn at_second(seconds: u32) -> Timestamp {
     after("2026-01-01T00:00:00.123456Z".parse().expect("a time"), seconds)
 }
 
-fn roles(roles: &[Role]) -> BTreeSet<Role> {
-    roles.iter().copied().collect()
+fn roles(roles: &[BuiltInRole]) -> BTreeSet<RoleGrant> {
+    roles.iter().map(|role| RoleGrant::from(*role)).collect()
+}
+
+fn asked_roles(asked: &[BuiltInRole]) -> Vec<RoleGrant> {
+    roles(asked).into_iter().collect()
+}
+
+fn within(names: &[&str]) -> Reach {
+    Reach::Within(names.iter().map(|name| EnvironmentName::parse(name).expect("a name")).collect())
+}
+
+fn change_roles(roles: Vec<RoleGrant>) -> MemberCommand {
+    let own_roles = OwnRoles::new();
+    MemberCommand::ChangeRoles(ChangeRoles { roles, own_roles, another_administrator: false })
 }
 
 fn permissions(permissions: &[Permission]) -> BTreeSet<Permission> {
@@ -31,6 +44,7 @@ fn token(name: &str, expires_at: u32) -> IssuedToken {
         label: "laptop".into(),
         hint: format!("mpt_{name}"),
         permissions: permissions(&[Permission::ClientsRead]),
+        reach: Reach::Everywhere,
         expires_at: at_second(expires_at),
         commitment: format!("commitment of {name}"),
         parent: None,
@@ -44,15 +58,17 @@ fn asked(name: &str, seconds: u32) -> IssueToken {
         label: "laptop".into(),
         hint: format!("mpt_{name}"),
         permissions: permissions(&[Permission::ClientsRead]),
+        reach: Reach::Everywhere,
         expires_in_seconds: seconds,
         commitment: format!("commitment of {name}"),
         made_with: None,
+        own_roles: OwnRoles::new(),
     }
 }
 
 fn created() -> MemberEvent {
     MemberEvent::Created(MemberCreated {
-        roles: roles(&[Role::IntegrationManager]),
+        roles: roles(&[BuiltInRole::IntegrationManager]),
         token: Some(token("first", YEAR)),
     })
 }
@@ -66,14 +82,18 @@ fn revoked(name: &str) -> MemberEvent {
 }
 
 fn revoke(name: &str) -> MemberCommand {
-    MemberCommand::RevokeToken { token_id: id(name) }
+    MemberCommand::RevokeToken { token_id: id(name), allow_lockout: false, another_administrator: false }
 }
 
 fn create(edit: impl FnOnce(&mut CreateMember)) -> MemberCommand {
-    let mut create =
-        CreateMember { roles: roles(&[Role::IntegrationManager]), token: Some(token("first", YEAR)) };
+    let mut create = bare(&[BuiltInRole::IntegrationManager]);
+    create.token = Some(token("first", YEAR));
     edit(&mut create);
     MemberCommand::CreateMember(create)
+}
+
+fn bare(roles: &[BuiltInRole]) -> CreateMember {
+    CreateMember { roles: asked_roles(roles), own_roles: OwnRoles::new(), token: None }
 }
 
 fn issue(edit: impl FnOnce(&mut IssueToken)) -> MemberCommand {
@@ -131,8 +151,8 @@ fn at(pointer: &str, rule: Rule) -> Vec<(String, Rule)> {
 #[test]
 fn l1_a_member_is_created_once() {
     assert_eq!(decided(nothing(), 0, create(|_| {})), Ok(vec![created()]));
-    let bare = MemberEvent::Created(MemberCreated { roles: roles(&[Role::Auditor]), token: None });
-    let command = MemberCommand::CreateMember(CreateMember { roles: roles(&[Role::Auditor]), token: None });
+    let bare = MemberEvent::Created(MemberCreated { roles: roles(&[BuiltInRole::Auditor]), token: None });
+    let command = MemberCommand::CreateMember(self::bare(&[BuiltInRole::Auditor]));
     assert_eq!(decided(nothing(), 0, command), Ok(vec![bare]));
     assert_eq!(decided(given(&[]), 1, create(|_| {})), Err(MemberError::AlreadyExists));
     let now = membership(&[]);
@@ -141,23 +161,44 @@ fn l1_a_member_is_created_once() {
 
 #[test]
 fn l1_a_member_that_is_not_there_refuses_everything() {
-    for command in
-        [MemberCommand::ChangeRoles { roles: roles(&[Role::Auditor]) }, issue(|_| {}), revoke("first")]
-    {
+    for command in [
+        change_roles(asked_roles(&[BuiltInRole::Auditor])),
+        MemberCommand::ChangeDetails { details: [MemberDetail::Name].into() },
+        MemberCommand::Deactivate { another_administrator: true },
+        MemberCommand::Enable,
+        issue(|_| {}),
+        revoke("first"),
+    ] {
         assert_eq!(decided(nothing(), 0, command.clone()), Err(MemberError::NotFound), "{command:?}");
     }
 }
 
 #[test]
 fn l1_a_member_has_a_role() {
-    assert_eq!(
-        wrong(nothing(), create(|create| *create = CreateMember { roles: roles(&[]), token: None })),
-        at("/roles", Rule::Required)
-    );
-    assert_eq!(
-        wrong(given(&[]), MemberCommand::ChangeRoles { roles: roles(&[]) }),
-        at("/roles", Rule::Required)
-    );
+    assert_eq!(wrong(nothing(), create(|create| *create = bare(&[]))), at("/roles", Rule::Required));
+    assert_eq!(wrong(given(&[]), change_roles(Vec::new())), at("/roles", Rule::Required));
+}
+
+#[test]
+fn l1_a_role_is_known_given_once_and_limited_to_something() {
+    let grant = |name: &str, reach: Reach| RoleGrant { role: RoleName::parse(name).expect("a name"), reach };
+    let asked = |roles: Vec<RoleGrant>| wrong(given(&[]), change_roles(roles));
+    assert_eq!(asked(vec![grant("on_call", Reach::Everywhere)]), at("/roles/0", Rule::Unknown));
+    let twice = vec![grant("auditor", Reach::Everywhere), grant("auditor", within(&["sandbox"]))];
+    assert_eq!(asked(twice), at("/roles/1", Rule::Duplicate));
+    assert_eq!(asked(vec![grant("auditor", within(&[]))]), at("/roles/0/environments", Rule::Required));
+    let names: Vec<_> = (0..21).map(|number| format!("e{number}")).collect();
+    let many = within(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(asked(vec![grant("auditor", many)]), at("/roles/0/environments", Rule::TooMany));
+    let roles = vec![grant("on_call", within(&["sandbox"]))];
+    let own_roles: OwnRoles = [(roles[0].role.clone(), permissions(&[Permission::SecretsReveal]))].into();
+    let known =
+        ChangeRoles { roles: roles.clone(), own_roles: own_roles.clone(), another_administrator: false };
+    let changed = decided(given(&[]), 1, MemberCommand::ChangeRoles(known)).expect("a known role");
+    let now = membership(&[(1, changed[0].clone())]);
+    assert_eq!(now.roles, roles.into_iter().collect());
+    let sandbox = EnvironmentName::parse("sandbox").expect("a name");
+    assert!(now.rights(&own_roles).allows(Permission::SecretsReveal, Some(&sandbox)));
 }
 
 #[test]
@@ -186,24 +227,33 @@ fn l1_the_first_token_keeps_the_rules_of_every_token() {
 
 #[test]
 fn l1_roles_change_with_old_and_new() {
-    let to = |all: &[Role]| MemberCommand::ChangeRoles { roles: roles(all) };
+    let to = |all: &[BuiltInRole]| change_roles(asked_roles(all));
     let changed = MemberEvent::RolesChanged(RolesChanged {
-        roles: Change::new(roles(&[Role::IntegrationManager]), roles(&[Role::Administrator, Role::Auditor])),
+        roles: Change::new(
+            roles(&[BuiltInRole::IntegrationManager]),
+            roles(&[BuiltInRole::Administrator, BuiltInRole::Auditor]),
+        ),
     });
-    assert_eq!(decided(given(&[]), 1, to(&[Role::Auditor, Role::Administrator])), Ok(vec![changed.clone()]));
-    assert_eq!(decided(given(&[]), 1, to(&[Role::IntegrationManager])), Ok(vec![]));
-    assert_eq!(membership(&[(1, changed)]).permissions().len(), Permission::ALL.len());
+    assert_eq!(
+        decided(given(&[]), 1, to(&[BuiltInRole::Auditor, BuiltInRole::Administrator])),
+        Ok(vec![changed.clone()])
+    );
+    assert_eq!(decided(given(&[]), 1, to(&[BuiltInRole::IntegrationManager])), Ok(vec![]));
+    assert_eq!(
+        membership(&[(1, changed)]).rights(&OwnRoles::new()).permissions().len(),
+        Permission::ALL.len()
+    );
 }
 
 #[test]
 fn l1_permissions_are_those_of_all_roles() {
     let both = MemberEvent::RolesChanged(RolesChanged {
         roles: Change::new(
-            roles(&[Role::IntegrationManager]),
-            roles(&[Role::IntegrationManager, Role::Auditor]),
+            roles(&[BuiltInRole::IntegrationManager]),
+            roles(&[BuiltInRole::IntegrationManager, BuiltInRole::Auditor]),
         ),
     });
-    let now = membership(&[(1, both)]).permissions();
+    let now = membership(&[(1, both)]).rights(&OwnRoles::new()).permissions();
     assert!(now.contains(&Permission::ClientsWrite) && now.contains(&Permission::AuditReadPrivate));
     assert!(!now.contains(&Permission::MembersWrite));
 }
@@ -273,7 +323,8 @@ fn l1_a_token_leads_to_its_member() {
 
 #[test]
 fn a1_an_event_that_cannot_follow_changes_nothing() {
-    let other = MemberEvent::Created(MemberCreated { roles: roles(&[Role::Administrator]), token: None });
+    let other =
+        MemberEvent::Created(MemberCreated { roles: roles(&[BuiltInRole::Administrator]), token: None });
     assert_eq!(membership(&[(1, other)]), membership(&[]));
     let twice = [(1, revoked("first")), (2, revoked("first"))];
     assert_eq!(membership(&twice).tokens[0].revoked_at, Some(at_second(1)));
@@ -316,4 +367,90 @@ fn a12_a_token_makes_none_that_outlives_it_and_ends_with_what_it_made() {
             .any(|token| token.id == id(name) && token.live(now))
     };
     assert!(!live("child") && !live("grandchild") && live("first") && live("other"));
+}
+
+#[test]
+fn l1_a_token_reaches_no_further_than_the_one_that_makes_it() {
+    let limited = MemberEvent::TokenIssued(TokenIssued {
+        token: IssuedToken { reach: within(&["sandbox"]), ..token("limited", YEAR) },
+    });
+    let make = |reach: Reach| {
+        let made = MadeWith { member: MemberId(Uuid::nil()), token: id("limited") };
+        MemberCommand::IssueToken(IssueToken { made_with: Some(made), reach, ..asked("child", 60) })
+    };
+    let since = [(1, limited)];
+    for reach in [Reach::Everywhere, within(&["sandbox", "production"])] {
+        assert_eq!(wrong(given(&since), make(reach)), at("/environments", Rule::OutOfRange));
+    }
+    assert_eq!(wrong(given(&since), make(within(&[]))), at("/environments", Rule::Required));
+    assert!(decided(given(&since), 2, make(within(&["sandbox"]))).is_ok());
+}
+
+#[test]
+fn l1_a_member_is_deactivated_and_enabled() {
+    let deactivate = || MemberCommand::Deactivate { another_administrator: false };
+    let changed = |old, new| StatusChanged { status: Change::new(old, new) };
+    let off = MemberEvent::Deactivated(changed(MemberStatus::Active, MemberStatus::Inactive));
+    let on = MemberEvent::Enabled(changed(MemberStatus::Inactive, MemberStatus::Active));
+    assert_eq!(decided(given(&[]), 1, deactivate()), Ok(vec![off.clone()]));
+    assert_eq!(decided(given(&[]), 1, MemberCommand::Enable), Err(MemberError::NotInactive));
+    let since = [(1, off)];
+    assert_eq!(membership(&since).status, MemberStatus::Inactive);
+    assert_eq!(decided(given(&since), 2, deactivate()), Err(MemberError::NotActive));
+    assert_eq!(decided(given(&since), 2, MemberCommand::Enable), Ok(vec![on]));
+}
+
+#[test]
+fn a3_a_change_of_who_it_is_names_what_changed_and_nothing_of_it() {
+    let details = |details: &[MemberDetail]| details.iter().copied().collect::<BTreeSet<_>>();
+    let ask = |all: &[MemberDetail]| MemberCommand::ChangeDetails { details: details(all) };
+    let changed = MemberEvent::DetailsChanged(DetailsChanged { details: details(&[MemberDetail::Email]) });
+    assert_eq!(decided(given(&[]), 1, ask(&[MemberDetail::Email])), Ok(vec![changed.clone()]));
+    assert_eq!(decided(given(&[]), 1, ask(&[])), Ok(vec![]));
+    assert_eq!(membership(&[(1, changed)]), membership(&[]));
+}
+
+/// An administrator with one token that can manage members and one that cannot.
+fn administrator() -> Vec<(u32, MemberEvent)> {
+    let roles = Change::new(roles(&[BuiltInRole::IntegrationManager]), roles(&[BuiltInRole::Administrator]));
+    let full = IssuedToken { permissions: permissions(&[Permission::MembersWrite]), ..token("full", YEAR) };
+    vec![
+        (1, MemberEvent::RolesChanged(RolesChanged { roles })),
+        (1, MemberEvent::TokenIssued(TokenIssued { token: full })),
+    ]
+}
+
+#[test]
+fn l1_the_last_administrator_stays_one() {
+    let since = administrator();
+    let refused =
+        |command| assert_eq!(decided(given(&since), 2, command), Err(MemberError::LastAdministrator));
+    let limited = RoleGrant { role: BuiltInRole::Administrator.name(), reach: within(&["sandbox"]) };
+    for roles in [asked_roles(&[BuiltInRole::Auditor]), vec![limited]] {
+        refused(change_roles(roles.clone()));
+        let demote = ChangeRoles { roles, own_roles: OwnRoles::new(), another_administrator: true };
+        assert!(decided(given(&since), 2, MemberCommand::ChangeRoles(demote)).is_ok());
+    }
+    refused(MemberCommand::Deactivate { another_administrator: false });
+    assert!(decided(given(&since), 2, MemberCommand::Deactivate { another_administrator: true }).is_ok());
+    let both = asked_roles(&[BuiltInRole::Auditor, BuiltInRole::Administrator]);
+    assert!(decided(given(&since), 2, change_roles(both)).is_ok(), "it stays one");
+}
+
+#[test]
+fn l1_the_last_token_of_the_last_administrator_is_not_revoked_by_accident() {
+    let since = administrator();
+    assert!(membership(&since).can_administer(at_second(2)));
+    assert_eq!(decided(given(&since), 2, revoke("full")), Err(MemberError::LastAdministrator));
+    assert!(decided(given(&since), 2, revoke("first")).is_ok(), "it could not manage members");
+    for (allow_lockout, another_administrator) in [(true, false), (false, true)] {
+        let token_id = id("full");
+        let meant = MemberCommand::RevokeToken { token_id, allow_lockout, another_administrator };
+        assert!(decided(given(&since), 2, meant).is_ok());
+    }
+    let mut more = since.clone();
+    let second = IssuedToken { permissions: permissions(&[Permission::MembersWrite]), ..token("more", YEAR) };
+    more.push((2, MemberEvent::TokenIssued(TokenIssued { token: second })));
+    assert!(decided(given(&more), 3, revoke("full")).is_ok(), "another one is left");
+    assert!(!membership(&since).can_administer(at_second(YEAR)), "expired is not able");
 }

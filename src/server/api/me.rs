@@ -10,7 +10,7 @@ use crate::{
     extract::Read,
     openapi::Operation,
     problem::{Kind, Problem},
-    representation::member,
+    representation::Rights,
 };
 
 /// Who asks.
@@ -20,7 +20,8 @@ struct Me {
     member_id: MemberId,
     token_id: String,
     /// What both the member's roles and the token allow.
-    permissions: Vec<&'static str>,
+    #[serde(flatten)]
+    rights: Rights,
 }
 
 pub(crate) fn document(operation: Operation) -> Operation {
@@ -40,6 +41,6 @@ pub(crate) async fn handle(read: Read) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(Me {
         member_id: principal.member,
         token_id: principal.token.to_string(),
-        permissions: member::names(&principal.permissions),
+        rights: Rights::from(&principal.rights),
     }))
 }

@@ -1,8 +1,15 @@
 //! `/members`.
 
 pub(crate) mod audit;
+pub(crate) mod change;
 pub(crate) mod change_roles;
 pub(crate) mod create;
+pub(crate) mod deactivate;
+pub(crate) mod enable;
 pub(crate) mod get;
 pub(crate) mod issue_token;
+pub(crate) mod list_tokens;
 pub(crate) mod revoke_token;
+mod role;
+
+use role::GivenRole;

@@ -9,7 +9,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use super::{NoParameters, body, context, idempotency_key, if_match, json, path, principal, query, read};
-use crate::{problem::Problem, routes::Access, service::Service};
+use crate::{problem::Problem, service::Service};
 
 /// A request to do something, by a member. Whether the member may is for the use case to say, which records it.
 pub(crate) struct Command<B, Q = NoParameters> {
@@ -79,15 +79,7 @@ impl<B: CommandBody, Q: DeserializeOwned> Command<B, Q> {
             Ok(asked) => asked,
             Err(problem) => {
                 // Who may not do it at all hears that, and it is recorded, whatever else is wrong with the request.
-                let needed = match read::route(&http)?.access {
-                    Access::Needs(permission) => Some(permission),
-                    Access::OneselfOr(permission) => {
-                        let oneself = path::member_id(&http).is_ok_and(|member| actor.is(member));
-                        (!oneself).then_some(permission)
-                    }
-                    Access::Anyone | Access::Client | Access::SignedIn => None,
-                };
-                if let Some(permission) = needed {
+                if let Some(permission) = read::needed(&http, &actor)? {
                     service.app.demand(context, permission).await?;
                 }
                 return Err(problem);
@@ -102,6 +94,7 @@ impl<B: CommandBody, Q: DeserializeOwned> Command<B, Q> {
         payload: &mut Payload,
         context: &mut Context,
     ) -> Result<(Option<IfMatch>, Q, B), Problem> {
+        path::check(http)?;
         let if_match = if_match::of(http.headers())?;
         let parameters = query::of(http)?;
         let bytes = body::read(service, http, payload).await?;

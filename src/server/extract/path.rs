@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use actix_web::HttpRequest;
-use domain::{ClientId, EnvironmentName, LegalHoldId, MemberId, PersonId, SecretId};
+use domain::{ClientId, EnvironmentName, LegalHoldId, MemberId, PersonId, RoleName, SecretId};
 use store::Position;
 
 use crate::problem::{Kind, Problem};
@@ -37,6 +37,28 @@ pub(crate) fn legal_hold_id(http: &HttpRequest) -> Result<LegalHoldId, Problem> 
 pub(crate) fn position(http: &HttpRequest) -> Result<Position, Problem> {
     let number: u64 = segment(http, "position", "event")?;
     if number == 0 { Err(not_found("event")) } else { Ok(Position::new(number)) }
+}
+
+/// The role.
+pub(crate) fn role(http: &HttpRequest) -> Result<RoleName, Problem> {
+    RoleName::parse(http.match_info().query("role")).map_err(|_| not_found("role"))
+}
+
+/// Whether every id and name in the path can be one.
+pub(super) fn check(http: &HttpRequest) -> Result<(), Problem> {
+    for (name, _) in http.match_info().iter() {
+        match name {
+            "environment" => drop(environment(http)?),
+            "client_id" => drop(client_id(http)?),
+            "member_id" => drop(member_id(http)?),
+            "person_id" => drop(person_id(http)?),
+            "legal_hold_id" => drop(legal_hold_id(http)?),
+            "position" => drop(position(http)?),
+            "role" => drop(role(http)?),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The secret or token.

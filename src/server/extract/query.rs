@@ -1,6 +1,7 @@
 //! The parameters of a query.
 
 use actix_web::HttpRequest;
+use domain::EnvironmentName;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_html_form::Deserializer;
 use serde_path_to_error::Path;
@@ -16,6 +17,14 @@ pub(crate) struct NoParameters {}
 /// The parameters of a request; an unknown one is refused by its name.
 pub(super) fn of<Q: DeserializeOwned>(http: &HttpRequest) -> Result<Q, Problem> {
     parse(http.query_string())
+}
+
+/// The one environment that the query limits the answer to, if it names one.
+pub(super) fn environment(http: &HttpRequest) -> Option<EnvironmentName> {
+    let mut named =
+        form_urlencoded::parse(http.query_string().as_bytes()).filter(|(name, _)| name == "environment");
+    let (Some((_, name)), None) = (named.next(), named.next()) else { return None };
+    EnvironmentName::parse(&name).ok()
 }
 
 pub(super) fn parse<Q: DeserializeOwned>(query: &str) -> Result<Q, Problem> {

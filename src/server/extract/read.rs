@@ -12,7 +12,7 @@ use domain::Permission;
 use serde::de::DeserializeOwned;
 use store::Position;
 
-use super::{NoParameters, body, context, json, principal, query};
+use super::{NoParameters, body, context, json, path, principal, query};
 use crate::{
     answer::POSITION,
     problem::{Kind, Problem},
@@ -33,10 +33,12 @@ pub(crate) struct Read<Q = NoParameters> {
 impl<Q: DeserializeOwned> Read<Q> {
     async fn of(http: HttpRequest) -> Result<Self, Problem> {
         let service = service(&http)?;
-        let route = route(&http)?;
         let actor = principal::authenticate(&service, &http).await?;
-        let context = context::of(&service, &http, &actor)?;
-        if let Access::Needs(permission) = route.access {
+        let mut context = context::of(&service, &http, &actor)?;
+        if matches!(route(&http)?.access, Access::NeedsWhereAsked(_)) {
+            context.environment = query::environment(&http);
+        }
+        if let Some(permission) = needed(&http, &actor)? {
             service.app.demand(context.clone(), permission).await?;
         }
         let parameters = query::of(&http)?;
@@ -82,6 +84,18 @@ pub(super) fn service(http: &HttpRequest) -> Result<Data<Service>, Problem> {
 pub(super) fn route(http: &HttpRequest) -> Result<&'static Route, Problem> {
     let methods = http.app_data::<Methods>();
     methods.and_then(|methods| methods.route(http.method())).ok_or_else(|| Problem::new(Kind::Internal))
+}
+
+/// The permission that the route asks of this member.
+pub(super) fn needed(http: &HttpRequest, actor: &Actor) -> Result<Option<Permission>, Problem> {
+    Ok(match route(http)?.access {
+        Access::Needs(permission) | Access::NeedsWhereAsked(permission) => Some(permission),
+        Access::OneselfOr(permission) => {
+            let oneself = path::member_id(http).is_ok_and(|member| actor.is(member));
+            (!oneself).then_some(permission)
+        }
+        Access::Anyone | Access::Client | Access::SignedIn => None,
+    })
 }
 
 fn demanded_position(headers: &HeaderMap) -> Result<Option<Position>, Problem> {

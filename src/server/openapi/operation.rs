@@ -43,6 +43,9 @@ impl Operation {
             Access::Needs(permission) => {
                 extensions.add("x-access", "permission").add("x-permission", permission.as_str())
             }
+            Access::NeedsWhereAsked(permission) => {
+                extensions.add("x-access", "permission_where_asked").add("x-permission", permission.as_str())
+            }
             Access::OneselfOr(permission) => {
                 extensions.add("x-access", "oneself_or_permission").add("x-permission", permission.as_str())
             }
@@ -254,6 +257,7 @@ fn tag(path: &str) -> &'static str {
         ("/{environment}/client", "oauth"),
         ("/audit", "audit"),
         ("/members", "members"),
+        ("/roles", "members"),
         ("/me", "members"),
         ("/environments", "environments"),
         ("/client_types", "catalog"),

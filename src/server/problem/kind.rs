@@ -62,6 +62,11 @@ mod table {
         RotationUnderWay     = CONFLICT "rotation_under_way", "Rotation under way", "the signing secret before the last one still verifies: complete that rotation first, or say overlap_seconds 0";
         TooManySecrets       = CONFLICT "too_many_secrets", "Too many secrets", "the client has as many working secrets as it can have: revoke one first";
         MemberExists         = CONFLICT "member_exists", "Member exists", "there is a member with this id already";
+        MemberNotActive      = CONFLICT "member_not_active", "Member not active", "only an active member can be deactivated";
+        MemberNotInactive    = CONFLICT "member_not_inactive", "Member not inactive", "only a deactivated member can be enabled";
+        LastAdministrator    = CONFLICT "last_administrator", "Last administrator", "no other administrator without limits could sign in and manage members";
+        RoleExists           = CONFLICT "role_exists", "Role exists", "there is a role of this name, or there was: a name is not used again";
+        BuiltInRole          = CONFLICT "built_in_role", "Built-in role", "a built-in role is as it is: make a role of your own";
         TokenNotLive         = CONFLICT "token_not_live", "Token not live", "the token is revoked or expired already";
         TooManyTokens        = CONFLICT "too_many_tokens", "Too many tokens", "the member has as many working tokens as it can have: revoke one first";
         LegalHold            = CONFLICT "legal_hold", "Legal hold", "a legal hold keeps it: see `legal_hold_id` and `ticket`";
@@ -115,6 +120,9 @@ impl Kind {
                 MemberError::Invalid(_) => Self::InvalidRequest,
                 MemberError::AlreadyExists => Self::MemberExists,
                 MemberError::NotFound => Self::NotFound,
+                MemberError::NotActive => Self::MemberNotActive,
+                MemberError::NotInactive => Self::MemberNotInactive,
+                MemberError::LastAdministrator => Self::LastAdministrator,
                 MemberError::NoSuchToken(_) => Self::NoSuchToken,
                 MemberError::TokenNotLive(_) => Self::TokenNotLive,
                 MemberError::TooManyTokens { .. } => Self::TooManyTokens,
@@ -128,6 +136,8 @@ impl Kind {
                 LegalHoldError::Released => Self::LegalHoldReleased,
                 LegalHoldError::PersonErased => Self::PersonErased,
             },
+            CommandError::RoleExists => Self::RoleExists,
+            CommandError::BuiltInRole => Self::BuiltInRole,
             CommandError::NotFound(_) => Self::NotFound,
             CommandError::Gone(_) => Self::Gone,
             CommandError::Taken { .. } => Self::Taken,

@@ -1,7 +1,12 @@
 //! A member and its personal tokens. Who it is, is sealed; this is what it may do.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use app::ChangedMember;
-use domain::{MemberId, Permission, member::PersonalToken};
+use domain::{
+    EnvironmentName, MemberId, Permission, Reach,
+    member::{MemberStatus, PersonalToken},
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{Position, Revision};
@@ -14,13 +19,16 @@ use crate::service::Service;
 pub(crate) struct Member {
     #[schema(value_type = String, format = Uuid)]
     pub(crate) member_id: MemberId,
-    pub(crate) roles: Vec<&'static str>,
+    pub(crate) roles: Vec<RoleGrant>,
+    #[schema(value_type = String, pattern = "^(active|inactive)$")]
+    pub(crate) status: MemberStatus,
     /// Everything that the roles allow.
-    pub(crate) permissions: Vec<&'static str>,
+    #[serde(flatten)]
+    pub(crate) rights: Rights,
     #[serde(with = "domain::time::micros")]
     #[schema(value_type = String, format = DateTime)]
     pub(crate) created_at: Timestamp,
-    /// Every token it ever had, oldest first; never a token's text.
+    /// The tokens that are neither revoked nor expired, oldest first; never a token's text. `/tokens` lists all.
     pub(crate) tokens: Vec<Token>,
     /// How many events its stream has: its `ETag`.
     #[schema(value_type = u64)]
@@ -28,6 +36,27 @@ pub(crate) struct Member {
     /// A position at which it was so.
     #[schema(value_type = u64)]
     pub(crate) position: Position,
+}
+
+/// A role, and where it holds.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RoleGrant {
+    role: String,
+    /// Left out if it holds everywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    environments: Option<BTreeSet<EnvironmentName>>,
+}
+
+/// What somebody may do, and where.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Rights {
+    /// What they may do everywhere.
+    permissions: Vec<&'static str>,
+    /// What they may do beside that in single environments, by the environment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, Vec<String>>)]
+    permissions_in: BTreeMap<EnvironmentName, Vec<&'static str>>,
 }
 
 /// A personal token, as far as anyone may know it.
@@ -39,7 +68,14 @@ pub(crate) struct Token {
     pub(crate) hint: String,
     /// What it may do at most.
     pub(crate) permissions: Vec<&'static str>,
-    /// Whether it authenticates.
+    /// Where it may do it at most; left out if it has no limit of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub(crate) environments: Option<BTreeSet<EnvironmentName>>,
+    /// The token of the same member that made it; it ends with that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<String>,
+    /// Whether it is neither revoked nor expired.
     pub(crate) live: bool,
     #[serde(with = "domain::time::micros")]
     #[schema(value_type = String, format = DateTime)]
@@ -54,27 +90,62 @@ pub(crate) struct Token {
 
 impl Member {
     pub(crate) fn new(service: &Service, member: &ChangedMember) -> Self {
-        let ChangedMember { member_id, membership, revision, position, replayed: _ } = member;
+        let ChangedMember { member_id, membership, rights, revision, position, replayed: _ } = member;
         let now = service.app.log().now();
         Self {
             member_id: *member_id,
-            roles: membership.roles.iter().map(|role| role.as_str()).collect(),
-            permissions: names(&membership.permissions()),
+            roles: membership.roles.iter().map(RoleGrant::from).collect(),
+            status: membership.status,
+            rights: rights.into(),
             created_at: membership.created_at,
-            tokens: membership.tokens.iter().map(|token| Token::new(token, now)).collect(),
+            tokens: membership
+                .tokens
+                .iter()
+                .filter(|token| token.live(now))
+                .map(|token| Token::new(token, now))
+                .collect(),
             revision: *revision,
             position: *position,
         }
     }
 }
 
+impl From<&domain::RoleGrant> for RoleGrant {
+    fn from(grant: &domain::RoleGrant) -> Self {
+        Self { role: grant.role.to_string(), environments: grant.reach.environments().cloned() }
+    }
+}
+
+impl From<&domain::Rights> for Rights {
+    fn from(rights: &domain::Rights) -> Self {
+        let mut shown = Self { permissions: Vec::new(), permissions_in: BTreeMap::new() };
+        for (permission, reach) in rights.iter() {
+            match reach {
+                Reach::Everywhere => shown.permissions.push(permission.as_str()),
+                Reach::Within(environments) => {
+                    for environment in environments {
+                        shown
+                            .permissions_in
+                            .entry(environment.clone())
+                            .or_default()
+                            .push(permission.as_str());
+                    }
+                }
+            }
+        }
+        shown
+    }
+}
+
 impl Token {
-    fn new(token: &PersonalToken, now: Timestamp) -> Self {
+    pub(crate) fn new(token: &PersonalToken, now: Timestamp) -> Self {
         Self {
             id: token.id.to_string(),
             label: token.label.clone(),
             hint: token.hint.clone(),
             permissions: names(&token.permissions),
+            environments: token.reach.environments().cloned(),
+            parent: token.parent.as_ref().map(ToString::to_string),
             live: token.live(now),
             created_at: token.created_at,
             expires_at: token.expires_at,

@@ -30,6 +30,7 @@ fn example(path: &str) -> String {
         .replace("{token_id}", "x")
         .replace("{name}", "standard")
         .replace("{scheme}", "com.example.app")
+        .replace("{role}", "on_call")
 }
 
 #[test]
@@ -64,7 +65,9 @@ fn l1_every_description_states_permission_audit_answers_and_parameters() {
         assert_eq!(operation["x-audit"], route.audit.as_str(), "{name}");
         let permission = match route.access {
             Access::Anyone | Access::Client | Access::SignedIn => None,
-            Access::Needs(permission) | Access::OneselfOr(permission) => Some(permission.as_str()),
+            Access::Needs(permission)
+            | Access::NeedsWhereAsked(permission)
+            | Access::OneselfOr(permission) => Some(permission.as_str()),
         };
         assert_eq!(operation["x-permission"].as_str(), permission, "{name}");
         assert_eq!(operation.get("security").is_some(), route.access != Access::Anyone, "{name}");
@@ -155,7 +158,7 @@ async fn l1_every_route_that_needs_a_permission_refuses_who_has_none_of_it() {
             tokens.push(issued.body["token"].as_str().unwrap().to_owned());
         }
         for route in all() {
-            let (Access::Needs(permission) | Access::OneselfOr(permission)) = route.access else { continue };
+            let (Access::Needs(permission) | Access::NeedsWhereAsked(permission) | Access::OneselfOr(permission)) = route.access else { continue };
             let method: Method = route.method.as_str().parse().unwrap();
             let request = served.anonymous(method, &example(route.path)).bearer_auth(&tokens[0]).json(&body_of(route));
             let refused = testing::answer(request.header("If-Match", "*")).await.expect_problem(403, "permission_denied");
@@ -174,6 +177,7 @@ fn body_of(route: &Route) -> Value {
         "PlaceLegalHold" => serde_json::json!({ "subject": { "everything": true } }),
         "ChangeRoles" => serde_json::json!({ "roles": ["auditor"] }),
         "ChangePolicy" => serde_json::json!({ "policy": {} }),
+        "ChangePermissions" => serde_json::json!({ "permissions": ["audit:read"] }),
         _ => serde_json::json!({}),
     }
 }

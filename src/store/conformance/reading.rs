@@ -93,3 +93,20 @@ pub async fn a_subscription_starts_anywhere_and_waits(fixture: &mut dyn Fixture)
     assert_eq!(page.unwrap()[0].position, receipt.unwrap().position);
     check_log(log.as_ref(), 6);
 }
+
+/// Those of the category and no others, by name, from anywhere.
+pub async fn streams_of_a_category_are_listed_by_name(fixture: &mut dyn Fixture) {
+    let log = fixture.open().await;
+    for (number, name) in ["b", "a", "c.x", "c-x"].into_iter().enumerate() {
+        log.append(one(number as u64, name)).await.unwrap();
+        log.append(one(100 + number as u64, name)).await.unwrap();
+    }
+    let category = stream("a").category().to_owned();
+    let sorted = ["a", "b", "c-x", "c.x"].map(stream);
+    assert_eq!(log.streams(&category, None, 10).await.unwrap(), sorted);
+    assert_eq!(log.streams(&category, Some(&stream("a")), 2).await.unwrap(), sorted[1..3]);
+    assert_eq!(log.streams(&category, Some(&stream("c.x")), 2).await.unwrap(), []);
+    let shorter = &category[..category.len() - 1];
+    assert_eq!(log.streams(shorter, None, 10).await.unwrap(), []);
+    check_log(log.as_ref(), 8);
+}

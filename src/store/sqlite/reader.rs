@@ -154,6 +154,32 @@ impl Reader {
         })
     }
 
+    pub(super) fn streams(
+        &self,
+        category: &str,
+        after: Option<&StreamName>,
+        limit: usize,
+    ) -> Result<Vec<StreamName>, ReadError> {
+        // The character after `-`: between the two lie the names of the category, and no other.
+        let (first, end) = (format!("{category}-"), format!("{category}."));
+        self.with(|connection| {
+            let mut statement = connection
+                .prepare_cached(
+                    "SELECT name FROM streams WHERE name > ?1 AND name < ?2 ORDER BY name LIMIT ?3",
+                )
+                .map_err(read_error)?;
+            let after = after.map_or(first.as_str(), StreamName::as_str);
+            let mut rows =
+                statement.query(params![after.max(&first), end, as_i64(limit as u64)]).map_err(read_error)?;
+            let mut streams = Vec::new();
+            while let Some(row) = rows.next().map_err(read_error)? {
+                let name: String = row.get(0).map_err(read_error)?;
+                streams.push(stream_name(Place::Row("a stream".to_owned()), Some(&name))?);
+            }
+            Ok(streams)
+        })
+    }
+
     pub(super) fn find_command(&self, command_id: Uuid) -> Result<Option<RecordedCommand>, ReadError> {
         self.with(|connection| find_command(connection, command_id).map_err(read_error))
     }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    Change, ClientEvent, ClientTypeEvent, EnvironmentEvent, EnvironmentName, ErasureEvent, Event,
-    LegalHoldEvent, LegalHoldId, MemberEvent, MemberId, Permission, PersonId, Role, ScopeEvent, SecretId,
+    BuiltInRole, Change, ClientEvent, ClientTypeEvent, EnvironmentEvent, EnvironmentName, ErasureEvent,
+    Event, LegalHoldEvent, LegalHoldId, MemberEvent, MemberId, Permission, PersonId, Reach, RoleEvent,
+    RoleGrant, RoleName, ScopeEvent, SecretId,
     client::{
         ClientCreated, ClientNameChanged, ContactsChanged, ExpiryChanged, ExpiryMoved, ExpiryRestored,
         IssuedSecret, IssuedSigningSecret, RedirectExceptionGranted, RedirectExceptionWithdrawn,
@@ -21,7 +22,10 @@ use domain::{
     },
     erasure::{PersonErased, PersonKind, ReasonRedacted},
     legal_hold::{HoldSubject, LegalHoldPlaced, LegalHoldReleased},
-    member::{IssuedToken, MemberCreated, RolesChanged, TokenIssued, TokenRevoked},
+    member::{
+        DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberStatus, RolesChanged, TokenIssued,
+        TokenRevoked,
+    },
     oauth::{
         GrantType, RedirectRule, RedirectScheme, RedirectUri, ScopeSet, ScopeToken, TokenEndpointAuthMethod,
     },
@@ -29,6 +33,7 @@ use domain::{
         ActivitySegmentClosed, AuditExported, AuditRead, ClockStepped, CommandRefused, PrivatePartsOpened,
         RebuiltView, RefusalsCounted, RefusedField, RegistryEvent, ViewsRebuilt,
     },
+    role::{RoleCreated, RoleDeleted, RolePermissionsChanged},
     scope::{ScopeCreated, ScopeDeprecated, ScopeDescriptionChanged, ScopeRestored},
 };
 use jiff::Timestamp;
@@ -72,8 +77,12 @@ pub fn samples() -> Vec<Sample> {
         full(ClientEvent::Deleted(status(Status::Inactive, Status::Deleted)).into()),
         full(MemberEvent::Created(member_created()).into()),
         least(MemberEvent::Created(MemberCreated { token: None, ..member_created() }).into()),
+        full(MemberEvent::DetailsChanged(details_changed()).into()),
         full(MemberEvent::RolesChanged(roles_changed()).into()),
+        full(MemberEvent::Deactivated(member_status(MemberStatus::Active, MemberStatus::Inactive)).into()),
+        full(MemberEvent::Enabled(member_status(MemberStatus::Inactive, MemberStatus::Active)).into()),
         full(MemberEvent::TokenIssued(TokenIssued { token: issued_token() }).into()),
+        least(MemberEvent::TokenIssued(TokenIssued { token: least_issued_token() }).into()),
         full(
             MemberEvent::TokenRevoked(TokenRevoked {
                 token_id: secret("5vXw1b"),
@@ -99,6 +108,9 @@ pub fn samples() -> Vec<Sample> {
         full(ErasureEvent::ReasonRedacted(reason_redacted()).into()),
         full(LegalHoldEvent::Placed(legal_hold_placed()).into()),
         full(LegalHoldEvent::Released(legal_hold_released()).into()),
+        full(RoleEvent::Created(role_created()).into()),
+        full(RoleEvent::PermissionsChanged(role_permissions_changed()).into()),
+        full(RoleEvent::Deleted(RoleDeleted { permissions: permissions() }).into()),
         full(RegistryEvent::ClockStepped(clock_stepped()).into()),
         full(RegistryEvent::CommandRefused(command_refused()).into()),
         least(RegistryEvent::CommandRefused(least_command_refused()).into()),
@@ -310,13 +322,51 @@ fn status(old: Status, new: Status) -> StatusChanged {
 
 fn member_created() -> MemberCreated {
     MemberCreated {
-        roles: [Role::Administrator, Role::IntegrationManager, Role::Auditor].into(),
+        roles: [
+            BuiltInRole::Administrator.into(),
+            limited(BuiltInRole::IntegrationManager.name()),
+            limited(on_call()),
+        ]
+        .into(),
         token: Some(issued_token()),
     }
 }
 
+fn limited(role: RoleName) -> RoleGrant {
+    RoleGrant { role, reach: within_two() }
+}
+
+fn within_two() -> Reach {
+    Reach::Within([environment(), EnvironmentName::parse("production").expect("a name")].into())
+}
+
+fn on_call() -> RoleName {
+    RoleName::parse("on_call").expect("a name")
+}
+
+fn details_changed() -> DetailsChanged {
+    DetailsChanged { details: [MemberDetail::Name, MemberDetail::Email].into() }
+}
+
+fn member_status(old: MemberStatus, new: MemberStatus) -> domain::member::StatusChanged {
+    domain::member::StatusChanged { status: Change::new(old, new) }
+}
+
 fn roles_changed() -> RolesChanged {
-    RolesChanged { roles: Change::new([Role::Auditor].into(), [Role::Administrator, Role::Auditor].into()) }
+    let auditor = || RoleGrant::from(BuiltInRole::Auditor);
+    RolesChanged { roles: Change::new([auditor()].into(), [auditor(), limited(on_call())].into()) }
+}
+
+fn role_created() -> RoleCreated {
+    RoleCreated {
+        name: on_call(),
+        description: "Looks and reveals at night".into(),
+        permissions: [Permission::ClientsRead, Permission::SecretsReveal].into(),
+    }
+}
+
+fn role_permissions_changed() -> RolePermissionsChanged {
+    RolePermissionsChanged { permissions: Change::new([Permission::ClientsRead].into(), permissions()) }
 }
 
 fn issued_token() -> IssuedToken {
@@ -325,10 +375,20 @@ fn issued_token() -> IssuedToken {
         label: "laptop".into(),
         hint: "mpt_5vXw".into(),
         permissions: permissions(),
+        reach: within_two(),
         expires_at: time("2026-04-01T00:00:00.000001Z"),
         commitment: commitment('B'),
         parent: Some(secret("0a1b2c")),
         issued_by: None,
+    }
+}
+
+fn least_issued_token() -> IssuedToken {
+    IssuedToken {
+        reach: Reach::Everywhere,
+        parent: None,
+        issued_by: Some(MemberId(uuid(7))),
+        ..issued_token()
     }
 }
 

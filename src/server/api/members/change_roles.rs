@@ -5,6 +5,7 @@ use crypto::Personal;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::GivenRole;
 use crate::{
     answer,
     extract::{Command, path, why},
@@ -17,8 +18,8 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeRoles {
-    /// `administrator`, `integration_manager`, `auditor`: at least one.
-    roles: Vec<String>,
+    /// Each a name, or an object with `role` and `environments`: at least one.
+    roles: Vec<GivenRole>,
     /// Why, in free text; sealed.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 1000)]
@@ -36,11 +37,12 @@ pub(crate) fn document(operation: Operation) -> Operation {
         .if_match()
         .body::<ChangeRoles>()
         .json::<Member>(StatusCode::OK, "The member")
-        .problems(&[Kind::NotFound, Kind::GrantExceeds])
+        .problems(&[Kind::NotFound, Kind::GrantExceeds, Kind::LastAdministrator])
 }
 
 pub(crate) async fn handle(command: Command<ChangeRoles>) -> Result<HttpResponse, Problem> {
     let Command { http, service, context, if_match, body, .. } = command;
-    let member = service.app.change_roles(context, path::member_id(&http)?, if_match, body.roles).await?;
+    let roles = body.roles.into_iter().map(Into::into).collect();
+    let member = service.app.change_roles(context, path::member_id(&http)?, if_match, roles).await?;
     Ok(answer::to_command(&service, StatusCode::OK, &member).await.json(Member::new(&service, &member)))
 }

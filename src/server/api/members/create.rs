@@ -9,6 +9,7 @@ use crypto::Personal;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::GivenRole;
 use crate::{
     answer,
     extract::{Command, why},
@@ -28,10 +29,10 @@ pub(crate) struct CreateMember {
     #[serde(default)]
     #[schema(value_type = String, required, max_length = 254)]
     email: Personal<String>,
-    /// `administrator`, `integration_manager`, `auditor`: at least one.
+    /// Each a name, or an object with `role` and `environments`: at least one.
     #[serde(default)]
     #[schema(required)]
-    roles: Vec<String>,
+    roles: Vec<GivenRole>,
     /// Why, in free text; sealed.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 1000)]
@@ -53,6 +54,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
 
 pub(crate) async fn handle(command: Command<CreateMember>) -> Result<HttpResponse, Problem> {
     let Command { service, context, body: CreateMember { name, email, roles, .. }, .. } = command;
+    let roles = roles.into_iter().map(Into::into).collect();
     let created = service.app.create_member(context, CreateMemberRequest { name, email, roles }).await?;
     let mut answer = answer::to_command(&service, StatusCode::CREATED, &created).await;
     Ok(answer.insert_header((header::LOCATION, member::path(&created))).json(Member::new(&service, &created)))

@@ -4,7 +4,6 @@ use actix_web::{
     HttpResponse,
     http::{StatusCode, header},
 };
-use domain::Permission;
 
 use crate::{
     answer,
@@ -20,9 +19,6 @@ pub(crate) fn document(operation: Operation) -> Operation {
 
 pub(crate) async fn handle(read: Read) -> Result<HttpResponse, Problem> {
     let member_id = path::member_id(&read.http)?;
-    if !read.actor.is(member_id) {
-        read.demand(Permission::MembersWrite).await?;
-    }
     let member = read.service.app.member(&read.context, member_id).await?;
     let etag = (header::ETAG, answer::etag(member.revision));
     Ok(HttpResponse::Ok().insert_header(etag).json(Member::new(&read.service, &member)))

@@ -28,6 +28,9 @@ pub(crate) struct IssueToken {
     /// What it may do at most; left out, all that its member may.
     #[serde(default)]
     permissions: Option<Vec<String>>,
+    /// Where it may do it at most; left out, wherever its member may, or the member's own token that makes it.
+    #[serde(default)]
+    environments: Option<Vec<String>>,
     /// How long it lives: two years at most.
     #[serde(default)]
     #[schema(required, minimum = 1, maximum = 63_072_000)]
@@ -63,8 +66,8 @@ pub(crate) fn document(operation: Operation) -> Operation {
 
 pub(crate) async fn handle(command: Command<IssueToken>) -> Result<HttpResponse, Problem> {
     let Command { http, service, context, body, .. } = command;
-    let IssueToken { label, permissions, expires_in_seconds, .. } = body;
-    let request = IssueTokenRequest { label, permissions, expires_in_seconds };
+    let IssueToken { label, permissions, environments, expires_in_seconds, .. } = body;
+    let request = IssueTokenRequest { label, permissions, environments, expires_in_seconds };
     let issued = service.app.issue_token(context, path::member_id(&http)?, request).await?;
     let mut answer = answer::to_command(&service, StatusCode::CREATED, &issued.member).await;
     let IssuedPersonalToken { member, token_id, token } = issued;

@@ -1,0 +1,141 @@
+//! Who a member is: sealed under a key of its own, and named in no event.
+//!
+//! The claim on an e-mail is a keyed digest in the table of claims, and in no event either: an event stays for ever, and
+//! whoever held the key one day could try addresses against it, an erased one among them.
+
+use std::collections::BTreeSet;
+
+use crypto::Personal;
+use domain::{
+    Event, Member, MemberCommand, MemberId, Rule, Violation,
+    member::{CreateMember, MemberDetail},
+};
+use serde_json::{Value, json};
+use store::{ExpectedRevision, StreamName};
+
+use super::{Along, ChangeDetailsRequest, ChangedMember};
+use crate::{
+    Inner,
+    aggregates::Loader,
+    context::{Context, IfMatch},
+    error::CommandError,
+    execute::{ProposedStream, claim_changes, claim_key},
+};
+
+/// What the vault calls who a member is.
+const MEMBER: &str = "member";
+/// The events that say who a member is.
+const SAID_BY: [&str; 2] = ["member.created", "member.details_changed"];
+
+/// A member that is about to be enrolled.
+pub(crate) struct EnrolledMember {
+    pub(crate) stream: ProposedStream,
+    pub(crate) claims: Vec<store::ClaimChange>,
+    pub(crate) member: Vec<domain::MemberEvent>,
+}
+
+impl Inner {
+    /// The part of a commit that enrols a member; who it is goes into the vault under a key of its own.
+    pub(crate) async fn enrolment(
+        &self,
+        member_id: MemberId,
+        create: CreateMember,
+        name: &Personal<String>,
+        email: &Personal<String>,
+    ) -> Result<EnrolledMember, CommandError> {
+        let events = Member::Absent.decide(MemberCommand::CreateMember(create), self.log.now())?;
+        self.vault.insert_person(member_id.0, None).await?;
+        let stream = Loader::<Member>::stream(&member_id.to_string())?;
+        let mut claims = claim_changes(Member::claims(&events), &stream);
+        claims.push(store::ClaimChange::Take {
+            key: claim_key(&self.member_email(email.expose())),
+            stream: stream.clone(),
+        });
+        Ok(EnrolledMember {
+            stream: ProposedStream {
+                stream,
+                expected: ExpectedRevision::NoStream,
+                environment: None,
+                responsible: None,
+                events: events.iter().cloned().map(Event::Member).collect(),
+                private: vec![self.seal_member(member_id, name.expose(), email.expose()).await?],
+            },
+            claims,
+            member: events,
+        })
+    }
+
+    pub(super) async fn change_details(
+        &self,
+        context: &Context,
+        member_id: MemberId,
+        if_match: Option<IfMatch>,
+        request: &ChangeDetailsRequest,
+    ) -> Result<ChangedMember, CommandError> {
+        if if_match.is_none() {
+            return Err(CommandError::PreconditionRequired);
+        }
+        let stream = Loader::<Member>::stream(&member_id.to_string())?;
+        let held = self.newest_part(&stream, &SAID_BY, MEMBER).await?;
+        let (name, email) = (text(held.as_ref(), "name"), text(held.as_ref(), "email"));
+        let new_name = asked(request.name.as_ref(), name, "/name")?;
+        let new_email = asked(request.email.as_ref(), email, "/email")?;
+        let wrong = domain::client::check_contact(new_name, new_email, "");
+        if !wrong.is_empty() {
+            return Err(CommandError::Invalid(wrong));
+        }
+        let mut details = BTreeSet::new();
+        details.extend((name != Some(new_name)).then_some(MemberDetail::Name));
+        details.extend((email != Some(new_email)).then_some(MemberDetail::Email));
+        let along = Along {
+            if_match,
+            private: vec![self.seal_member(member_id, new_name, new_email).await?],
+            claims: self.email_moves(&stream, email, new_email),
+            ..Along::default()
+        };
+        self.execute_member(context, member_id, along, |membership, facts| {
+            context.demand_all(&membership.rights(&facts.own_roles))?;
+            Ok(MemberCommand::ChangeDetails { details: details.clone() })
+        })
+        .await
+    }
+
+    async fn seal_member(
+        &self,
+        member_id: MemberId,
+        name: &str,
+        email: &str,
+    ) -> Result<store::Disclosure, CommandError> {
+        let value = json!({ "name": name, "email": email });
+        Ok(self.vault.seal_for_person(member_id.0, MEMBER, value).await?)
+    }
+
+    /// What happens to the claims; nothing if the two addresses are one but for their case.
+    fn email_moves(&self, stream: &StreamName, old: Option<&str>, new: &str) -> Vec<store::ClaimChange> {
+        let (old, new) =
+            (old.map(|old| claim_key(&self.member_email(old))), claim_key(&self.member_email(new)));
+        if old.as_ref() == Some(&new) {
+            return Vec::new();
+        }
+        let stream = stream.clone();
+        let released = old.map(|key| store::ClaimChange::Release { key, stream: stream.clone() });
+        released.into_iter().chain([store::ClaimChange::Take { key: new, stream }]).collect()
+    }
+}
+
+/// What is asked for, or else what is held; nobody knows that of who was erased.
+fn asked<'a>(
+    asked: Option<&'a Personal<String>>,
+    held: Option<&'a str>,
+    pointer: &str,
+) -> Result<&'a str, CommandError> {
+    let required = || {
+        let detail = "must be given: what it was has been erased";
+        CommandError::Invalid(vec![Violation::new(pointer, Rule::Required, detail)])
+    };
+    asked.map(|asked| asked.expose().as_str()).or(held).ok_or_else(required)
+}
+
+fn text<'a>(part: Option<&'a Value>, field: &str) -> Option<&'a str> {
+    part?.get(field)?.as_str()
+}
