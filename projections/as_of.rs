@@ -9,11 +9,12 @@ use rusqlite::Connection;
 use store::{ActorKind, EventLog, Position, RecordedEvent, Revision, ScannedEvent, StreamName};
 
 use crate::catch_up::catch_up;
-use crate::clients::{ClientRow, FoldedClient};
+use crate::clients::{self, ClientRow};
 use crate::envelope::Envelope;
 use crate::error::{QueryError, ViewsError};
 use crate::file::create_tables;
 use crate::fold::{Checkpoint, Fold};
+use crate::folded::Folded;
 use crate::projection::{ApplyError, ViewedEvent};
 use crate::reader::Reader;
 
@@ -51,7 +52,7 @@ pub async fn client_as_of(
     moment: Moment,
 ) -> Result<Option<ClientRow>, QueryError> {
     let folded = fold_client(log, client_id, moment, |_, _| Ok(())).await?;
-    Ok(folded.into_row(client_id))
+    Ok(clients::into_row(client_id, folded))
 }
 
 /// Who issued a secret of a client.
@@ -80,7 +81,7 @@ pub async fn credentials_as_of(
 ) -> Result<Option<(ClientRow, Vec<Issuer>)>, QueryError> {
     let mut issuers: Vec<Issuer> = Vec::new();
     let folded = fold_client(log, client_id, moment, |folded, event| {
-        for secret in folded.registration().into_iter().flat_map(|client| &client.secrets) {
+        for secret in folded.aggregate.registration().into_iter().flat_map(|client| &client.secrets) {
             if issuers.iter().all(|known| known.secret_id != secret.id) {
                 let actor = store::Envelope::parse(&event.entry).map_err(ApplyError::Corrupt)?.actor;
                 issuers.push(Issuer {
@@ -95,7 +96,7 @@ pub async fn credentials_as_of(
         Ok(())
     })
     .await?;
-    Ok(folded.into_row(client_id).map(|row| (row, issuers)))
+    Ok(clients::into_row(client_id, folded).map(|row| (row, issuers)))
 }
 
 /// Folds a client's stream up to a moment; `after_each` sees the state that each event left.
@@ -103,9 +104,10 @@ async fn fold_client(
     log: &dyn EventLog,
     client_id: ClientId,
     moment: Moment,
-    mut after_each: impl FnMut(&FoldedClient, &RecordedEvent) -> Result<(), QueryError>,
-) -> Result<FoldedClient, QueryError> {
-    let mut folded = FoldedClient::default();
+    mut after_each: impl FnMut(&Folded<Client>, &RecordedEvent) -> Result<(), QueryError>,
+) -> Result<Folded<Client>, QueryError> {
+    let mut folded = Folded::<Client>::default();
+    let mut memo = clients::Memo::default();
     let Ok(stream) = StreamName::new(Client::CATEGORY, &client_id.to_string()) else { return Ok(folded) };
     let mut after = Revision::NONE;
     loop {
@@ -115,7 +117,7 @@ async fn fold_client(
             if !moment.includes(event.position, envelope.at) {
                 return Ok(folded);
             }
-            folded.apply(&ViewedEvent::new(event.position, envelope))?;
+            folded.apply(&ViewedEvent::new(event.position, envelope), &mut memo)?;
             after_each(&folded, event)?;
             after = event.revision;
         }

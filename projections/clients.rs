@@ -1,17 +1,18 @@
 //! The view of clients: one row each, as the newest event left it.
 
-use std::collections::HashMap;
+pub mod expiring;
 
 use domain::client::{Registration, Status};
-use domain::{Client, ClientEvent, ClientId, EnvironmentName, Event, folded};
+use domain::{Client, ClientEvent, ClientId, EnvironmentName, Event, SecretId, folded};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde::{Deserialize, Serialize};
 use store::{Position, Revision};
 
 use crate::error::QueryError;
+use crate::folded::{Folded, State, States, Viewed};
 use crate::projection::{ApplyError, Projection, ViewedEvent};
-use crate::reader::{Reader, as_number, as_signed};
+use crate::reader::{Reader, as_signed};
 
 /// The view's name.
 pub const NAME: &str = "clients";
@@ -135,75 +136,89 @@ pub fn environments(reader: &Reader) -> Result<Vec<EnvironmentName>, QueryError>
 }
 
 fn client_row(row: &Row<'_>) -> Result<ClientRow, QueryError> {
-    let key: String = row.get(0)?;
-    let broken = |source| QueryError::Row { view: NAME, key: key.clone(), source };
-    let client_id = key.parse().map_err(|error| broken(serde::de::Error::custom(error)))?;
-    let client: Client =
-        serde_json::from_str(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?).map_err(broken)?;
-    FoldedClient {
-        client,
-        revision: Revision::new(as_number(row, 1)?),
-        position: Position::new(as_number(row, 2)?),
+    let (client_id, folded) = Folded::of_row(NAME, row)?;
+    let no_client = || serde::de::Error::custom("the state is that of no client");
+    into_row(client_id, folded).ok_or_else(|| QueryError::Row {
+        view: NAME,
+        key: client_id.to_string(),
+        source: no_client(),
+    })
+}
+
+/// The row, unless there is no client yet.
+pub(crate) fn into_row(client_id: ClientId, folded: Folded<Client>) -> Option<ClientRow> {
+    let Folded { aggregate: Client::Registered(client), revision, position } = folded else { return None };
+    Some(ClientRow { client_id, revision, position, client: *client })
+}
+
+/// What is remembered of a client between its events and its row.
+#[derive(Default)]
+pub(crate) struct Memo {
+    /// Folding a name costs as much as applying its event, and most events leave it as it is.
+    name_folded: Option<String>,
+    /// What the second table has of it; most events leave that as it is.
+    expiring: Option<Vec<(SecretId, Timestamp)>>,
+}
+
+impl Viewed for Client {
+    type Id = ClientId;
+    type Memo = Memo;
+
+    const CATEGORY: &'static str = Self::CATEGORY;
+    const LOAD: &'static str = "SELECT revision, position, state FROM clients WHERE client_id = ?1";
+
+    fn fold(&mut self, event: &Event, at: Timestamp, memo: &mut Memo) -> bool {
+        let Event::Client(fact) = event else { return false };
+        memo.expiring.get_or_insert_with(|| expiring::of(self));
+        if matches!(fact, ClientEvent::Created(_) | ClientEvent::NameChanged(_)) {
+            memo.name_folded = None;
+        }
+        self.apply(fact, at);
+        true
     }
-    .into_row(client_id)
-    .ok_or_else(|| broken(serde::de::Error::custom("the state is that of no client")))
-}
 
-/// A client's state and where it stands: the one fold that the view and a look into the past share.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct FoldedClient {
-    client: Client,
-    revision: Revision,
-    position: Position,
-}
-
-impl FoldedClient {
-    /// The state after one more event of its stream.
-    pub(crate) fn apply(&mut self, event: &ViewedEvent<'_>) -> Result<(), ApplyError> {
-        let Event::Client(fact) = event.event()? else {
-            return Err(ApplyError::OutOfPlace(format!(
-                "`{}` is no event of a client",
-                event.envelope.event_type
-            )));
-        };
-        if event.envelope.revision != self.revision.next() {
-            let (found, last) = (event.envelope.revision, self.revision);
-            return Err(ApplyError::OutOfPlace(format!("revision {found} cannot follow revision {last}")));
+    fn save(views: &Connection, id: &ClientId, state: &mut State<Self>) -> Result<(), ApplyError> {
+        let State { folded: Folded { aggregate, revision, position }, memo, .. } = state;
+        let Some(registration) = aggregate.registration() else { return Ok(()) };
+        let client_id = id.to_string();
+        let name_folded = memo.name_folded.get_or_insert_with(|| folded(&registration.client_name));
+        views
+            .prepare_cached(
+                "INSERT INTO clients (client_id, environment, name_folded, client_type, status, created_at,
+                                      updated_at, responsible, revision, position, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                 ON CONFLICT (client_id) DO UPDATE SET
+                     environment = excluded.environment, name_folded = excluded.name_folded,
+                     client_type = excluded.client_type, status = excluded.status,
+                     created_at = excluded.created_at, updated_at = excluded.updated_at,
+                     responsible = excluded.responsible, revision = excluded.revision,
+                     position = excluded.position, state = excluded.state",
+            )?
+            .execute((
+                &client_id,
+                registration.environment.as_str(),
+                &*name_folded,
+                &registration.client_type,
+                registration.status.as_str(),
+                registration.created_at.as_microsecond(),
+                registration.updated_at.as_microsecond(),
+                registration.responsible.to_string(),
+                as_signed(revision.get()),
+                as_signed(position.get()),
+                serde_json::to_string(&*aggregate)?,
+            ))?;
+        let expiring = expiring::of(aggregate);
+        if memo.expiring.take().is_some_and(|before| before != expiring) {
+            expiring::save(views, &client_id, registration.environment.as_str(), &expiring)?;
         }
-        self.client.apply(fact, event.envelope.at);
-        if self.client == Client::Absent {
-            return Err(ApplyError::OutOfPlace(format!(
-                "`{}` before the client exists",
-                event.envelope.event_type
-            )));
-        }
-        (self.revision, self.position) = (event.envelope.revision, event.position);
         Ok(())
-    }
-
-    /// What it is, unless there is no client yet.
-    pub(crate) fn registration(&self) -> Option<&Registration> {
-        self.client.registration()
-    }
-
-    /// The row, unless there is no client yet.
-    pub(crate) fn into_row(self, client_id: ClientId) -> Option<ClientRow> {
-        let Client::Registered(registration) = self.client else { return None };
-        Some(ClientRow { client_id, revision: self.revision, position: self.position, client: *registration })
     }
 }
 
 /// The projection.
 #[derive(Default)]
 pub struct Clients {
-    states: HashMap<ClientId, Remembered>,
-}
-
-struct Remembered {
-    folded: FoldedClient,
-    changed: bool,
-    /// Folding a name costs as much as applying its event, and most events leave it as it is.
-    name_folded: Option<String>,
+    states: States<Client>,
 }
 
 impl Projection for Clients {
@@ -216,96 +231,34 @@ impl Projection for Clients {
     }
 
     fn schema(&self) -> &'static str {
-        include_str!("../migrations/views/clients.sql")
+        concat!(
+            include_str!("../migrations/views/clients.sql"),
+            include_str!("../migrations/views/expiring_secrets.sql")
+        )
     }
 
     fn indexes(&self) -> &'static str {
-        include_str!("../migrations/views/clients_indexes.sql")
+        concat!(
+            include_str!("../migrations/views/clients_indexes.sql"),
+            include_str!("../migrations/views/expiring_secrets_indexes.sql")
+        )
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["clients"]
+        &["clients", "expiring_secrets"]
     }
 
     fn apply(&mut self, views: &Connection, event: &ViewedEvent<'_>) -> Result<(), ApplyError> {
-        let Some(id) = event.id_in(Client::CATEGORY) else { return Ok(()) };
-        let client_id: ClientId =
-            id.parse().map_err(|_| ApplyError::OutOfPlace(format!("`{id}` is no id of a client")))?;
-        let state = match self.states.entry(client_id) {
-            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(unknown) => {
-                let folded = if event.envelope.revision.get() == 1 { None } else { load(views, id)? };
-                unknown.insert(Remembered {
-                    folded: folded.unwrap_or_default(),
-                    changed: false,
-                    name_folded: None,
-                })
-            }
-        };
-        state.folded.apply(event)?;
-        state.changed = true;
-        if matches!(event.event()?, Event::Client(ClientEvent::Created(_) | ClientEvent::NameChanged(_))) {
-            state.name_folded = None;
-        }
-        Ok(())
+        self.states.apply(views, event)
     }
 
     fn flush(&mut self, views: &Connection) -> Result<(), ApplyError> {
-        let mut changed: Vec<_> = self.states.iter_mut().filter(|(_, state)| state.changed).collect();
-        // In the order of the table: neighbours are written while their page is at hand.
-        changed.sort_unstable_by_key(|(client_id, _)| **client_id);
-        for (client_id, state) in changed {
-            save(views, *client_id, state)?;
-        }
-        // What one page touched the next one is likely to touch; so the memory is never more than two pages need.
-        self.states.retain(|_, state| std::mem::take(&mut state.changed));
-        Ok(())
+        self.states.flush(views)
     }
 
     fn rolled_back(&mut self) {
-        self.states.clear();
+        self.states.forget();
     }
-}
-
-fn load(views: &Connection, client_id: &str) -> Result<Option<FoldedClient>, ApplyError> {
-    let mut statement =
-        views.prepare_cached("SELECT revision, position, state FROM clients WHERE client_id = ?1")?;
-    let mut rows = statement.query([client_id])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let client = serde_json::from_str(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
-    let (revision, position) = (Revision::new(as_number(row, 0)?), Position::new(as_number(row, 1)?));
-    Ok(Some(FoldedClient { client, revision, position }))
-}
-
-fn save(views: &Connection, client_id: ClientId, state: &mut Remembered) -> Result<(), ApplyError> {
-    let Remembered { folded: FoldedClient { client, revision, position }, name_folded, .. } = state;
-    let Some(registration) = client.registration() else { return Ok(()) };
-    let name_folded = name_folded.get_or_insert_with(|| folded(&registration.client_name));
-    views
-        .prepare_cached(
-            "INSERT INTO clients (client_id, environment, name_folded, client_type, status, created_at, updated_at,
-                                  responsible, revision, position, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-             ON CONFLICT (client_id) DO UPDATE SET
-                 environment = excluded.environment, name_folded = excluded.name_folded,
-                 client_type = excluded.client_type, status = excluded.status, created_at = excluded.created_at,
-                 updated_at = excluded.updated_at, responsible = excluded.responsible,
-                 revision = excluded.revision, position = excluded.position, state = excluded.state",
-        )?
-        .execute((
-            client_id.to_string(),
-            registration.environment.as_str(),
-            &*name_folded,
-            &registration.client_type,
-            registration.status.as_str(),
-            registration.created_at.as_microsecond(),
-            registration.updated_at.as_microsecond(),
-            registration.responsible.to_string(),
-            as_signed(revision.get()),
-            as_signed(position.get()),
-            serde_json::to_string(&*client)?,
-        ))?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -73,6 +73,23 @@ struct View {
     until: Position,
 }
 
+/// A page of the log.
+struct Page<'a> {
+    /// The events up to the first one whose entry is none.
+    readable: &'a [ViewedEvent<'a>],
+    /// That one.
+    broken: Option<&'a Halt>,
+    last: Option<&'a Unread<'a>>,
+}
+
+/// How a view folds the events of a page; `None` if nothing may be committed.
+type FoldEvents = for<'a, 'b, 'c> fn(
+    &'a mut View,
+    &'b Transaction<'_>,
+    Position,
+    &'c [ViewedEvent<'_>],
+) -> Result<Option<Progress>, rusqlite::Error>;
+
 /// What a page did to a view.
 struct Progress {
     position: Position,
@@ -167,17 +184,36 @@ impl Fold {
         }
     }
 
+    /// In one go, without a way back for one view alone: that would have SQLite copy each page of the file before it
+    /// changes. Only where an event cannot be applied, all over again, with one.
     fn fold_and_commit(&mut self, page: &[Unread<'_>]) -> Result<Vec<Progress>, rusqlite::Error> {
         let (readable, broken) = parse(page);
+        let page = Page { readable: &readable, broken: broken.as_ref(), last: page.last() };
+        if let Some(progress) = self.commit(&page, View::fold_at_once)? {
+            return Ok(progress);
+        }
+        for view in &mut self.views {
+            view.projection.rolled_back();
+        }
+        Ok(self.commit(&page, View::fold_carefully)?.unwrap_or_default())
+    }
+
+    /// Folds a page into each view by `fold`, and commits views and checkpoints; nothing if one of them gives up.
+    fn commit(
+        &mut self,
+        page: &Page<'_>,
+        fold: FoldEvents,
+    ) -> Result<Option<Vec<Progress>>, rusqlite::Error> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut progress = Vec::with_capacity(self.views.len());
         for view in &mut self.views {
-            progress.push(view.fold(&transaction, &readable, broken.as_ref())?);
+            let Some(folded) = view.fold(&transaction, page, fold)? else { return Ok(None) };
+            progress.push(folded);
         }
         for (view, progress) in self.views.iter().zip(&progress) {
             save_checkpoint(&transaction, view.projection.name(), progress)?;
         }
-        if let Some(last) = page.last() {
+        if let Some(last) = page.last {
             transaction
                 .prepare_cached(
                     "UPDATE meta SET tail_position = ?1, tail_digest = ?2 WHERE tail_position < ?1",
@@ -185,7 +221,7 @@ impl Fold {
                 .execute((as_signed(last.position.get()), sha256(last.entry)))?;
         }
         transaction.commit()?;
-        Ok(progress)
+        Ok(Some(progress))
     }
 
     /// Halts every view that goes on where it stands: what follows in the log cannot be read.
@@ -214,51 +250,70 @@ impl View {
     fn fold(
         &mut self,
         transaction: &Transaction<'_>,
-        readable: &[ViewedEvent<'_>],
-        broken: Option<&Halt>,
-    ) -> Result<Progress, rusqlite::Error> {
+        page: &Page<'_>,
+        fold: FoldEvents,
+    ) -> Result<Option<Progress>, rusqlite::Error> {
         let (after, until) = (self.checkpoint.position, self.until);
         if !self.goes_on() {
-            return Ok(Progress { position: after, halt: self.checkpoint.halt.clone() });
+            return Ok(Some(Progress { position: after, halt: self.checkpoint.halt.clone() }));
         }
-        let from = readable.partition_point(|event| event.position <= after);
-        let to = readable.partition_point(|event| event.position <= until);
-        let mut progress = self.fold_events(transaction, after, &readable[from..to])?;
-        if let (None, Some(broken)) = (&progress.halt, broken)
+        let from = page.readable.partition_point(|event| event.position <= after);
+        let to = page.readable.partition_point(|event| event.position <= until);
+        let folded = fold(self, transaction, after, &page.readable[from..to])?;
+        let Some(mut progress) = folded else { return Ok(None) };
+        if let (None, Some(broken)) = (&progress.halt, page.broken)
             && broken.position == progress.position.next()
             && broken.position <= until
         {
             progress.halt = Some(broken.clone());
         }
-        Ok(progress)
+        Ok(Some(progress))
     }
 
     fn goes_on(&self) -> bool {
         self.checkpoint.halt.is_none() && self.checkpoint.position < self.until
     }
 
-    /// All events in one go; if one of them fails, all over again, one at a time, to keep those before it.
-    fn fold_events(
+    /// All events, or nothing to be committed.
+    fn fold_at_once(
         &mut self,
         transaction: &Transaction<'_>,
         after: Position,
         events: &[ViewedEvent<'_>],
-    ) -> Result<Progress, rusqlite::Error> {
+    ) -> Result<Option<Progress>, rusqlite::Error> {
+        let position = events.last().map_or(after, |last| last.position);
+        match self.apply(transaction, events) {
+            Err(ApplyError::Database(error)) if is_about_the_file(&error) => Err(error),
+            Err(_) => Ok(None),
+            Ok(()) => Ok(Some(Progress { position, halt: None })),
+        }
+    }
+
+    /// All events; if one of them fails, all over again, one at a time, to keep those before it.
+    fn fold_carefully(
+        &mut self,
+        transaction: &Transaction<'_>,
+        after: Position,
+        events: &[ViewedEvent<'_>],
+    ) -> Result<Option<Progress>, rusqlite::Error> {
         let position = events.last().map_or(after, |last| last.position);
         if self.attempt(transaction, events)?.is_ok() {
-            return Ok(Progress { position, halt: None });
+            return Ok(Some(Progress { position, halt: None }));
         }
         let mut position = after;
         for event in events {
             if let Err(error) = self.attempt(transaction, std::slice::from_ref(event))? {
-                return Ok(Progress {
-                    position,
-                    halt: Some(Halt { position: event.position, cause: error.cause() }),
-                });
+                let halt = Some(Halt { position: event.position, cause: error.cause() });
+                return Ok(Some(Progress { position, halt }));
             }
             position = event.position;
         }
-        Ok(Progress { position, halt: None })
+        Ok(Some(Progress { position, halt: None }))
+    }
+
+    fn apply(&mut self, transaction: &Transaction<'_>, events: &[ViewedEvent<'_>]) -> Result<(), ApplyError> {
+        events.iter().try_for_each(|event| self.projection.apply(transaction, event))?;
+        self.projection.flush(transaction)
     }
 
     /// Folds events completely or not at all. The outer error is the file's, the inner one an event's.
@@ -268,10 +323,7 @@ impl View {
         events: &[ViewedEvent<'_>],
     ) -> Result<Result<(), ApplyError>, rusqlite::Error> {
         transaction.execute_batch("SAVEPOINT attempt")?;
-        let applied = events
-            .iter()
-            .try_for_each(|event| self.projection.apply(transaction, event))
-            .and_then(|()| self.projection.flush(transaction));
+        let applied = self.apply(transaction, events);
         match applied {
             Err(ApplyError::Database(error)) if is_about_the_file(&error) => return Err(error),
             Err(_) => {

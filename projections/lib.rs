@@ -6,13 +6,16 @@
 //!
 //! | view | answers | tables |
 //! | --- | --- | --- |
-//! | [`clients`] | one client, lists of clients | `clients` |
+//! | [`clients`] | one client, lists of clients; secrets that expire | `clients`, `expiring_secrets` |
+//! | [`members`] | lists of members | `members` |
+//! | [`catalog`] | lists of scopes, types, environments | `scopes`, `client_types`, `environments` |
 //! | [`audit_trail`] | which events an auditor asks for | `audit_events`, `audit_words`, and the index `audit_text` |
 //!
 //! A new view is a file here, its SQL in `migrations/views`, and a line in [`all`].
 
 pub mod as_of;
 pub mod audit_trail;
+pub mod catalog;
 mod catch_up;
 mod claims;
 pub mod clients;
@@ -21,6 +24,8 @@ mod envelope;
 mod error;
 mod file;
 mod fold;
+mod folded;
+pub mod members;
 mod projection;
 mod reader;
 mod rebuild;
@@ -38,6 +43,7 @@ pub use envelope::{Envelope, EnvelopeActor};
 pub use error::{QueryError, RebuildError, ViewsError};
 pub use file::{Inspected, inspect};
 pub use fold::{Checkpoint, Halt};
+pub use folded::{NounPage, NounRow};
 pub use projection::{ApplyError, Projection, ViewedEvent};
 pub use reader::Reader;
 pub use rebuild::{Comparison, Rebuilt, RebuiltView, rebuild};
@@ -48,5 +54,10 @@ pub use views::{ProjectionState, ProjectionStatus, Views};
 /// Every projection there is, in the order in which they are shown.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Projection>> {
-    vec![Box::new(clients::Clients::default()), Box::new(audit_trail::AuditTrail::default())]
+    vec![
+        Box::new(clients::Clients::default()),
+        Box::new(audit_trail::AuditTrail::default()),
+        Box::new(members::Members::default()),
+        Box::new(catalog::Catalog::default()),
+    ]
 }

@@ -203,7 +203,7 @@ fn uri(text: &str) -> RedirectUri {
     RedirectUri::parse(text).unwrap()
 }
 
-fn secret(number: u64) -> IssuedSecret {
+pub fn secret(number: u64) -> IssuedSecret {
     IssuedSecret {
         id: secret_id(number),
         label: None,

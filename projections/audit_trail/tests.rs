@@ -56,7 +56,7 @@ async fn six_events() -> TestLog {
     log.record(Happening {
         outcome: Outcome::Refused,
         actor: "u3".into(),
-        ..Happening::new("member-u3", refused)
+        ..Happening::new("note-u3", refused)
     })
     .await;
     let mut elsewhere = Happening::new(stream(client(2)), created("Other").into_event());
@@ -152,7 +152,7 @@ async fn opened_private_parts_of_a_client_are_found_by_the_client() {
         positions: vec![1],
         parts: 1,
     };
-    log.record(Happening::new("member-u1", Event::Registry(RegistryEvent::PrivatePartsOpened(opened)))).await;
+    log.record(Happening::new("note-u1", Event::Registry(RegistryEvent::PrivatePartsOpened(opened)))).await;
     let filter = AuditFilter { subject: Some(stream(client(7))), ..AuditFilter::default() };
     assert_eq!(found(&now(&log), &filter, ALL), [1]);
 }

@@ -13,8 +13,8 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use domain::member::TokenRevoked;
-use domain::{ClientEvent, Event, MemberEvent, SecretId};
+use domain::member::{MemberCreated, TokenRevoked};
+use domain::{BuiltInRole, ClientEvent, Event, MemberEvent, SecretId};
 use projections::rebuild;
 use store::{Envelope, EventLog, Position};
 use testing::{Happening, TestLog, client, created, deleted, happens, member, stream};
@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 mod testing;
 
 const ROUNDS: usize = 3;
+const MEMBERS: u64 = 50;
 
 fn main() {
     let events = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(200_000);
@@ -80,7 +81,12 @@ async fn write_history(log: &Arc<TestLog>, events: u64) {
     let mut random: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut clients = 0;
     let mut commits = JoinSet::new();
-    for _ in 0..events {
+    for number in 0..MEMBERS.min(events) {
+        let created = MemberCreated { roles: [BuiltInRole::Auditor.into()].into(), token: None };
+        let stream = format!("member-{}", member(number));
+        log.record(Happening::new(stream, MemberEvent::Created(created))).await;
+    }
+    for _ in MEMBERS..events {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
@@ -92,7 +98,7 @@ async fn write_history(log: &Arc<TestLog>, events: u64) {
             )
         } else if random % 20 == 1 {
             Happening::new(
-                format!("member-{}", member(random % 50)),
+                format!("member-{}", member(random % MEMBERS)),
                 MemberEvent::TokenRevoked(TokenRevoked {
                     token_id: SecretId("token1".into()),
                     descendants: Vec::new(),

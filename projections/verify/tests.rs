@@ -84,7 +84,7 @@ async fn a8_a_rebuild_finds_the_difference_by_digest_and_mends_it() {
     let log = viewed().await;
     meddle(&log, "UPDATE clients SET updated_at = 0");
     let rebuilt = rebuild(log.path(), &*log.log).unwrap();
-    assert_eq!(equal(&rebuilt), [false, true]);
+    assert_eq!(equal(&rebuilt)[..2], [false, true]);
     assert_eq!(differences(&log), []);
 }
 
@@ -94,7 +94,7 @@ async fn live_views_that_lag_are_compared_where_they_are() {
     log.client(client(1), happens(5)).await;
     assert_eq!(differences(&log), []);
     let rebuilt = rebuild(log.path(), &*log.log).unwrap();
-    assert_eq!(equal(&rebuilt), [true, true], "{rebuilt:?}");
+    assert!(equal(&rebuilt).iter().all(|equal| *equal), "{rebuilt:?}");
     assert!(rebuilt.views.iter().all(|view| view.position == Position::new(7)));
     assert!(rebuilt.views.iter().all(|view| view.comparison.as_ref().unwrap().position == Position::new(6)));
 }

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod client_types;
 pub(crate) mod clients;
 pub(crate) mod environments;
+pub(crate) mod expiring_secrets;
 pub(crate) mod leaked_secrets;
 pub(crate) mod legal_holds;
 pub(crate) mod me;

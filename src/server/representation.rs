@@ -15,5 +15,5 @@ pub(crate) use catalog::{ClientType, Scope};
 pub(crate) use client::{Client, Secret};
 pub(crate) use environment::Environment;
 pub(crate) use legal_hold::LegalHold;
-pub(crate) use member::{Member, Rights, Token};
+pub(crate) use member::{Member, Rights, RoleGrant, Token};
 pub(crate) use role::Role;

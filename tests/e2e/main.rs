@@ -22,6 +22,7 @@ mod faults;
 mod idempotency;
 mod leaked_secrets;
 mod limits;
+mod lists;
 mod members;
 mod model;
 mod old_shapes;

@@ -8,6 +8,7 @@ pub(crate) mod deactivate;
 pub(crate) mod enable;
 pub(crate) mod get;
 pub(crate) mod issue_token;
+pub(crate) mod list;
 pub(crate) mod list_tokens;
 pub(crate) mod revoke_token;
 mod role;

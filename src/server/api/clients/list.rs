@@ -116,7 +116,7 @@ async fn dormant(
 }
 
 /// Nothing in an environment is another answer than no environment.
-async fn exists(service: &Service, environment: &EnvironmentName) -> Result<bool, Problem> {
+pub(crate) async fn exists(service: &Service, environment: &EnvironmentName) -> Result<bool, Problem> {
     let Ok(stream) = StreamName::new(Environment::CATEGORY, environment.as_str()) else { return Ok(false) };
     Ok(service.app.log().stream_revision(&stream).await? != Revision::NONE)
 }

@@ -1,0 +1,92 @@
+//! `GET /members`: the members, newest first. Who they are is sealed; this is what they may do.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use domain::{MemberId, member::MemberStatus};
+use jiff::Timestamp;
+use projections::members::{self, MemberRow};
+use serde::{Deserialize, Serialize};
+use store::{Position, Revision};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    answer::Freshness,
+    extract::{Read, page},
+    openapi::Operation,
+    problem::Problem,
+    representation::RoleGrant,
+};
+
+const CURSORS: &str = "members";
+
+/// Which part of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// How many.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: Option<usize>,
+    /// Where to go on: the `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Some of the members.
+#[derive(Debug, Serialize, ToSchema)]
+struct Members {
+    items: Vec<ListedMember>,
+    /// The `cursor` of the next page; null at the end.
+    next: Option<String>,
+}
+
+/// A member in a list; its tokens are in its own document.
+#[derive(Debug, Serialize, ToSchema)]
+struct ListedMember {
+    #[schema(value_type = String, format = Uuid)]
+    member_id: MemberId,
+    roles: Vec<RoleGrant>,
+    #[schema(value_type = String, pattern = "^(active|inactive)$")]
+    status: MemberStatus,
+    #[serde(with = "domain::time::micros")]
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// How many events its stream has: its `ETag`.
+    #[schema(value_type = u64)]
+    revision: Revision,
+    /// The position of the newest of them.
+    #[schema(value_type = u64)]
+    position: Position,
+}
+
+pub(crate) fn document(operation: Operation) -> Operation {
+    operation
+        .summary("List members, newest first")
+        .reads_views()
+        .parameters::<Parameters>()
+        .json::<Members>(StatusCode::OK, "Some of the list")
+}
+
+pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
+    let Read { service, parameters, .. } = read;
+    let limit = page::limit(parameters.limit)?;
+    let cursors = service.app.cursor_key();
+    let after: Option<MemberId> =
+        parameters.cursor.map(|cursor| page::place(cursors, CURSORS, &cursor)).transpose()?;
+    let freshness = Freshness::of(&service, members::NAME).await;
+    let page = service.views.read(move |reader| members::list(reader, after, limit)).await?;
+    let items = page.items.into_iter().filter_map(listed).collect();
+    let next = page.next.map(|id| page::cursor(cursors, CURSORS, &id)).transpose()?;
+    Ok(freshness.ok().json(Members { items, next }))
+}
+
+fn listed(row: MemberRow) -> Option<ListedMember> {
+    let MemberRow { id, revision, position, state } = row;
+    let membership = state.membership()?;
+    Some(ListedMember {
+        member_id: id,
+        roles: membership.roles.iter().map(RoleGrant::from).collect(),
+        status: membership.status,
+        created_at: membership.created_at,
+        revision,
+        position,
+    })
+}
