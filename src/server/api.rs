@@ -9,6 +9,7 @@ pub(crate) mod environments;
 pub(crate) mod expiring_secrets;
 pub(crate) mod leaked_secrets;
 pub(crate) mod legal_holds;
+pub(crate) mod listed;
 pub(crate) mod me;
 pub(crate) mod members;
 pub(crate) mod persons;

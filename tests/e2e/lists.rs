@@ -51,3 +51,24 @@ async fn o5_secrets_that_end_soon_are_listed_by_their_end() {
     assert_eq!(names(&service.get("/api/v1/expiring_secrets").await.expect(200)), [r#""Late" "20 days""#]);
     service.finish().await;
 }
+
+#[tokio::test]
+async fn o2_the_catalog_can_be_listed_by_name() {
+    let service = Service::start().await;
+    for (path, name) in
+        [("scopes", "matters:read"), ("client_types", "standard"), ("environments", "sandbox")]
+    {
+        let all = service.get(&format!("/api/v1/{path}")).await.expect(200);
+        let items = all.body["items"].as_array().cloned().unwrap_or_default();
+        let names: Vec<_> = items.iter().map(|item| item["name"].as_str().unwrap_or_default()).collect();
+        assert!(names.contains(&name) && names.is_sorted(), "{}", all.text);
+        let one = service.get(&format!("/api/v1/{path}/{name}")).await.expect(200);
+        let listed = items.iter().find(|item| item["name"] == name).expect("it is listed");
+        assert_eq!(listed["revision"], one.body["revision"]);
+        let first = service.get(&format!("/api/v1/{path}?limit=1")).await.expect(200);
+        let next = first.text_of("/next").to_owned();
+        let second = service.get(&format!("/api/v1/{path}?limit=1&cursor={next}")).await.expect(200);
+        assert_eq!(second.body["items"][0]["name"], names[1], "{}", second.text);
+    }
+    service.finish().await;
+}
