@@ -127,7 +127,7 @@ impl<A: Viewed> States<A> {
     pub(crate) fn flush(&mut self, views: &Connection) -> Result<(), ApplyError> {
         let mut changed: Vec<_> = self.known.iter_mut().filter(|(_, state)| state.changed).collect();
         // In the order of the table: neighbours are written while their page is at hand.
-        changed.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        changed.sort_unstable_by_key(|(id, _)| *id);
         for (id, state) in changed {
             A::save(views, id, state)?;
         }

@@ -11,7 +11,7 @@ pub(crate) mod alive {
     use super::{HttpResponse, Operation};
 
     pub(crate) fn document(operation: Operation) -> Operation {
-        operation.summary("Whether the process lives").text("It does")
+        operation.summary("Whether the process lives").text(&["text/plain"], "It does")
     }
 
     pub(crate) async fn handle() -> HttpResponse {

@@ -200,7 +200,7 @@ pub(crate) mod endpoint {
     use super::{CONTENT_TYPE, Data, HttpResponse, Kind, Operation, Problem, Service, encode, header};
 
     pub(crate) fn document(operation: Operation) -> Operation {
-        operation.summary("Metrics for Prometheus").text("What the service counts")
+        operation.summary("Metrics for Prometheus").text(&[CONTENT_TYPE], "What the service counts")
     }
 
     pub(crate) async fn handle(service: Data<Service>) -> Result<HttpResponse, Problem> {

@@ -87,7 +87,7 @@ pub(crate) mod endpoint {
         LazyLock::new(|| super::document().to_pretty_json().map(Bytes::from).unwrap_or_default());
 
     pub(crate) fn document(operation: Operation) -> Operation {
-        operation.summary("This document").text("OpenAPI 3.1")
+        operation.summary("This document").text(&["application/json"], "OpenAPI 3.1")
     }
 
     pub(crate) async fn handle() -> HttpResponse {

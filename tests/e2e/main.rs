@@ -26,6 +26,7 @@ mod lists;
 mod members;
 mod model;
 mod old_shapes;
+mod openapi;
 mod operation;
 mod rebuild;
 mod redirects;

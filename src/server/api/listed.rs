@@ -24,12 +24,15 @@ pub(crate) struct Parameters {
     cursor: Option<String>,
 }
 
+/// The rows after a name, at most so many.
+type Query<A> = fn(&Reader, Option<&String>, usize) -> Result<NounPage<String, A>, QueryError>;
+
 /// A page of one of the catalog's lists, the cursor of the next one, and the answer to put both into. `state` is what an
 /// aggregate is once it exists.
 pub(crate) async fn by_name<A, S, T>(
     read: Read<Parameters>,
     cursor_scope: &str,
-    query: fn(&Reader, Option<&String>, usize) -> Result<NounPage<String, A>, QueryError>,
+    query: Query<A>,
     state: fn(A) -> Option<S>,
 ) -> Result<(HttpResponseBuilder, Vec<T>, Option<String>), Problem>
 where

@@ -12,7 +12,7 @@ const TEXT: &str = "Muniment: a registry of OAuth clients with a history that ca
 ";
 
 pub(crate) fn document(operation: Operation) -> Operation {
-    operation.summary("Where to look").text("A few lines for people")
+    operation.summary("Where to look").text(&["text/plain"], "A few lines for people")
 }
 
 pub(crate) async fn handle() -> HttpResponse {

@@ -45,6 +45,10 @@ impl<Q: DeserializeOwned> Read<Q> {
         if let Some(position) = demanded_position(http.headers())?
             && !service.views_at(position).await
         {
+            // What no commit has reached yet is no matter of waiting: the caller has it from somewhere else.
+            if service.app.log().head().await.is_ok_and(|head| position > head) {
+                return Err(Problem::in_header("Muniment-Position", "is beyond the end of the log"));
+            }
             return Err(Problem::new(Kind::ViewsBehind));
         }
         Ok(Self { http, service, actor, context, parameters })

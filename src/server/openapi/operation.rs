@@ -147,11 +147,14 @@ impl Operation {
         self
     }
 
-    /// An answer in plain text.
-    pub(crate) fn text(mut self, description: &str) -> Self {
-        let content = ContentBuilder::new().schema(Some(string())).build();
-        let response = self.answer(StatusCode::OK, description).content("text/plain", content).build();
-        self.builder = self.builder.response(StatusCode::OK.as_str(), response);
+    /// An answer of text in one of these forms.
+    pub(crate) fn text(mut self, content_types: &[&str], description: &str) -> Self {
+        let mut response = self.answer(StatusCode::OK, description);
+        for content_type in content_types {
+            let content = ContentBuilder::new().schema(Some(string())).build();
+            response = response.content(*content_type, content);
+        }
+        self.builder = self.builder.response(StatusCode::OK.as_str(), response.build());
         self
     }
 

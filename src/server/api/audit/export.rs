@@ -85,7 +85,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
     operation
         .summary("Export the audit, in the order of the log; the last record proves that it is whole")
         .parameters::<Parameters>()
-        .text("One record a line; the format says which. The last one counts the events and has the SHA-256 of all before it")
+        .text(&[Format::Ndjson.content_type(), Format::Csv.content_type()], "One record a line; the format says which. The last one counts the events and has the SHA-256 of all before it")
         .problems(&[Kind::ViewsBehind])
 }
 

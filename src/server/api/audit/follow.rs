@@ -58,10 +58,10 @@ filtered! {
 }
 
 pub(crate) fn document(operation: Operation) -> Operation {
-    operation
-        .summary("Follow the log as it grows, as server-sent events")
-        .parameters::<Parameters>()
-        .text("`text/event-stream`: the id is the position, the data an event of the audit. The event `end` says why it ends")
+    operation.summary("Follow the log as it grows, as server-sent events").parameters::<Parameters>().text(
+        &["text/event-stream"],
+        "The id is the position, the data an event of the audit. The event `end` says why it ends",
+    )
 }
 
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {

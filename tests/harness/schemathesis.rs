@@ -1,0 +1,97 @@
+//! Requests that nobody here thought of, drawn from the API's own description by Schemathesis: whatever is sent, no answer
+//! is a failure of the service, and none is outside the schema.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{Service, http::CLIENTS};
+
+/// The version under which the tests were last looked at.
+const VERSION: &str = "4.32.5";
+
+/// What is checked of each answer.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+    response_headers_conformance,response_schema_conformance,negative_data_rejection,unsupported_method,\
+    allow_header_conformance";
+
+/// Sends drawn requests for so many seconds, to things that are there and to things that are not.
+///
+/// # Panics
+/// If the service fails or answers what its description does not say; then with the requests to repeat it.
+pub async fn draw(service: &Service, seconds: u32) {
+    let program = installed();
+    let known = service.folder().join("known.toml");
+    fs::write(&known, known_things(service).await).expect("a file");
+    let unknown = service.folder().join("unknown.toml");
+    fs::write(&unknown, "").expect("a file");
+    for (config, seconds) in [(known, seconds - seconds / 3), (unknown, seconds / 3)] {
+        let output = run(&program, service, &config, seconds);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}\n{said}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+fn run(program: &Path, service: &Service, config: &Path, seconds: u32) -> Output {
+    Command::new(program)
+        .arg("--config-file")
+        .arg(config)
+        .args(["run", &format!("{}/openapi.json", service.base)])
+        .args(["--header", &format!("Authorization: Bearer {}", service.token)])
+        .args([
+            "--max-time",
+            &seconds.to_string(),
+            "--checks",
+            CHECKS,
+            "--continue-on-failure",
+            "--no-shrink",
+        ])
+        .args(["--warnings", "off"])
+        .current_dir(service.folder())
+        .stdin(Stdio::null())
+        .output()
+        .expect("Schemathesis runs")
+}
+
+/// Ids of things that are there, so that requests get past the door.
+async fn known_things(service: &Service) -> String {
+    let (mut clients, mut secrets) = (Vec::new(), Vec::new());
+    for place in 0..4 {
+        let (id, created) = service.create_client(&format!("Known {place}")).await;
+        secrets.push(created.text_of("/secrets/0/id").to_owned());
+        clients.push(id);
+    }
+    service.post(&format!("{CLIENTS}/{}/deactivate", clients[1]), &json!({})).await.expect(200);
+    service.delete(&format!("{CLIENTS}/{}", clients[2])).await.expect(204);
+    let (member, _) = service.create_member("Known Member", &["integration_manager"]).await;
+    format!(
+        "[parameters]\n\"path.environment\" = \"sandbox\"\n\"path.client_id\" = {clients:?}\n\
+         \"path.secret_id\" = {secrets:?}\n\"path.member_id\" = [{member:?}, {:?}]\n\"path.position\" = [1, 20, 30]\n",
+        Uuid::nil().to_string()
+    )
+}
+
+/// The program, in a directory of its own beside what cargo builds; put there if it is not.
+fn installed() -> PathBuf {
+    let own = std::env::current_exe().expect("a test has a path");
+    let target = own.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    let folder =
+        target.expect("tests are built in a target directory").join(format!("schemathesis-{VERSION}"));
+    let program = folder.join("bin/schemathesis");
+    if !program.is_file() {
+        must_work(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+        let package = format!("schemathesis=={VERSION}");
+        must_work(Command::new(folder.join("bin/pip")).args(["install", "--quiet", &package]));
+    }
+    program
+}
+
+fn must_work(command: &mut Command) {
+    let status = command.stdin(Stdio::null()).status().expect("Python with venv: ./tests/run installs it");
+    assert!(status.success(), "{command:?} ended with {status}");
+}
