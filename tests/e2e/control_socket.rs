@@ -44,7 +44,7 @@ async fn a1_commands_of_the_host_are_recorded_with_its_user() {
     service.kill().await;
     assert!(socket.exists());
     let stopped = stdout(&enrol(&service, "Grace"));
-    assert_eq!(stopped["roles"], json!(["auditor"]));
+    assert_eq!(stopped["roles"], json!([{ "role": "auditor" }]));
     assert!(!socket.exists(), "whoever listened last has tidied up");
     service.launch().await;
     let id = stopped["member_id"].as_str().expect("an id");

@@ -58,6 +58,17 @@ async fn l7_an_environment_is_opened_over_the_api_and_is_an_island() {
     service.finish().await;
 }
 
+/// A query with an example of each parameter that must be given.
+fn required_parameters(operation: &Value) -> String {
+    let parameters = operation["parameters"].as_array().expect("parameters").iter();
+    let required = parameters.filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
+    let given = required.map(|parameter| {
+        let example = parameter["example"].as_str().expect("an example of what must be given");
+        format!("{}={example}", parameter["name"].as_str().expect("a name"))
+    });
+    given.collect::<Vec<_>>().join("&")
+}
+
 /// A body that fits the description: something for each field that must be there.
 fn body_for(schema: &Value, document: &Value) -> Value {
     if let Some(reference) = schema["$ref"].as_str() {
@@ -100,8 +111,8 @@ async fn l7_every_route_of_a_client_answers_404_on_another_island() {
             };
             let method: Method = method.to_uppercase().parse().expect("a method");
             for environment in ["production", "nowhere"] {
-                let mut request =
-                    service.request(method.clone(), &there(environment)).header("if-match", "*");
+                let asked = format!("{}?{}", there(environment), required_parameters(operation));
+                let mut request = service.request(method.clone(), &asked).header("if-match", "*");
                 let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
                 if !schema.is_null() {
                     request = request.json(&body_for(schema, &document));

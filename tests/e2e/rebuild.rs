@@ -131,8 +131,8 @@ async fn a8_a_difference_is_named_counted_and_recorded_and_the_log_wins() {
     assert_eq!(again.header("idempotent-replayed"), "true");
     assert_eq!((&again.body["views"], position(&again)), (&rebuilt.body["views"], position(&rebuilt)));
 
-    let (_, auditor) = service.create_member("Ada Auditor", &["auditor"]).await;
-    let refused = service.request_as(&auditor, Method::POST, REBUILD).json(&json!({}));
+    let (_, manager) = service.create_member("Mary Manager", &["integration_manager"]).await;
+    let refused = service.request_as(&manager, Method::POST, REBUILD).json(&json!({}));
     answer(refused).await.expect_problem(403, "permission_denied");
     service.finish().await;
 }

@@ -79,9 +79,9 @@ async fn known_things(service: &Service) -> String {
 /// The program, in a directory of its own beside what cargo builds; put there if it is not.
 fn installed() -> PathBuf {
     let own = std::env::current_exe().expect("a test has a path");
-    let target = own.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
-    let folder =
-        target.expect("tests are built in a target directory").join(format!("schemathesis-{VERSION}"));
+    // Tests and examples are `target/<profile>/<kind>/<name>`.
+    let target = own.ancestors().nth(3).expect("tests are built in a target directory");
+    let folder = target.join(format!("schemathesis-{VERSION}"));
     let program = folder.join("bin/schemathesis");
     if !program.is_file() {
         must_work(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
