@@ -158,6 +158,14 @@ impl Operation {
         self
     }
 
+    /// An answer that goes on, and what one of its events looks like.
+    pub(crate) fn server_sent_events<T: ToSchema>(mut self, description: &str) -> Self {
+        let content = ContentBuilder::new().schema(Some(self.schema::<T>())).build();
+        let response = self.answer(StatusCode::OK, description).content("text/event-stream", content);
+        self.builder = self.builder.response(StatusCode::OK.as_str(), response.build());
+        self
+    }
+
     /// An answer without a body.
     pub(crate) fn nothing(mut self, status: StatusCode, description: &str) -> Self {
         let response = self.answer(status, description).build();

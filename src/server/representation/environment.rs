@@ -6,7 +6,10 @@ use domain::oauth::RedirectRule;
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{Position, Revision};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type},
+};
 
 /// An environment as the API shows it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,7 +33,7 @@ pub(crate) struct Environment {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Policy {
     /// `true`: every command must say why; or the names of those that must.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = reason_required)]
     pub(crate) reason_required: ReasonRequired,
     /// How long a secret lives if nothing else is asked.
     pub(crate) secret_lifetime_seconds: u32,
@@ -100,4 +103,11 @@ impl From<ChannelDefaults> for Channel {
         let ChannelDefaults { client_type, scope, contacts_required, terms_required } = defaults;
         Self { client_type, scope: scope.to_wire(), contacts_required, terms_required }
     }
+}
+
+/// All commands or none of them, or some by name.
+pub(crate) fn reason_required() -> Schema {
+    let name = ObjectBuilder::new().schema_type(Type::String);
+    let always = ObjectBuilder::new().schema_type(Type::Boolean);
+    OneOfBuilder::new().item(always).item(ArrayBuilder::new().items(name)).into()
 }

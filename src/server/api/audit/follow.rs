@@ -19,6 +19,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
+use utoipa::ToSchema;
 
 use super::{
     feed::not_beyond_the_end,
@@ -57,11 +58,25 @@ filtered! {
     }
 }
 
+/// One of the events that are sent, as [server-sent events] have it.
+///
+/// [server-sent events]: https://html.spec.whatwg.org/multipage/server-sent-events.html
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is written as text")]
+struct Told {
+    /// The position.
+    id: Option<String>,
+    /// Left out, or `end`.
+    event: Option<String>,
+    /// An event of the audit as JSON.
+    data: String,
+}
+
 pub(crate) fn document(operation: Operation) -> Operation {
-    operation.summary("Follow the log as it grows, as server-sent events").parameters::<Parameters>().text(
-        &["text/event-stream"],
-        "The id is the position, the data an event of the audit. The event `end` says why it ends",
-    )
+    operation
+        .summary("Follow the log as it grows, as server-sent events")
+        .parameters::<Parameters>()
+        .server_sent_events::<Told>("Events as they are recorded; one called `end` says why no more come")
 }
 
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {

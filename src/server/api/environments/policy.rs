@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::{
     extract::{Object, present},
+    representation::environment::reason_required,
     routes::{self, Audit},
 };
 
@@ -18,7 +19,7 @@ use crate::{
 pub(super) struct PolicySettings {
     /// `true`: every command must say why; or the names of those that must, as OpenAPI calls them.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Object>, nullable = false)]
+    #[schema(schema_with = reason_required, required = false)]
     reason_required: Option<ReasonRequired>,
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, minimum = 1)]

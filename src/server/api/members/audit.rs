@@ -17,7 +17,7 @@ use crate::{
     },
     extract::{Read, path},
     openapi::Operation,
-    problem::Problem,
+    problem::{Kind, Problem},
 };
 
 /// What the member has to do with the events.
@@ -75,6 +75,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
         .reads_views()
         .parameters::<Parameters>()
         .json::<Events>(StatusCode::OK, "Some of the events; none for a member that there is not")
+        .problems(&[Kind::NotFound])
 }
 
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
