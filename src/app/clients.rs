@@ -2,20 +2,16 @@
 
 mod contacts;
 mod create;
+mod execute;
 mod leaked;
 mod request;
 mod secrets;
 
 use crypto::SecretString;
-use domain::{
-    Client, ClientCommand, ClientEvent, ClientId, Environment, EnvironmentName, Event, Permission, SecretId,
-    client::{Registration, SecretState},
-    client_type::TypeRules,
-    environment::Policy,
-};
-use jiff::Timestamp;
-use store::{AppendError, ExpectedRevision, Position, Revision, StreamName};
+use domain::{Client, ClientCommand, ClientId, EnvironmentName, Permission, client::Registration};
+use store::{Position, Revision};
 
+use execute::{Beside, Facts, Target};
 pub use request::{ChangeClientRequest, Contact, CreateClientRequest, IssueSecretRequest, RedirectUriEdit};
 pub use secrets::RevealedSigningSecrets;
 
@@ -24,7 +20,6 @@ use crate::{
     aggregates::{Loaded, Loader},
     context::{Context, IfMatch},
     error::{CommandError, Fault},
-    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
     idempotency::Replay,
 };
 
@@ -63,43 +58,6 @@ pub struct IssuedClientSecret {
     pub secret_id: domain::SecretId,
     /// The new secret; `None` for a replay.
     pub secret: Option<SecretString>,
-}
-
-/// What a command on an existing client is made of, beside the command.
-struct Target {
-    environment: EnvironmentName,
-    client_id: ClientId,
-    if_match: Option<IfMatch>,
-}
-
-/// What a command on a client is judged by, beside the client.
-struct Facts {
-    policy: Policy,
-    /// The rules of its type, if it asks for scopes and the catalog has the type.
-    type_rules: Option<TypeRules>,
-}
-
-/// What goes into a command's commit beside its events.
-#[derive(Default)]
-struct Beside {
-    credentials: Vec<store::Credential>,
-    private: Vec<store::Disclosure>,
-}
-
-impl Target {
-    /// What the client is, if it is there, in this environment, and not deleted.
-    fn registration<'a>(&self, client: &'a Client) -> Result<&'a Registration, CommandError> {
-        match client.registration() {
-            Some(registration) if registration.environment == self.environment => {
-                if registration.status == domain::client::Status::Deleted {
-                    return Err(CommandError::Gone("client"));
-                }
-                Ok(registration)
-            }
-            // Environments are islands: the id of another one's client means nothing here.
-            Some(_) | None => Err(CommandError::NotFound("client")),
-        }
-    }
 }
 
 impl App {
@@ -336,157 +294,6 @@ impl Inner {
         self.check_name_is_free(&target.environment, client_name, Some(&stream)).await
     }
 
-    /// Decides and appends a command that is judged by the client alone.
-    async fn execute(
-        &self,
-        context: &Context,
-        target: &Target,
-        command: impl Fn(&Registration) -> Result<ClientCommand, CommandError>,
-        beside: Beside,
-    ) -> Result<ChangedClient, CommandError> {
-        self.execute_judged(context, target, None, |registration, _| command(registration), beside).await
-    }
-
-    /// Decides and appends, and decides again when another command was faster, on the client or on what it is judged by:
-    /// the policy of its environment, which also says whether there must be a reason, and the type if it asks for `scope`.
-    async fn execute_judged(
-        &self,
-        context: &Context,
-        target: &Target,
-        scope: Option<&str>,
-        command: impl Fn(&Registration, &Facts) -> Result<ClientCommand, CommandError>,
-        beside: Beside,
-    ) -> Result<ChangedClient, CommandError> {
-        let id = target.client_id.to_string();
-        let stream = Loader::<Client>::stream(&id)?;
-        for _ in 0..MOST_ATTEMPTS {
-            let loaded = self.clients.current(&id).await?;
-            let registration = target.registration(&loaded.aggregate)?;
-            self.check_if_match(target.if_match, loaded.revision, &stream).await?;
-            let (facts, unmoved) = self.facts(context, target, registration, scope).await?;
-            let now = self.log.now();
-            let events = loaded.aggregate.decide(command(registration, &facts)?, now)?;
-            if events.is_empty() {
-                let position = self.log.head().await?;
-                return Ok(ChangedClient {
-                    client_id: target.client_id,
-                    registration: registration.clone(),
-                    revision: loaded.revision,
-                    position,
-                    replayed: false,
-                });
-            }
-            let mut streams = vec![ProposedStream {
-                stream: stream.clone(),
-                expected: ExpectedRevision::Exact(loaded.revision),
-                environment: Some(target.environment.to_string()),
-                responsible: Some(registration.responsible.to_string()),
-                events: events.iter().cloned().map(Event::Client).collect(),
-                private: beside.private.clone(),
-            }];
-            let unmoved = unmoved.into_iter();
-            streams.extend(unmoved.map(|(stream, revision)| ProposedStream::unmoved(stream, revision)));
-            let proposal = Proposal {
-                claims: claim_changes(loaded.aggregate.claims(&events), &stream),
-                credentials: beside.credentials.clone(),
-                destroyed_credentials: ended_credentials(&loaded.aggregate, &events, now),
-                streams,
-                ..Proposal::default()
-            };
-            match self.append(context, proposal).await {
-                Ok(receipt) => {
-                    let mut aggregate = loaded.aggregate.clone();
-                    for event in &events {
-                        aggregate.apply(event, receipt.at);
-                    }
-                    let revision = Revision::new(loaded.revision.get() + events.len() as u64);
-                    return self.remembered(target.client_id, aggregate, revision, receipt.position);
-                }
-                Err(AppendOrFault::Append(error)) => self.after_conflict(&id, error)?,
-                Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
-            }
-        }
-        Err(CommandError::Contended)
-    }
-
-    /// What a failed append means: decide again, or an error. A command that is recorded already is left to the guard,
-    /// which answers it as the repeated request that it is.
-    fn after_conflict(&self, id: &str, error: AppendError) -> Result<(), CommandError> {
-        match error {
-            // A name that is not held was released by the command that was faster: the next load sees it.
-            AppendError::WrongExpectedRevision { .. } | AppendError::ClaimNotHeld { .. } => {
-                self.clients.forget(id);
-                Ok(())
-            }
-            AppendError::DuplicateCommand(_) => Err(CommandError::Contended),
-            AppendError::ClaimTaken { key, .. } if key.namespace.starts_with("singleton:") => {
-                Err(CommandError::Taken { pointer: "/client_type" })
-            }
-            AppendError::ClaimTaken { .. } => Err(CommandError::Taken { pointer: "/client_name" }),
-            error @ (AppendError::Invalid(_) | AppendError::Unavailable { .. }) => {
-                Err(CommandError::Fault(error.into()))
-            }
-        }
-    }
-
-    fn remembered(
-        &self,
-        client_id: ClientId,
-        aggregate: Client,
-        revision: Revision,
-        position: Position,
-    ) -> Result<ChangedClient, CommandError> {
-        let registration = aggregate.registration().cloned().ok_or(CommandError::NotFound("client"))?;
-        self.clients.remember(&client_id.to_string(), aggregate, revision, position);
-        Ok(ChangedClient { client_id, registration, revision, position, replayed: false })
-    }
-
-    /// Reason and ticket, by the rules of the environment; and that there is such an environment.
-    async fn check_context(
-        &self,
-        context: &Context,
-        environment: &EnvironmentName,
-    ) -> Result<(), CommandError> {
-        let loaded = self.environments.current(environment.as_str()).await?;
-        let policy = loaded.aggregate.policy().ok_or(CommandError::NotFound("environment"))?;
-        let wrong = context.violations(policy.reason_required.covers(context.operation));
-        if wrong.is_empty() { Ok(()) } else { Err(CommandError::Invalid(wrong)) }
-    }
-
-    /// What a command on a client is judged by beside the client, as it stands now, and the streams that say so.
-    async fn facts(
-        &self,
-        context: &Context,
-        target: &Target,
-        registration: &Registration,
-        scope: Option<&str>,
-    ) -> Result<(Facts, Vec<(StreamName, Revision)>), CommandError> {
-        let (policy, stream) = self.policy(&target.environment).await?;
-        let wrong = context.violations(policy.reason_required.covers(context.operation));
-        if !wrong.is_empty() {
-            return Err(CommandError::Invalid(wrong));
-        }
-        let mut unmoved = vec![stream];
-        let mut type_rules = None;
-        if let Some(scope) = scope
-            && let Some((rules, streams)) = self.type_rules(&registration.client_type, scope).await?
-        {
-            unmoved.extend(streams);
-            type_rules = Some(rules);
-        }
-        Ok((Facts { policy, type_rules }, unmoved))
-    }
-
-    async fn policy(
-        &self,
-        environment: &EnvironmentName,
-    ) -> Result<(Policy, (StreamName, Revision)), CommandError> {
-        let loaded = self.environments.current(environment.as_str()).await?;
-        let policy = loaded.aggregate.policy().cloned().ok_or(CommandError::NotFound("environment"))?;
-        let stream = Loader::<Environment>::stream(environment.as_str())?;
-        Ok((policy, (stream, loaded.revision)))
-    }
-
     async fn replayed_client(&self, replay: &Replay) -> Result<ChangedClient, CommandError> {
         let id = replay.stream().id();
         let client_id = id.parse().map_err(|error| Fault::permanent("reading a recorded command", error))?;
@@ -501,52 +308,4 @@ impl Inner {
             replayed: true,
         })
     }
-}
-
-/// Verifiers that nothing will ever be checked against again, and signing secrets that nothing is signed with.
-fn ended_credentials(before: &Client, events: &[ClientEvent], now: Timestamp) -> Vec<String> {
-    let mut ended: Vec<&SecretId> = Vec::new();
-    let client = before.registration();
-    let unrevoked = || client.iter().flat_map(|client| &client.secrets).filter(|it| it.revoked_at.is_none());
-    // Nothing happens at the moment at which a secret expires: it is cleared away when the next one comes.
-    let expired = || unrevoked().filter(|secret| secret.state(now) == SecretState::Expired);
-    let replaced_before =
-        || client.and_then(|client| client.replaced_signing_secret.as_ref()).map(|it| &it.secret.id);
-    for event in events {
-        match event {
-            ClientEvent::SecretIssued(_) => ended.extend(expired().map(|secret| &secret.id)),
-            ClientEvent::SecretRotated(rotated) => {
-                ended.extend(&rotated.revoked);
-                ended.extend(expired().map(|secret| &secret.id));
-            }
-            ClientEvent::SecretRevoked(revoked) => ended.push(&revoked.secret_id),
-            ClientEvent::RotationCompleted(completed) => ended.extend(&completed.ended),
-            ClientEvent::RotationCancelled(cancelled) => ended.push(&cancelled.secret_id),
-            ClientEvent::SigningSecretRotated(rotated) => {
-                ended.extend(replaced_before());
-                if rotated.replaced_expires_at.is_none() {
-                    ended.push(&rotated.replaced_id);
-                }
-            }
-            ClientEvent::SigningSecretRotationCompleted(completed) => ended.push(&completed.ended_id),
-            ClientEvent::Deleted(_) => {
-                ended.extend(unrevoked().map(|secret| &secret.id));
-                ended.extend(client.map(|client| &client.signing_secret.id));
-                ended.extend(replaced_before());
-            }
-            ClientEvent::Created(_)
-            | ClientEvent::NameChanged(_)
-            | ClientEvent::ContactsChanged(_)
-            | ClientEvent::RedirectUrisChanged(_)
-            | ClientEvent::RedirectExceptionGranted(_)
-            | ClientEvent::RedirectExceptionWithdrawn(_)
-            | ClientEvent::ScopeChanged(_)
-            | ClientEvent::SecretChanged(_)
-            | ClientEvent::SecretLeakReported(_)
-            | ClientEvent::SigningSecretRevealed(_)
-            | ClientEvent::Deactivated(_)
-            | ClientEvent::Enabled(_) => {}
-        }
-    }
-    ended.into_iter().map(ToString::to_string).collect()
 }
