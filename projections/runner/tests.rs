@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use store::{
     AppendError, ClaimKey, Commit, Defect, Disclosure, DisclosureRef, Pages, Position, Receipt,
-    RecordedCommand, Revision, ScannedEvent, SqliteLog, StreamName, Verified,
+    RecordedCommand, Revision, ScannedEvent, SqliteLog, StreamName, TokenPage, Verified,
 };
 use uuid::Uuid;
 
@@ -119,11 +119,9 @@ impl EventLog for Faulty {
     async fn positions_by_token(
         &self,
         token: &[u8; 16],
-        after: Position,
-        until: Position,
-        most: usize,
+        page: TokenPage,
     ) -> Result<Vec<Position>, ReadError> {
-        self.log.positions_by_token(token, after, until, most).await
+        self.log.positions_by_token(token, page).await
     }
 
     async fn newest_persons(&self, most: usize) -> Result<Vec<Uuid>, ReadError> {

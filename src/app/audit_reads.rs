@@ -1,6 +1,6 @@
 //! What is recorded of who reads the audit: every export, and every question once in a while (behaviour A2).
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crypto::Personal;
 use domain::{
@@ -9,7 +9,7 @@ use domain::{
 };
 use moka::sync::Cache;
 use serde_json::Value;
-use store::{Disclosure, Outcome, Position};
+use store::{Disclosure, Outcome, Position, TokenPage};
 
 use crate::{
     App, Inner,
@@ -143,22 +143,20 @@ impl App {
         .await
     }
 
-    /// The newest events that were caused from an address, between two positions, newest first, at most `most`. Needs
-    /// `audit:read_private`, because the answer tells who was there. That it was asked is recorded by
-    /// [`App::record_audit_read`], with the address as a private filter.
+    /// Where the events are that were caused from an address. Needs `audit:read_private`, because the answer tells who was
+    /// there. That it was asked is recorded by [`App::record_audit_read`], with the address as a private filter.
     ///
     /// # Errors
     /// [`CommandError::Denied`], or a fault.
     pub async fn audit_positions_of_address(
         &self,
         context: &Context,
-        address: &str,
-        (after, until): (Position, Position),
-        most: usize,
+        address: IpAddr,
+        page: TokenPage,
     ) -> Result<Vec<Position>, CommandError> {
         self.demand(context.clone(), Permission::AuditReadPrivate).await?;
-        let token = self.inner.vault.address_token(address);
-        Ok(self.inner.log.positions_by_token(&token, after, until, most).await?)
+        let token = self.inner.vault.address_token(&address.to_string());
+        Ok(self.inner.log.positions_by_token(&token, page).await?)
     }
 
     /// Records that the audit is exported, before it is; each time.

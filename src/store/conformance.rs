@@ -64,6 +64,7 @@ macro_rules! conformance_suite {
             claims::one_of_many_takers_wins
             vault::credentials_are_kept_and_destroyed
             vault::disclosures_are_kept
+            vault::events_are_found_by_lookup_tokens
             clock::a_clock_set_back_is_recorded
             clock::expiry_is_not_judged_by_less_than_was_recorded
             clock::one_wrong_reading_of_the_clock_does_not_last

@@ -25,6 +25,19 @@ pub struct ScannedEvent<'a> {
     pub entry: &'a [u8],
 }
 
+/// Which of the events with a lookup token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenPage {
+    /// Oldest first.
+    pub ascending: bool,
+    /// Only events after this position.
+    pub after: Position,
+    /// Only events up to this position.
+    pub until: Position,
+    /// How many at most.
+    pub limit: usize,
+}
+
 /// One append-only log of events with dense positions, and the vault's rows that are written together with them.
 ///
 /// **Durability**: what `append` acknowledged survives the loss of power, and was not visible to any reader before it
@@ -95,14 +108,10 @@ pub trait EventLog: Send + Sync {
     /// The highest slot of an event key that any disclosure refers to; 0 before the first.
     async fn last_event_key_slot(&self) -> Result<u64, ReadError>;
 
-    /// The newest events after `after`, up to `until`, whose commits have this lookup token; newest first, at most `most`.
-    async fn positions_by_token(
-        &self,
-        token: &[u8; 16],
-        after: Position,
-        until: Position,
-        most: usize,
-    ) -> Result<Vec<Position>, ReadError>;
+    /// Where the events are whose commits have this lookup token, in the order of the page. Takes as long as the page is
+    /// long, whatever the size of the log.
+    async fn positions_by_token(&self, token: &[u8; 16], page: TokenPage)
+    -> Result<Vec<Position>, ReadError>;
 
     /// The persons under whose keys the newest disclosures are sealed; at most `most` disclosures are looked at.
     async fn newest_persons(&self, most: usize) -> Result<Vec<Uuid>, ReadError>;

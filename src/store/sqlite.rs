@@ -47,7 +47,7 @@ use crate::clock::Clock;
 use crate::commit::{ClaimKey, Commit, Disclosure, DisclosureRef, Receipt, RecordedCommand};
 use crate::error::{AppendError, LogClosed, OpenError, ReadError};
 use crate::event::RecordedEvent;
-use crate::event_log::{EventLog, ScannedEvent};
+use crate::event_log::{EventLog, ScannedEvent, TokenPage};
 use crate::position::{Position, Revision};
 use crate::prepared::PreparedCommit;
 use crate::stream::StreamName;
@@ -249,11 +249,9 @@ impl EventLog for SqliteLog {
     async fn positions_by_token(
         &self,
         token: &[u8; 16],
-        after: Position,
-        until: Position,
-        most: usize,
+        page: TokenPage,
     ) -> Result<Vec<Position>, ReadError> {
-        self.reader.with(|connection| lookup::positions(connection, token, (after, until), most))
+        self.reader.with(|connection| lookup::positions(connection, token, page))
     }
 
     async fn newest_persons(&self, most: usize) -> Result<Vec<Uuid>, ReadError> {

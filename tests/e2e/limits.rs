@@ -7,19 +7,14 @@ use tests::{
     http::{Answer, CLIENTS, answer},
 };
 
-async fn start(settings: &str) -> Service {
-    let folder = tempfile::tempdir().expect("a directory");
-    std::fs::write(folder.path().join("muniment.toml"), settings).expect("a file");
-    Service::start_in(folder).await
-}
-
 async fn with_wrong_token(service: &Service) -> Answer {
     answer(service.request_as("mpt_wrong", Method::GET, CLIENTS)).await
 }
 
 #[tokio::test]
 async fn who_asks_too_much_is_told_to_wait_and_nobody_else() {
-    let service = start("[limits]\nreads_per_minute = 20\nanonymous_per_minute = 5\n").await;
+    let service =
+        Service::start_with_settings("[limits]\nreads_per_minute = 20\nanonymous_per_minute = 5\n").await;
     for _ in 0..5 {
         with_wrong_token(&service).await.expect_problem(401, "unauthenticated");
     }
@@ -44,7 +39,7 @@ async fn a4_only_a_trusted_proxy_is_believed_about_the_address() {
     for (settings, recorded) in
         [("[proxy]\ntrusted = [\"127.0.0.1\"]\n", "198.51.100.7"), ("[proxy]\ntrusted = []\n", "127.0.0.1")]
     {
-        let service = start(settings).await;
+        let service = Service::start_with_settings(settings).await;
         let body = json!({ "name": "Ada", "email": "ada@members.example", "roles": ["auditor"] });
         let request = service.request(Method::POST, "/api/v1/members").json(&body);
         let created =

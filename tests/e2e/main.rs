@@ -5,6 +5,7 @@
 
 mod as_of;
 mod audit;
+mod audit_address;
 mod audit_export;
 mod audit_reads;
 mod authentication;

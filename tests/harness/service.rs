@@ -72,6 +72,13 @@ impl Service {
         Self::start_in(folder).await
     }
 
+    /// A service on an empty directory with a configuration file of its own.
+    pub async fn start_with_settings(settings: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        std::fs::write(folder.path().join("muniment.toml"), settings).expect("a file");
+        Self::start_in(folder).await
+    }
+
     /// A service in a folder that a test has prepared.
     pub async fn start_in(folder: TempDir) -> Self {
         Self::start_with(folder, None).await

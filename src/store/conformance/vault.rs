@@ -4,8 +4,9 @@ use uuid::Uuid;
 
 use super::sample::{credential, disclosure, one};
 use super::{Fixture, check_log};
-use crate::commit::{Commit, Disclosure, DisclosureKey, DisclosureRef, ProposedEvent};
+use crate::commit::{Commit, Disclosure, DisclosureKey, DisclosureRef, LookupToken, ProposedEvent};
 use crate::error::{AppendError, InvalidCommit};
+use crate::event_log::TokenPage;
 use crate::position::Position;
 
 /// Kept, not replaced, destroyed.
@@ -80,4 +81,40 @@ pub async fn disclosures_are_kept(fixture: &mut dyn Fixture) {
     assert_eq!(log.disclosures(&of_first).await.unwrap(), [reason, contact]);
     assert_eq!(log.last_event_key_slot().await.unwrap(), 257);
     check_log(log.as_ref(), 4);
+}
+
+/// Found by the tokens of their commits in either direction, within any span, until the person is forgotten.
+pub async fn events_are_found_by_lookup_tokens(fixture: &mut dyn Fixture) {
+    let log = fixture.open().await;
+    let (token, ada, bob) = ([7; 16], Uuid::from_u128(1), Uuid::from_u128(2));
+    let with = |command: u64, person| {
+        let mut commit = one(command, "a");
+        let id = Uuid::from_u128(u128::from(command) | 0xd << 120);
+        let second = ProposedEvent { id, ..commit.streams[0].events[0].clone() };
+        commit.streams[0].events.push(second);
+        Commit { lookup_tokens: vec![LookupToken { token, person }], ..commit }
+    };
+    // Positions 1 and 2 are Ada's, 3 and 4 Bob's, 5 nobody's that is known, 6 and 7 somebody's.
+    log.append(with(1, Some(ada))).await.unwrap();
+    log.append(with(2, Some(bob))).await.unwrap();
+    log.append(one(3, "a")).await.unwrap();
+    log.append(with(4, None)).await.unwrap();
+    let log = fixture.open().await;
+    let find = async |ascending, (after, until), limit| {
+        let (after, until) = (Position::new(after), Position::new(until));
+        let page = TokenPage { ascending, after, until, limit };
+        let found = log.positions_by_token(&token, page).await.unwrap();
+        found.into_iter().map(Position::get).collect::<Vec<_>>()
+    };
+    assert_eq!(find(true, (0, 100), 10).await, [1, 2, 3, 4, 6, 7]);
+    assert_eq!(find(false, (0, 100), 10).await, [7, 6, 4, 3, 2, 1]);
+    assert_eq!(find(true, (1, 6), 10).await, [2, 3, 4, 6], "commits that reach over the ends of the span");
+    assert_eq!(find(true, (1, 100), 2).await, [2, 3]);
+    assert_eq!(find(false, (0, 6), 3).await, [6, 4, 3]);
+    assert!(find(true, (4, 5), 10).await.is_empty());
+    let other = TokenPage { ascending: true, after: Position::ORIGIN, until: Position::new(100), limit: 10 };
+    assert_eq!(log.positions_by_token(&[8; 16], other).await.unwrap(), []);
+    log.append(Commit { forgotten_persons: vec![ada], ..one(5, "a") }).await.unwrap();
+    assert_eq!(find(true, (0, 100), 10).await, [3, 4, 6, 7]);
+    check_log(log.as_ref(), 8);
 }

@@ -5,34 +5,72 @@ use uuid::Uuid;
 
 use super::reader::{as_i64, read_error};
 use crate::error::ReadError;
+use crate::event_log::TokenPage;
 use crate::position::Position;
 use crate::prepared::PreparedCommit;
 
-/// The newest positions after `after`, up to `until`, of the commits with this token; newest first.
+/// A page of the events whose commits have this token.
 pub(super) fn positions(
     connection: &Connection,
     token: &[u8; 16],
-    (after, until): (Position, Position),
-    most: usize,
+    page: TokenPage,
 ) -> Result<Vec<Position>, ReadError> {
     let find = || -> rusqlite::Result<Vec<Position>> {
-        let mut statement = connection.prepare_cached(
-            "SELECT first_position, last_position FROM lookup_tokens
-             WHERE token = ?1 AND last_position > ?2 AND first_position <= ?3
-             ORDER BY first_position DESC LIMIT ?4",
-        )?;
-        let limits = params![token, as_i64(after.get()), as_i64(until.get()), as_i64(most as u64)];
-        let mut rows = statement.query(limits)?;
-        let mut positions = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (first, last): (u64, u64) = (row.get(0)?, row.get(1)?);
-            let inside = (first..=last).rev().filter(|at| (after.get() + 1..=until.get()).contains(at));
-            positions.extend(inside.map(Position::new));
+        let mut found = Vec::new();
+        for person in persons(connection, token)? {
+            found.extend(positions_of(connection, token, &person, page)?);
         }
-        positions.truncate(most);
-        Ok(positions)
+        found.sort_unstable();
+        found.dedup();
+        if !page.ascending {
+            found.reverse();
+        }
+        found.truncate(page.limit);
+        Ok(found)
     };
     find().map_err(read_error)
+}
+
+/// Those of whom the token tells: few, each with many rows, so it leaps from one to the next.
+fn persons(connection: &Connection, token: &[u8; 16]) -> rusqlite::Result<Vec<Vec<u8>>> {
+    let mut statement = connection.prepare_cached(
+        "WITH RECURSIVE persons(person) AS (
+           SELECT min(person) FROM lookup_tokens WHERE token = ?1
+           UNION ALL
+           SELECT (SELECT min(person) FROM lookup_tokens WHERE token = ?1 AND person > persons.person) FROM persons
+           WHERE persons.person IS NOT NULL
+         )
+         SELECT person FROM persons WHERE person IS NOT NULL",
+    )?;
+    statement.query_map([token], |row| row.get(0))?.collect()
+}
+
+fn positions_of(
+    connection: &Connection,
+    token: &[u8; 16],
+    person: &[u8],
+    page: TokenPage,
+) -> rusqlite::Result<Vec<Position>> {
+    let direction = if page.ascending { "ASC" } else { "DESC" };
+    // The first commit of the span may have begun before it: no other one that did reaches into it.
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT first_position, last_position FROM lookup_tokens
+         WHERE token = ?1 AND person = ?2 AND first_position <= ?4 AND first_position >= ifnull((
+             SELECT max(first_position) FROM lookup_tokens
+             WHERE token = ?1 AND person = ?2 AND first_position <= ?3
+         ), 0)
+         ORDER BY first_position {direction} LIMIT ?5",
+    ))?;
+    let limit = page.limit.saturating_add(1) as u64;
+    let wanted = params![token, person, as_i64(page.after.get()), as_i64(page.until.get()), as_i64(limit)];
+    let mut rows = statement.query(wanted)?;
+    let mut positions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (first, last): (u64, u64) = (row.get(0)?, row.get(1)?);
+        let inside = (first..=last).map(Position::new);
+        positions.extend(inside.filter(|position| (page.after.next()..=page.until).contains(position)));
+    }
+    Ok(positions)
 }
 
 /// Writes the tokens of a commit, and removes those of persons who are forgotten with it.

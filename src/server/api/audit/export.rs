@@ -14,7 +14,7 @@ use app::{AuditExport, Context, Fault};
 use domain::Permission;
 use flate2::{Compression, write::GzEncoder};
 use futures_util::{TryStreamExt as _, stream};
-use projections::audit_trail::{self, AuditFilter, AuditPage};
+use projections::audit_trail::{self, AuditPage};
 use serde::Deserialize;
 use store::Position;
 use utoipa::ToSchema;
@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 use super::{
     disclosed,
     parameters::{self, filtered},
-    question::question,
+    question::Question,
 };
 use crate::{
     api::clients::get::Include,
@@ -94,14 +94,13 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         read.demand(Permission::AuditReadPrivate).await?;
     }
     let Read { http, service, mut parameters, context, .. } = read;
-    let filter = AuditFilter {
-        subject: parameters::subject(parameters.client.as_deref(), parameters.subject.take())?,
-        environment: parameters.environment.take(),
-        ..parameters.filter()?
-    };
+    let subject = parameters::subject(parameters.client.as_deref(), parameters.subject.take())?;
+    let environment = parameters.environment.take();
+    let question = parameters.question(subject, environment)?;
+    question.demand(&service, &context).await?;
     let format = Format::from(parameters.format);
     let until = service.app.log().head().await.map_err(Fault::from)?;
-    if !filter.is_empty() && !service.views_at(until).await {
+    if !question.is_empty() && !service.views_at(until).await {
         // What is missing in a view would be missing in the export, and its end would say that it is whole.
         return Err(Problem::new(Kind::ViewsBehind));
     }
@@ -109,11 +108,11 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         service: Data::clone(&service),
         context: context.clone(),
         private: parameters.include.is_some(),
-        filter,
+        question,
         after: Position::ORIGIN,
         until,
     };
-    let asked = question(WHAT, None, &pages.filter);
+    let asked = pages.question.recorded_as(WHAT, None);
     // A filter that names nothing there is has to be told before anything is recorded or sent.
     let first = pages.read().await?;
     let export = AuditExport {
@@ -169,7 +168,7 @@ struct Pages {
     service: Data<Service>,
     context: Context,
     private: bool,
-    filter: AuditFilter,
+    question: Question,
     /// The last position that was looked at.
     after: Position,
     /// The last one to be looked at.
@@ -179,7 +178,7 @@ struct Pages {
 impl Pages {
     /// The next events; there can be none in a page that is not the last.
     async fn read(&mut self) -> Result<Vec<AuditEvent>, Problem> {
-        let (events, seen) = if self.filter.is_empty() {
+        let (events, seen) = if self.question.is_empty() {
             let mut found = self.service.app.log().read_all(self.after, PAGE).await?;
             found.retain(|event| event.position <= self.until);
             let seen = found.last().map_or(self.until, |event| event.position);
@@ -192,7 +191,7 @@ impl Pages {
                 before: Some(self.until.next()),
                 limit: PAGE,
             };
-            let (items, found) = self.service.views.audit(self.filter.clone(), page).await??;
+            let (items, found) = self.question.search(&self.service, &self.context, page).await?;
             let events = items.into_iter().map(|item| AuditEvent::new(item.position, item.entry));
             (events.collect::<Result<Vec<_>, _>>()?, found.rest.unwrap_or(self.until))
         };

@@ -2,12 +2,12 @@
 
 use actix_web::HttpResponse;
 use app::{Context, Fault};
-use projections::audit_trail::{self, AuditFilter, AuditPage};
+use projections::audit_trail::{self, AuditPage};
 use serde::Serialize;
 use store::Position;
 use utoipa::ToSchema;
 
-use super::{Order, disclosed, question::question, recorded};
+use super::{Order, disclosed, question::Question, recorded};
 use crate::{
     answer::Freshness, api::clients::get::Include, extract::page, problem::Problem,
     representation::AuditEvent, service::Service,
@@ -35,7 +35,7 @@ pub(crate) struct Feed {
     pub(crate) scope: String,
     /// Whether `order=asc` never ends, so that the next event to come can be asked for.
     pub(crate) follows: bool,
-    pub(crate) filter: AuditFilter,
+    pub(crate) question: Question,
     pub(crate) order: Order,
     pub(crate) after: Option<u64>,
     pub(crate) limit: Option<usize>,
@@ -46,13 +46,14 @@ pub(crate) struct Feed {
 impl Feed {
     /// The page.
     pub(crate) async fn answer(self, service: &Service, context: Context) -> Result<HttpResponse, Problem> {
+        self.question.demand(service, &context).await?;
         let limit = page::limit(self.limit)?;
         let (after, before) = self.bounds(service).await?;
-        recorded(service, &context, question(self.what, self.about.as_deref(), &self.filter)).await?;
+        recorded(service, &context, self.question.recorded_as(self.what, self.about.as_deref())).await?;
         let page = AuditPage { order: self.order.into(), after, before, limit };
-        let Self { what, about, own, scope, follows, filter, order, include, .. } = self;
+        let Self { what, about, own, scope, follows, question, order, include, .. } = self;
         let mut freshness = Freshness::OF_THE_LOG;
-        let (items, next) = if follows && order == Order::Asc && filter.is_empty() {
+        let (items, next) = if follows && order == Order::Asc && question.is_empty() {
             // Replay tooling reads the log itself: no view that is behind or halted stands between.
             let found = service.app.log().read_all(after.unwrap_or_default(), limit).await;
             let found = found.map_err(Fault::from)?;
@@ -61,7 +62,7 @@ impl Feed {
             (items.collect::<Result<Vec<_>, _>>()?, last.or(after))
         } else {
             freshness = Freshness::of(service, audit_trail::NAME).await;
-            let (items, found) = service.views.audit(filter, page).await??;
+            let (items, found) = question.search(service, &context, page).await?;
             let next = if follows && order == Order::Asc {
                 // All there is was looked at: who polls goes on behind it.
                 Some(found.rest.unwrap_or_else(|| found.end.max(after.unwrap_or_default())))

@@ -13,7 +13,6 @@ use actix_web::{
 use app::{Context, Fault};
 use domain::Permission;
 use futures_util::stream;
-use projections::audit_trail::AuditFilter;
 use store::{Position, RecordedEvent, Subscription};
 use tokio::{
     sync::watch,
@@ -24,7 +23,7 @@ use utoipa::ToSchema;
 use super::{
     feed::not_beyond_the_end,
     parameters::{self, filtered},
-    question::question,
+    question::Question,
     recorded,
 };
 use crate::{
@@ -81,12 +80,11 @@ pub(crate) fn document(operation: Operation) -> Operation {
 
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
     let Read { http, service, mut parameters, context, .. } = read;
-    let filter = AuditFilter {
-        subject: parameters::subject(parameters.client.as_deref(), parameters.subject.take())?,
-        environment: parameters.environment.take(),
-        ..parameters.filter()?
-    };
-    let asked = filter.clone();
+    let subject = parameters::subject(parameters.client.as_deref(), parameters.subject.take())?;
+    let environment = parameters.environment.take();
+    let question = parameters.question(subject, environment)?;
+    question.demand(&service, &context).await?;
+    let asked = question.filter.clone();
     if let Some(unknown) = service.views.read(move |reader| asked.unknown(reader)).await? {
         return Err(unknown.into());
     }
@@ -95,14 +93,14 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         None => service.app.log().head().await.map_err(Fault::from)?,
     };
     not_beyond_the_end(&service, after).await?;
-    recorded(&service, &context, question("audit.follow", None, &filter)).await?;
+    recorded(&service, &context, question.recorded_as("audit.follow", None)).await?;
     let follower = Follower {
         subscription: service.app.log().subscribe(after),
         stopping: service.stopping(),
         service,
         http,
         context,
-        filter,
+        question,
         position: after,
         beat: Instant::now(),
         handed_out: None,
@@ -135,7 +133,7 @@ struct Follower {
     /// Whose token is looked at again and again: a revoked one must not go on reading.
     http: HttpRequest,
     context: Context,
-    filter: AuditFilter,
+    question: Question,
     /// The last one that was looked at.
     position: Position,
     /// When the next sign of life is due.
@@ -180,12 +178,12 @@ impl Follower {
                     return format!(": alive\nid: {}\n\n", self.position);
                 }
                 Some(Err(_)) => return self.end("unavailable"),
-                Some(Ok(page)) => match self.told(page) {
+                Some(Ok(page)) => match self.told(page).await {
                     Ok(text) if text.is_empty() => tokio::task::yield_now().await,
                     Ok(text) => return text,
                     Err(problem) => {
                         tracing::error!(cause = problem.cause(), "an event cannot be told to a follower");
-                        return self.end("internal");
+                        return self.end(problem.kind().slug());
                     }
                 },
             }
@@ -193,11 +191,12 @@ impl Follower {
     }
 
     /// The events of a page that the filter lets through.
-    fn told(&mut self, page: Vec<RecordedEvent>) -> Result<String, Problem> {
+    async fn told(&mut self, page: Vec<RecordedEvent>) -> Result<String, Problem> {
+        let filter = self.question.filter_of(&self.service, &self.context, &page).await?;
         let mut text = String::new();
         for event in page {
             self.position = event.position;
-            if self.filter.lets_through(event.position, &event.entry).map_err(corrupt)? {
+            if filter.lets_through(event.position, &event.entry).map_err(corrupt)? {
                 let position = event.position;
                 let event =
                     serde_json::to_string(&AuditEvent::new(position, event.entry)?).map_err(corrupt)?;
@@ -214,8 +213,11 @@ impl Follower {
             Err(problem) => return Some(problem.kind().slug()),
         };
         let context = Context { actor, ..self.context.clone() };
-        let denied = self.service.app.demand(context, Permission::AuditRead).await.err()?;
-        Some(Problem::from(denied).kind().slug())
+        if let Err(denied) = self.service.app.demand(context.clone(), Permission::AuditRead).await {
+            return Some(Problem::from(denied).kind().slug());
+        }
+        let denied = self.question.demand(&self.service, &context).await.err()?;
+        Some(denied.kind().slug())
     }
 
     /// The last thing that is sent.

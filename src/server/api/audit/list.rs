@@ -1,7 +1,6 @@
 //! `GET /audit/events`: what an auditor asks for, newest first; or the whole log forward, for replay tooling.
 
 use actix_web::{HttpResponse, http::StatusCode};
-use projections::audit_trail::AuditFilter;
 
 use super::{
     Order,
@@ -47,11 +46,9 @@ pub(crate) fn document(operation: Operation) -> Operation {
 
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
     let Read { service, mut parameters, context, .. } = read;
-    let filter = AuditFilter {
-        subject: parameters::subject(parameters.client.as_deref(), parameters.subject.take())?,
-        environment: parameters.environment.take(),
-        ..parameters.filter()?
-    };
+    let subject = parameters::subject(parameters.client.as_deref(), parameters.subject.take())?;
+    let environment = parameters.environment.take();
+    let question = parameters.question(subject, environment)?;
     let Parameters { order, after, limit, cursor, include, .. } = parameters;
     let feed = Feed {
         what: "audit.events",
@@ -59,7 +56,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         own: false,
         scope: "audit".to_owned(),
         follows: true,
-        filter,
+        question,
         order,
         after,
         limit,

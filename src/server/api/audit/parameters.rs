@@ -65,18 +65,25 @@ macro_rules! filtered {
             /// Words that all stand in the public data, whatever their case.
             #[param(max_length = 200, example = "matter sync")]
             q: Option<String>,
+            /// The address that it was caused from, IPv4 or IPv6; needs audit:read_private, because it tells about a person.
+            #[param(value_type = Option<String>, example = "192.0.2.7")]
+            address: Option<std::net::IpAddr>,
         }
 
         impl $name {
-            /// What the shared parameters ask for.
-            fn filter(&mut self) -> Result<projections::audit_trail::AuditFilter, crate::problem::Problem> {
+            /// What is asked by the shared parameters, and by these two.
+            fn question(
+                &mut self,
+                subject: Option<String>,
+                environment: Option<String>,
+            ) -> Result<crate::api::audit::question::Question, crate::problem::Problem> {
                 let event_types = std::mem::take(&mut self.r#type);
                 crate::api::audit::parameters::check(&event_types, self.q.as_deref())?;
-                Ok(projections::audit_trail::AuditFilter {
+                let filter = projections::audit_trail::AuditFilter {
                     actor: self.actor.take(),
-                    subject: None,
+                    subject,
                     event_types,
-                    environment: None,
+                    environment,
                     from: self.from,
                     to: self.to,
                     outcome: self.outcome.map(Into::into),
@@ -86,7 +93,8 @@ macro_rules! filtered {
                     responsible: self.responsible.take(),
                     q: self.q.take(),
                     among: None,
-                })
+                };
+                Ok(crate::api::audit::question::Question { filter, address: self.address })
             }
         }
     };

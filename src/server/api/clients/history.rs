@@ -2,7 +2,6 @@
 
 use actix_web::{HttpResponse, http::StatusCode};
 use domain::{Client, ClientId};
-use projections::audit_trail::AuditFilter;
 use store::{RecordedEvent, Revision, StreamName};
 
 use super::{get::Include, viewed};
@@ -11,7 +10,6 @@ use crate::{
         Order, disclosed,
         feed::{Events, Feed},
         parameters::filtered,
-        question::question,
         recorded,
     },
     extract::{Read, page, path},
@@ -55,17 +53,18 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let Read { http, service, mut parameters, context, .. } = read;
     let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
     let (row, freshness) = viewed(&service, &environment, client_id).await?;
-    let filter = parameters.filter()?;
+    let mut question = parameters.question(None, None)?;
     let Parameters { order, limit, cursor, include, .. } = parameters;
     let stream = format!("{}-{client_id}", Client::CATEGORY);
-    if !filter.is_empty() {
+    if !question.is_empty() {
+        question.filter.subject = Some(stream.clone());
         let feed = Feed {
             what: WHAT,
-            about: Some(stream.clone()),
+            about: Some(stream),
             own: true,
             scope: format!("history/{client_id}/{}/filtered", order.as_str()),
             follows: false,
-            filter: AuditFilter { subject: Some(stream), ..filter },
+            question,
             order,
             after: None,
             limit,
@@ -75,7 +74,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         return feed.answer(&service, context).await;
     }
     let limit = page::limit(limit)?;
-    recorded(&service, &context, question(WHAT, Some(&stream), &filter)).await?;
+    recorded(&service, &context, question.recorded_as(WHAT, Some(&stream))).await?;
     let scope = format!("history/{client_id}/{}", order.as_str());
     let cursors = service.app.cursor_key();
     let from: Option<Revision> = cursor.map(|cursor| page::place(cursors, &scope, &cursor)).transpose()?;

@@ -2,7 +2,6 @@
 
 use actix_web::{HttpResponse, http::StatusCode};
 use domain::Member;
-use projections::audit_trail::AuditFilter;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -82,11 +81,10 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let Read { http, service, mut parameters, context, .. } = read;
     let member_id = path::member_id(&http)?.to_string();
     let stream = format!("{}-{member_id}", Member::CATEGORY);
-    let mut filter = AuditFilter {
-        subject: parameters::subject(parameters.client.as_deref(), None)?,
-        environment: parameters.environment.take(),
-        ..parameters.filter()?
-    };
+    let subject = parameters::subject(parameters.client.as_deref(), None)?;
+    let environment = parameters.environment.take();
+    let mut question = parameters.question(subject, environment)?;
+    let filter = &mut question.filter;
     let (named, contradicts, given) = match parameters.relation {
         Relation::Acted => (&mut filter.actor, "actor", &member_id),
         Relation::Responsible => (&mut filter.responsible, "responsible", &member_id),
@@ -102,7 +100,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         own: false,
         scope: format!("member/{member_id}/{}/{}", relation.as_str(), order.as_str()),
         follows: false,
-        filter,
+        question,
         order,
         after: None,
         limit,
