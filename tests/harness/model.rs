@@ -3,13 +3,17 @@
 //!
 //! | file | is |
 //! | --- | --- |
-//! | `registry` | what a client should become by which command, and what each should be answered |
+//! | `command` | what can be asked |
+//! | `registry` | what should become of it, and what each should be answered |
 //! | `history` | what may be drawn |
+//! | `requests` | what is sent for each command |
 //! | `player` | the service, and the comparison |
 
+mod command;
 mod history;
 mod player;
 mod registry;
+mod requests;
 
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};

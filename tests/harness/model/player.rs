@@ -1,16 +1,18 @@
 //! The service, and the comparison of what it answers and shows with what it should.
 
-use std::{fs, time::Duration};
+use std::{collections::HashMap, fs, time::Duration};
 
+use crypto::Presented;
 use proptest_state_machine::StateMachineTest;
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{runtime::Runtime, task::JoinSet};
 use uuid::Uuid;
 
 use super::{
-    history::{Fault, History, Step},
-    registry::{Answered, Change, Client, Command, ENVIRONMENTS, NAMES, Registry, Status, URIS, scopes},
+    command::{Command, Role},
+    history::{Fault, History, Step, Use},
+    registry::{Answered, Client, ENVIRONMENTS, Member, NAMES, Registry, Status, URIS},
 };
 use crate::{
     Answer, Service,
@@ -21,20 +23,30 @@ use crate::{
 /// A service that histories are played to. The registry it should be is kept beside it.
 pub struct Player {
     service: Option<Service>,
-    expected: Registry,
-    known: Vec<Known>,
-    /// A token of someone who may read the audit and nothing else.
-    auditor: String,
+    pub(super) expected: Registry,
+    pub(super) known: Vec<Known>,
+    pub(super) members: Vec<KnownMember>,
+    /// A position that the views must have seen before they are compared.
+    seen: u64,
     /// What clients should have been at past positions.
     past: Vec<(u64, usize, Client)>,
     runtime: Runtime,
 }
 
 /// What only the service could say of a client.
-struct Known {
-    id: String,
+pub(super) struct Known {
+    pub(super) id: String,
     /// The ids of its secrets, oldest first.
-    secrets: Vec<String>,
+    pub(super) secrets: Vec<String>,
+    /// What each secret is, by its id: whatever answer was lost, its secret is.
+    texts: HashMap<String, String>,
+    /// How often it authenticated.
+    uses: usize,
+}
+
+pub(super) struct KnownMember {
+    pub(super) id: String,
+    token: String,
 }
 
 impl StateMachineTest for Player {
@@ -44,16 +56,13 @@ impl StateMachineTest for Player {
     fn init_test(_: &Registry) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let (service, auditor) = runtime.block_on(async {
-            let service = Service::start_on_a_disk_that_can_fail().await;
-            let (_, auditor) = service.create_member("Quiet Auditor", &["auditor"]).await;
-            (service, auditor)
-        });
+        let service = runtime.block_on(Service::start_on_a_disk_that_can_fail());
         Self {
             service: Some(service),
             expected: Registry::default(),
             known: Vec::new(),
-            auditor,
+            members: Vec::new(),
+            seen: 0,
             past: Vec::new(),
             runtime,
         }
@@ -72,7 +81,7 @@ impl StateMachineTest for Player {
 }
 
 impl Player {
-    fn service(&mut self) -> &mut Service {
+    pub(super) fn service(&mut self) -> &mut Service {
         self.service.as_mut().expect("the service is there until the end")
     }
 
@@ -112,11 +121,20 @@ impl Player {
                     );
                 }
             }
-            Step::Forbidden(command) => {
-                let auditor = self.auditor.clone();
-                let answered = answer(self.request_as(&auditor, command, &key())).await;
-                answered.expect_problem(403, "permission_denied");
+            Step::Enrol(role) => self.enrol(*role).await,
+            Step::By(member, command) => {
+                let should = self.expected.apply_by(*member, command);
+                let token = self.members[*member].token.clone();
+                let answered = answer(self.request_as(&token, command, &key())).await;
+                self.note(command, &answered, should);
             }
+            Step::Authenticate(a_use) => self.authenticate(*a_use).await,
+            Step::AuthenticateAndKill(a_use) => {
+                self.authenticate(*a_use).await;
+                self.service().kill().await;
+                self.service().launch().await;
+            }
+            Step::ReportLeaked { client, secret } => self.report_leaked(*client, *secret).await,
             Step::Elsewhere(client, change) => {
                 let other = 1 - self.expected.clients[*client].environment;
                 let token = self.service().token.clone();
@@ -163,6 +181,43 @@ impl Player {
         }
     }
 
+    async fn enrol(&mut self, role: Role) {
+        let name = format!("Drawn Member {}", self.members.len());
+        let (id, token) = self.service().create_member(&name, &[role.name()]).await;
+        self.members.push(KnownMember { id, token });
+        self.expected.members.push(Member::new(role));
+    }
+
+    async fn authenticate(&mut self, Use { client, secret, elsewhere }: Use) {
+        let Some(text) = self.text(client, secret) else { return };
+        let at_home = self.expected.clients[client].environment;
+        let environment = ENVIRONMENTS[if elsewhere { 1 - at_home } else { at_home }];
+        let url = format!("{}/{environment}/client", self.service().base);
+        let id = self.known[client].id.clone();
+        let answered = answer(reqwest::Client::new().get(url).basic_auth(id, Some(text))).await;
+        let works = !elsewhere && self.expected.authenticates(client, secret);
+        let should = if works { 200 } else { 401 };
+        assert_eq!(answered.status, should, "secret {secret} of client {client}: {}", answered.text);
+        self.known[client].uses += usize::from(works);
+    }
+
+    async fn report_leaked(&mut self, client: usize, secret: usize) {
+        let Some(text) = self.text(client, secret) else { return };
+        self.expected.report_leaked(client, secret);
+        let url = format!("{}/api/v1/leaked_secrets", self.service().base);
+        // Without a token: whoever finds a secret has none.
+        let report = reqwest::Client::new().post(url).json(&json!({ "secrets": [text] }));
+        answer(report).await.expect(202);
+        // The answer does not say what came of it, a position included.
+        let views = self.service().get("/api/v1/projections").await.expect(200);
+        self.seen = views.body["items"][0]["head"].as_u64().expect("the end of the log");
+    }
+
+    fn text(&self, client: usize, secret: usize) -> Option<String> {
+        let Known { secrets, texts, .. } = &self.known[client];
+        texts.get(secrets.get(secret)?).cloned()
+    }
+
     /// A request whose answer may be lost is sent again under its key until the service says what became of it.
     async fn again(&mut self, command: &Command, key: &str, before: Option<Answer>) {
         let should = self.expected.apply(command);
@@ -207,9 +262,9 @@ impl Player {
     fn learn(&mut self, command: &Command, answered: &Answer) {
         if matches!(command, Command::Create { .. }) {
             let id = answered.text_of("/client_id").to_owned();
-            self.known.push(Known { id, secrets: Vec::new() });
+            self.known.push(Known { id, secrets: Vec::new(), texts: HashMap::new(), uses: 0 });
         }
-        let client = self.client_of(command);
+        let Some(client) = self.client_of(command) else { return };
         let shown = answered.body.get("client").unwrap_or(&answered.body);
         for secret in shown["secrets"].as_array().into_iter().flatten() {
             let id = secret["id"].as_str().expect("a secret's id").to_owned();
@@ -217,98 +272,27 @@ impl Player {
                 self.known[client].secrets.push(id);
             }
         }
+        if let Some(text) = answered.body["client_secret"].as_str() {
+            let id = Presented::parse(text).expect("a secret").id().as_str().to_owned();
+            self.known[client].texts.insert(id, text.to_owned());
+        }
     }
 
     /// The client that a command was about; the newest, for one that has just made it.
-    fn client_of(&self, command: &Command) -> usize {
+    fn client_of(&self, command: &Command) -> Option<usize> {
         match command {
-            Command::Create { .. } => self.known.len() - 1,
-            Command::On { client, .. } => *client,
+            Command::Create { .. } => self.known.len().checked_sub(1),
+            Command::On { client, .. } => Some(*client),
+            Command::Scope { .. } | Command::ClientType { .. } | Command::Member { .. } => None,
         }
     }
 
     /// Keeps what the client should be at a position, to look back at in the end.
     fn remember(&mut self, command: &Command, position: u64) {
-        let client = self.client_of(command);
+        self.seen = self.seen.max(position);
+        let Some(client) = self.client_of(command) else { return };
         let state = self.expected.clients[client].clone();
         self.past.push((position, client, state));
-    }
-
-    fn request(&mut self, command: &Command, key: &str) -> RequestBuilder {
-        let token = self.service().token.clone();
-        self.request_as(&token, command, key)
-    }
-
-    fn request_as(&mut self, token: &str, command: &Command, key: &str) -> RequestBuilder {
-        match *command {
-            Command::Create { environment, name, scopes: bits, public } => {
-                let path = format!("/api/v1/environments/{}/clients", ENVIRONMENTS[environment]);
-                let method = if public { "none" } else { "client_secret_basic" };
-                let body = json!({
-                    "client_name": NAMES[name],
-                    "client_type": "standard",
-                    "redirect_uris": [URIS[0]],
-                    "scope": scopes(bits).collect::<Vec<_>>().join(" "),
-                    "contacts": [{ "name": "Ops", "email": "ops@example.com" }],
-                    "terms_accepted": "2026-01",
-                    "token_endpoint_auth_method": method,
-                    "reason": "drawn",
-                });
-                self.sent(token, Method::POST, &path, key).json(&body)
-            }
-            Command::On { client, change } => {
-                let environment = self.expected.clients[client].environment;
-                self.on(token, client, change, environment, key)
-            }
-        }
-    }
-
-    fn on(
-        &mut self,
-        token: &str,
-        client: usize,
-        change: Change,
-        environment: usize,
-        key: &str,
-    ) -> RequestBuilder {
-        let path =
-            format!("/api/v1/environments/{}/clients/{}", ENVIRONMENTS[environment], self.known[client].id);
-        let (method, path, body) = match change {
-            Change::Rename(name) => (Method::PATCH, path, json!({ "client_name": NAMES[name] })),
-            Change::Scopes(bits) => {
-                let scope = scopes(bits).collect::<Vec<_>>().join(" ");
-                (Method::PATCH, path, json!({ "scope": scope }))
-            }
-            Change::AddRedirectUri(uri) => {
-                (Method::POST, format!("{path}/redirect_uris"), json!({ "redirect_uri": URIS[uri] }))
-            }
-            Change::RemoveRedirectUri(uri) => {
-                (Method::DELETE, format!("{path}/redirect_uris"), json!({ "redirect_uri": URIS[uri] }))
-            }
-            Change::IssueSecret => (Method::POST, format!("{path}/secrets"), json!({})),
-            Change::ReplaceSecrets => {
-                (Method::POST, format!("{path}/secrets"), json!({ "overlap_seconds": 0 }))
-            }
-            Change::OverlapSecrets => {
-                (Method::POST, format!("{path}/secrets"), json!({ "overlap_seconds": 86_400 }))
-            }
-            Change::RevokeSecret { secret, allow_lockout } => {
-                let known = self.known[client].secrets.get(secret);
-                let id = known.map_or("0000000000000000", String::as_str);
-                let path = format!("{path}/secrets/{id}?allow_lockout={allow_lockout}");
-                (Method::DELETE, path, json!({}))
-            }
-            Change::RotateSigningSecret => (Method::POST, format!("{path}/signing_secret"), json!({})),
-            Change::RevealSigningSecret => (Method::POST, format!("{path}/reveal"), json!({})),
-            Change::Deactivate => (Method::POST, format!("{path}/deactivate"), json!({})),
-            Change::Enable => (Method::POST, format!("{path}/enable"), json!({})),
-            Change::Delete => (Method::DELETE, path, json!({})),
-        };
-        self.sent(token, method, &path, key).header("if-match", "*").json(&body)
-    }
-
-    fn sent(&mut self, token: &str, method: Method, path: &str, key: &str) -> RequestBuilder {
-        self.service().request_as(token, method, path).header("idempotency-key", key)
     }
 
     /// The client as the views show it once they have seen everything.
@@ -318,7 +302,7 @@ impl Player {
             "/api/v1/environments/{}/clients/{}",
             ENVIRONMENTS[expected.environment], self.known[client].id
         );
-        let position = self.past.iter().map(|(position, ..)| *position).max().unwrap_or_default();
+        let position = self.seen;
         let request = |service: &mut Service| {
             service.request(Method::GET, &path).header("muniment-position", position.to_string())
         };
@@ -351,6 +335,12 @@ impl Player {
                 same(&state, &shown.expect(200).body);
             }
         }
+        for client in 0..self.known.len() {
+            let Known { id, uses, .. } = &self.known[client];
+            let (path, uses) = (format!("/api/v1/activity?client={id}&outcome=done&limit=500"), *uses);
+            let listed = self.service().get(&path).await.expect(200);
+            assert_eq!(listed.body["items"].as_array().map(Vec::len), Some(uses), "{}", listed.text);
+        }
         feed(self.service(), 0).await;
         self.service.take().expect("the service is there until the end").finish().await;
     }
@@ -358,18 +348,23 @@ impl Player {
 
 /// The client that a step may have changed.
 fn touched(step: &Step, known: usize) -> Option<usize> {
-    match step {
+    let command = match step {
         Step::Do(command)
         | Step::AtOnce(command, _)
         | Step::Repeat(command, _)
-        | Step::Forbidden(command)
+        | Step::By(_, command)
         | Step::KillDuring(command, _)
-        | Step::FailDuring(command, _) => match command {
-            Command::Create { .. } => known.checked_sub(1),
-            Command::On { client, .. } => Some(*client),
-        },
-        Step::Elsewhere(client, _) => Some(*client),
-        Step::Restart | Step::DeleteViews => known.checked_sub(1),
+        | Step::FailDuring(command, _) => command,
+        Step::ReportLeaked { client, .. } | Step::Elsewhere(client, _) => return Some(*client),
+        Step::Authenticate(a_use) | Step::AuthenticateAndKill(a_use) => return Some(a_use.client),
+        Step::Enrol(_) | Step::Restart | Step::DeleteViews => return known.checked_sub(1),
+    };
+    match command {
+        Command::On { client, .. } => Some(*client),
+        Command::Create { .. }
+        | Command::Scope { .. }
+        | Command::ClientType { .. }
+        | Command::Member { .. } => known.checked_sub(1),
     }
 }
 

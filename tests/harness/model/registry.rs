@@ -1,6 +1,8 @@
-//! What each command should do to a client, and what it should be answered.
+//! What each command should do, and what it should be answered.
 
 use std::collections::BTreeSet;
+
+use super::command::{Change, Command, MemberChange, Role};
 
 /// The most secrets of a client that can work at a time.
 const MOST_USABLE_SECRETS: usize = 10;
@@ -16,72 +18,6 @@ pub(super) const URIS: [&str; 4] = [
 ];
 pub(super) const SCOPES: [&str; 4] = ["matters:read", "matters:write", "documents:read", "contacts:read"];
 pub(super) const ENVIRONMENTS: [&str; 2] = ["sandbox", "production"];
-
-/// A command on the registry. A client is named by its place in the order of creation.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// A new client.
-    Create {
-        /// Where.
-        environment: usize,
-        /// Which name.
-        name: usize,
-        /// Which scopes, a bit each.
-        scopes: u8,
-        /// Whether it has no secret.
-        public: bool,
-    },
-    /// A command on a client.
-    On {
-        /// Which client.
-        client: usize,
-        /// What to do with it.
-        change: Change,
-    },
-}
-
-/// A command on a client that is there.
-#[derive(Clone, Copy, Debug)]
-pub enum Change {
-    /// Another name, or the same.
-    Rename(usize),
-    /// Other scopes, a bit each; none is refused.
-    Scopes(u8),
-    /// One redirect URI more.
-    AddRedirectUri(usize),
-    /// One redirect URI less.
-    RemoveRedirectUri(usize),
-    /// A secret beside the others.
-    IssueSecret,
-    /// A secret in place of the others, at once.
-    ReplaceSecrets,
-    /// A secret in place of the others, after an overlap.
-    OverlapSecrets,
-    /// The end of one secret.
-    RevokeSecret {
-        /// Which, from the oldest.
-        secret: usize,
-        /// Whether it may be the last that works.
-        allow_lockout: bool,
-    },
-    /// Another signing secret.
-    RotateSigningSecret,
-    /// A look at the signing secret.
-    RevealSigningSecret,
-    /// No more tokens.
-    Deactivate,
-    /// Tokens again.
-    Enable,
-    /// The end.
-    Delete,
-}
-
-impl Command {
-    /// Whether it is done once under one `Idempotency-Key`. A look at a secret is a look each time.
-    pub(super) fn happens_once(&self) -> bool {
-        !matches!(self, Self::On { change: Change::RevealSigningSecret, .. })
-    }
-}
 
 /// What a command should be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,12 +59,29 @@ pub(super) struct Client {
     pub(super) redirect_uris: Vec<usize>,
     /// Whether each secret it ever had still works, oldest first.
     pub(super) secrets: Vec<bool>,
+    /// The newest overlap: the new secret, and those that it replaces.
+    rotation: Option<(usize, Vec<usize>)>,
+    /// Whether a former signing secret verifies too.
+    signing_overlap: bool,
+}
+
+/// A member as it should be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    /// What it was when its token was made: the token allows no more, whatever it becomes.
+    pub(super) of_token: Role,
+    pub(super) role: Role,
+    pub(super) active: bool,
 }
 
 /// The registry as it should be.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     pub(super) clients: Vec<Client>,
+    pub(super) members: Vec<Member>,
+    /// A bit for each scope that is given to no more clients.
+    pub(super) deprecated_scopes: u8,
+    pub(super) deprecated_type: bool,
 }
 
 impl Registry {
@@ -136,7 +89,7 @@ impl Registry {
     pub(super) fn apply(&mut self, command: &Command) -> Answered {
         match *command {
             Command::Create { environment, name, scopes, public } => {
-                if scopes == 0 {
+                if scopes == 0 || self.deprecated_type || scopes & self.deprecated_scopes != 0 {
                     return refused(422, "invalid_request");
                 }
                 if self.taken(environment, name, None) {
@@ -150,6 +103,8 @@ impl Registry {
                     status: Status::Active,
                     redirect_uris: vec![0],
                     secrets: if public { Vec::new() } else { vec![true] },
+                    rotation: None,
+                    signing_overlap: false,
                 });
                 CREATED
             }
@@ -162,8 +117,50 @@ impl Registry {
                 {
                     return refused(409, "taken");
                 }
+                if let Change::Scopes(scopes) = change
+                    && scopes & !self.clients[client].scopes & self.deprecated_scopes != 0
+                {
+                    return refused(422, "invalid_request");
+                }
                 self.clients[client].apply(change)
             }
+            Command::Scope { scope, deprecated } => {
+                let bit = 1 << scope;
+                self.deprecated_scopes =
+                    if deprecated { self.deprecated_scopes | bit } else { self.deprecated_scopes & !bit };
+                OK
+            }
+            Command::ClientType { deprecated } => {
+                self.deprecated_type = deprecated;
+                OK
+            }
+            Command::Member { member, change } => self.members[member].apply(change),
+        }
+    }
+
+    /// Does what the command should do if a member asks for it with the token that it was given when it was enrolled.
+    pub(super) fn apply_by(&mut self, member: usize, command: &Command) -> Answered {
+        let Member { of_token, role, active } = self.members[member];
+        if !active {
+            refused(401, "unauthenticated")
+        } else if role.may(command) && of_token.may(command) {
+            self.apply(command)
+        } else {
+            refused(403, "permission_denied")
+        }
+    }
+
+    /// Whether a secret authenticates its client.
+    pub(super) fn authenticates(&self, client: usize, secret: usize) -> bool {
+        let Client { status, secrets, .. } = &self.clients[client];
+        *status == Status::Active && secrets.get(secret) == Some(&true)
+    }
+
+    /// Ends a secret that leaked, the last one too.
+    pub(super) fn report_leaked(&mut self, client: usize, secret: usize) {
+        let Client { status, secrets, .. } = &mut self.clients[client];
+        if let Some(works) = secrets.get_mut(secret).filter(|_| *status != Status::Deleted) {
+            *works = false;
         }
     }
 
@@ -208,25 +205,63 @@ impl Client {
             Change::ReplaceSecrets => {
                 self.secrets.fill(false);
                 self.secrets.push(true);
+                self.rotation = None;
                 CREATED
             }
-            Change::IssueSecret | Change::OverlapSecrets if self.working() >= MOST_USABLE_SECRETS => {
+            Change::IssueSecret | Change::OverlapSecrets if self.working().count() >= MOST_USABLE_SECRETS => {
                 refused(409, "too_many_secrets")
             }
-            Change::IssueSecret | Change::OverlapSecrets => {
+            Change::IssueSecret => {
                 self.secrets.push(true);
                 CREATED
+            }
+            Change::OverlapSecrets => {
+                let replaced: Vec<_> = self.working().collect();
+                self.rotation =
+                    Some((self.secrets.len(), replaced)).filter(|(_, replaced)| !replaced.is_empty());
+                self.secrets.push(true);
+                CREATED
+            }
+            Change::CompleteRotation(secret) | Change::CancelRotation(secret)
+                if secret >= self.secrets.len() =>
+            {
+                refused(404, "no_such_secret")
+            }
+            Change::CompleteRotation(secret) | Change::CancelRotation(secret) => {
+                let works = |place: &usize| self.secrets[*place];
+                let under_way = |(new, replaced): &(usize, Vec<usize>)| {
+                    *new == secret && works(new) && replaced.iter().any(works)
+                };
+                let Some((new, replaced)) = self.rotation.take_if(|rotation| under_way(rotation)) else {
+                    return refused(409, "no_rotation");
+                };
+                let ended = if matches!(change, Change::CancelRotation(_)) { vec![new] } else { replaced };
+                for place in ended {
+                    self.secrets[place] = false;
+                }
+                OK
             }
             Change::RevokeSecret { secret, allow_lockout } => match self.secrets.get(secret) {
                 None => refused(404, "no_such_secret"),
                 Some(false) => refused(409, "secret_not_usable"),
-                Some(true) if self.working() == 1 && !allow_lockout => refused(409, "last_secret"),
+                Some(true) if self.working().count() == 1 && !allow_lockout => refused(409, "last_secret"),
                 Some(true) => {
                     self.secrets[secret] = false;
                     OK
                 }
             },
-            Change::RotateSigningSecret => CREATED,
+            Change::RotateSigningSecret { overlap: true } if self.signing_overlap => {
+                refused(409, "rotation_under_way")
+            }
+            Change::RotateSigningSecret { overlap } => {
+                self.signing_overlap = overlap;
+                CREATED
+            }
+            Change::CompleteSigningSecretRotation if self.signing_overlap => {
+                self.signing_overlap = false;
+                OK
+            }
+            Change::CompleteSigningSecretRotation => refused(409, "no_rotation"),
             Change::RevealSigningSecret => OK,
             Change::Deactivate if self.status == Status::Active => {
                 self.status = Status::Inactive;
@@ -245,13 +280,34 @@ impl Client {
         }
     }
 
-    fn working(&self) -> usize {
-        self.secrets.iter().filter(|works| **works).count()
+    fn working(&self) -> impl Iterator<Item = usize> {
+        self.secrets.iter().enumerate().filter(|(_, works)| **works).map(|(place, _)| place)
     }
 
     /// Its scopes as the wire has them.
     pub(super) fn scope(&self) -> BTreeSet<&'static str> {
         scopes(self.scopes).collect()
+    }
+}
+
+impl Member {
+    pub(super) fn new(role: Role) -> Self {
+        Self { of_token: role, role, active: true }
+    }
+
+    fn apply(&mut self, change: MemberChange) -> Answered {
+        match change {
+            MemberChange::Role(role) => {
+                self.role = role;
+                OK
+            }
+            MemberChange::Deactivate if !self.active => refused(409, "member_not_active"),
+            MemberChange::Enable if self.active => refused(409, "member_not_inactive"),
+            MemberChange::Deactivate | MemberChange::Enable => {
+                self.active = !self.active;
+                OK
+            }
+        }
     }
 }
 
