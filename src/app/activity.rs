@@ -1,5 +1,6 @@
 //! What is recorded of clients: each use of a secret, and refusals until there are too many of a kind.
 
+mod compare;
 mod flood;
 mod segments;
 
@@ -11,6 +12,7 @@ use std::{
 use jiff::Timestamp;
 use store::{Activity, ActivityCommit, ActivityUnavailable, Outcome, SegmentNumber, VerifiedDigest};
 
+pub use compare::{SegmentDefect, compare_segments};
 pub(crate) use flood::Flood;
 use flood::Group;
 

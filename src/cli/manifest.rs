@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 use store::Position;
 
 const FILE: &str = "manifest.json";
-/// The only shape there is so far.
-const FORMAT: u32 = 1;
+/// The shape there is now; the first had no activity in it.
+const FORMAT: u32 = 2;
 
 /// `manifest.json` of a back-up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,26 +48,30 @@ pub struct BackedUpFile {
 }
 
 impl Manifest {
-    /// Describes the file `name` of `directory`, makes it durable, and then writes the manifest beside it: a back-up
-    /// that was cut off has none.
+    /// Describes the files of a back-up, makes them durable, and then writes the manifest beside them: a back-up that was
+    /// cut off has none.
     ///
     /// # Errors
     /// If a file cannot be read or written.
     pub fn write(
         directory: &Path,
-        name: &str,
+        names: &[&str],
         made_at: Timestamp,
         backed_up: store::BackedUp,
     ) -> anyhow::Result<Self> {
-        let path = directory.join(name);
-        File::open(&path).and_then(|file| file.sync_all()).with_context(|| at("syncing", &path))?;
+        let mut files = Vec::with_capacity(names.len());
+        for name in names {
+            let path = directory.join(name);
+            File::open(&path).and_then(|file| file.sync_all()).with_context(|| at("syncing", &path))?;
+            files.push(describe(directory, name)?);
+        }
         let manifest = Self {
             format: FORMAT,
             made_at,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             log_id: hex(&backed_up.log_id),
             position: backed_up.position,
-            files: vec![describe(directory, name)?],
+            files,
         };
         let path = directory.join(FILE);
         let mut file = OpenOptions::new()
@@ -82,11 +86,11 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Reads the manifest of a back-up and compares its files with what it says of them.
+    /// Reads the manifest of a back-up and compares these of its files with what it says of them.
     ///
     /// # Errors
     /// If there is none, or a file is missing or another one.
-    pub fn read_and_check(directory: &Path, name: &str) -> anyhow::Result<Self> {
+    pub fn read_and_check(directory: &Path, names: &[&str]) -> anyhow::Result<Self> {
         let path = directory.join(FILE);
         let text = fs::read_to_string(&path)
             .with_context(|| format!("reading `{}`: a back-up without it is not whole", path.display()))?;
@@ -94,17 +98,19 @@ impl Manifest {
         if manifest.format != FORMAT {
             bail!("`{}` has format {}, this program knows {FORMAT}", path.display(), manifest.format);
         }
-        let said = manifest.files.iter().find(|file| file.name == name);
-        let said = said.with_context(|| format!("`{}` names no {name}", path.display()))?;
-        let found = describe(directory, name)?;
-        if found != *said {
-            bail!(
-                "`{}` is not what was backed up: its SHA-256 is {}, `{}` says {}",
-                directory.join(name).display(),
-                found.sha256,
-                path.display(),
-                said.sha256
-            );
+        for name in names {
+            let said = manifest.files.iter().find(|file| file.name == *name);
+            let said = said.with_context(|| format!("`{}` names no {name}", path.display()))?;
+            let found = describe(directory, name)?;
+            if found != *said {
+                bail!(
+                    "`{}` is not what was backed up: its SHA-256 is {}, `{}` says {}",
+                    directory.join(name).display(),
+                    found.sha256,
+                    path.display(),
+                    said.sha256
+                );
+            }
         }
         Ok(manifest)
     }

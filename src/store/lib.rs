@@ -42,7 +42,7 @@ pub use event_log::{EventLog, ScannedEvent, TokenPage};
 pub use keys::{KeyStore, PersonKey, WrappedKey};
 pub use position::{ExpectedRevision, MAX_INTEGER, Position, Revision};
 pub use repository::{LogRepository, PersistRefused};
-pub use sqlite::{BackedUp, DataDirectory, SqliteActivity, SqliteKeys, SqliteLog, open_to_read};
+pub use sqlite::{BackUpTo, BackedUp, DataDirectory, SqliteActivity, SqliteKeys, SqliteLog, open_to_read};
 pub use stream::{InvalidStreamName, StreamName};
 pub use subscription::{Pages, Subscription};
 pub use verify::{Defect, Verified};

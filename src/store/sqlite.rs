@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 pub use activity::SqliteActivity;
 pub use at_rest::open_to_read;
-pub use backup::BackedUp;
+pub use backup::{BackUpTo, BackedUp};
 pub use directory::DataDirectory;
 pub use keys::SqliteKeys;
 

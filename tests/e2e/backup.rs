@@ -1,7 +1,11 @@
 //! A back-up of a running service becomes the instance that it was, or nothing at all.
 
+use reqwest::Method;
 use serde_json::Value;
-use tests::{Service, http::CLIENTS};
+use tests::{
+    Service,
+    http::{CLIENTS, answer},
+};
 
 fn back_up(service: &Service, to: &str, keys_to: &str) -> Value {
     let made = service.muniment(["backup", "--to", to, "--keys-to", keys_to, "--json"]);
@@ -69,5 +73,49 @@ async fn a_backup_that_is_not_what_was_written_is_not_restored() {
     assert!(!service.data().exists(), "nothing was made");
 
     std::fs::rename(service.folder().join("kept"), service.data()).expect("the instance is back");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a2_what_clients_did_and_when_they_last_did_it_outlives_a_restore() {
+    let mut service = Service::start().await;
+    let (id, created) = service.create_client("Matter sync").await;
+    let secret = created.text_of("/client_secret").to_owned();
+    let used = |service: &Service| {
+        let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
+        http.get(format!("{}/sandbox/client", service.base)).basic_auth(&id, Some(&secret))
+    };
+    answer(used(&service)).await.expect(200);
+    let activity = format!("/api/v1/activity?client={id}");
+    let secrets = format!("{CLIENTS}/{id}/secrets");
+    let recorded = service.get(&activity).await.expect(200).body;
+    assert_eq!(recorded["items"].as_array().map(Vec::len), Some(1), "{recorded}");
+    let last_used = service.get(&secrets).await.expect(200).body["items"][0]["last_used_at"].clone();
+    assert!(last_used.is_string(), "{last_used}");
+
+    let report = back_up(&service, "backup", "keys");
+    let names: Vec<_> =
+        report["manifest"]["files"].as_array().expect("files").iter().map(|file| &file["name"]).collect();
+    assert_eq!(names, ["log.db", "activity.db"]);
+    // What the back-up does not have.
+    answer(used(&service)).await.expect(200);
+    service.stop().await;
+    std::fs::rename(service.data(), service.folder().join("lost")).expect("a lost instance");
+
+    let copy = service.folder().join("backup/activity.db");
+    let whole = std::fs::read(&copy).expect("the activity");
+    std::fs::write(&copy, &whole[..whole.len() / 2]).expect("a torn file");
+    let torn = refused(&service, &["restore", "--from", "backup", "--keys-from", "keys"]);
+    assert!(torn.contains("activity.db") && torn.contains("SHA-256"), "{torn}");
+    std::fs::write(&copy, whole).expect("the whole file");
+
+    let restored = service.muniment(["restore", "--from", "backup", "--keys-from", "keys"]);
+    assert_eq!(restored.status.code(), Some(0), "{restored:?}");
+    service.launch().await;
+    let head = created.header("muniment-position");
+    let request = service.request(Method::GET, &secrets).header("muniment-position", head);
+    assert_eq!(answer(request).await.expect(200).body["items"][0]["last_used_at"], last_used);
+    assert_eq!(service.get(&activity).await.expect(200).body, recorded);
+    answer(used(&service)).await.expect(200);
     service.finish().await;
 }

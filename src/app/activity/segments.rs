@@ -4,21 +4,23 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::MerkleTree;
 use domain::registry::{ActivitySegmentClosed, RegistryEvent};
 use store::{
-    ActivityFilter, ActivityPage, ActorKind, AppendError, ClosedSegment, Commit, ExpectedRevision, Outcome,
-    Position, Revision, SegmentNumber, StreamCommit, StreamName,
+    ActivityFilter, ActivityLog, ActivityPage, ActorKind, AppendError, ClosedSegment, Commit,
+    ExpectedRevision, Outcome, Position, Revision, SegmentNumber, StreamCommit, StreamName,
 };
 
 use crate::{Inner, error::Fault, ids::uuid_v7};
 
 /// Records read at a time.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
+/// Of the streams that tell of segments.
+pub(super) const CATEGORY: &str = "activity_segment";
 
 impl Inner {
     /// Closes segments whose day is over, then records those in the main log that it does not have, a crash in between
     /// among them.
     pub(super) async fn close_segments(&self, known: &mut Option<SegmentNumber>) -> Result<(), Fault> {
         if let Some((number, first, last)) = self.activity.segment_to_close(self.log.now()).await? {
-            let root = self.root_of(first, last).await?;
+            let root = root_of(self.activity.as_ref(), first, last).await?;
             let segment = ClosedSegment { number, first, last, root };
             let closed = self.activity.close_segment(segment).await;
             closed.map_err(|error| Fault::passing("closing a segment of activity", error))?;
@@ -30,34 +32,13 @@ impl Inner {
         Ok(())
     }
 
-    async fn root_of(&self, first: Position, last: Position) -> Result<[u8; 32], Fault> {
-        let mut tree = MerkleTree::default();
-        let mut after = Position::new(first.get().saturating_sub(1));
-        let before = Some(last.next());
-        loop {
-            let page = ActivityPage { ascending: true, after, before, limit: PAGE };
-            let records = self.activity.read(&ActivityFilter::default(), page).await?;
-            let Some(newest) = records.last() else { return Ok(tree.root()) };
-            after = newest.position;
-            for record in &records {
-                let leaf = record.leaf().map_err(|error| Fault::permanent("reading activity", error))?;
-                tree.push(leaf.as_str().as_bytes());
-            }
-        }
-    }
-
     async fn record_segment(&self, segment: ClosedSegment) -> Result<(), Fault> {
-        let stream = StreamName::new("activity_segment", &segment.number.get().to_string())
+        let stream = StreamName::new(CATEGORY, &segment.number.get().to_string())
             .map_err(|error| Fault::permanent("naming a stream", error))?;
         if self.log.stream_revision(&stream).await? != Revision::NONE {
             return Ok(());
         }
-        let event = RegistryEvent::ActivitySegmentClosed(ActivitySegmentClosed {
-            segment: segment.number.get(),
-            first_position: segment.first.get(),
-            last_position: segment.last.get(),
-            root: URL_SAFE_NO_PAD.encode(segment.root),
-        });
+        let event = RegistryEvent::ActivitySegmentClosed(summary(&segment));
         let command_id = uuid_v7(self.log.now(), self.entropy.as_ref())?;
         let commit = Commit {
             command_id,
@@ -85,6 +66,37 @@ impl Inner {
             // Recorded by somebody who was faster, it is recorded.
             Ok(_) | Err(AppendError::WrongExpectedRevision { .. }) => Ok(()),
             Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// What the main log says of a closed segment.
+pub(super) fn summary(segment: &ClosedSegment) -> ActivitySegmentClosed {
+    ActivitySegmentClosed {
+        segment: segment.number.get(),
+        first_position: segment.first.get(),
+        last_position: segment.last.get(),
+        root: URL_SAFE_NO_PAD.encode(segment.root),
+    }
+}
+
+/// The root over the records from `first` to `last` as they are.
+pub(super) async fn root_of(
+    activity: &dyn ActivityLog,
+    first: Position,
+    last: Position,
+) -> Result<[u8; 32], Fault> {
+    let mut tree = MerkleTree::default();
+    let mut after = Position::new(first.get().saturating_sub(1));
+    let before = Some(last.next());
+    loop {
+        let page = ActivityPage { ascending: true, after, before, limit: PAGE };
+        let records = activity.read(&ActivityFilter::default(), page).await?;
+        let Some(newest) = records.last() else { return Ok(tree.root()) };
+        after = newest.position;
+        for record in &records {
+            let leaf = record.leaf().map_err(|error| Fault::permanent("reading activity", error))?;
+            tree.push(leaf.as_str().as_bytes());
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Clients that prove who they are: each reason of a refusal, what reaches Argon2, and what is recorded.
 
+use std::path::{Path, PathBuf};
+
 use domain::SecretId;
 use store::{ActivityFilter, ActivityLog, ActivityPage, Clock, RecordedActivity};
 
@@ -34,6 +36,32 @@ impl Node {
 
     async fn recorded(&self) -> Vec<RecordedActivity> {
         self.activity.read(&ActivityFilter::default(), ALL).await.expect("the activity")
+    }
+
+    /// What the main log says of a segment, as soon as it does.
+    async fn summary(&self, segment: store::SegmentNumber) -> store::RecordedEvent {
+        let stream = StreamName::new("activity_segment", &segment.get().to_string()).expect("a name");
+        let recorded = async {
+            loop {
+                let events = self.log.read_stream(&stream, Revision::NONE, 10).await.expect("the stream");
+                if let [event] = events.as_slice() {
+                    return event.clone();
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(30), recorded).await.expect("an event")
+    }
+
+    /// A copy of everything beside the running service.
+    fn back_up(&self, name: &str) -> PathBuf {
+        let to = self.folder.path().join(name);
+        std::fs::create_dir(&to).expect("a directory");
+        let data = DataDirectory::open_read_only(&self.folder.path().join("data")).expect("the directory");
+        let (log, activity, keys) = (to.join("log.db"), to.join("activity.db"), to.join("keys.db"));
+        let files = store::BackUpTo { log: &log, activity: &activity, keys: &keys };
+        data.back_up(files, &mut |_, _| {}).expect("a copy");
+        to
     }
 
     /// The same directory, opened anew.
@@ -208,17 +236,7 @@ async fn a11_a_day_of_activity_is_fixed_by_an_event_of_the_main_log() {
     let segment = store::SegmentNumber::at(node.clock.now());
     node.clock.advance(SignedDuration::from_hours(24));
     node.authenticate("sandbox", &id, &secret).await.expect("the client");
-    let stream = StreamName::new("activity_segment", &segment.get().to_string()).expect("a name");
-    let recorded = async {
-        loop {
-            let events = node.log.read_stream(&stream, Revision::NONE, 10).await.expect("the stream");
-            if let [event] = events.as_slice() {
-                return event.clone();
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    let event = tokio::time::timeout(std::time::Duration::from_secs(30), recorded).await.expect("an event");
+    let event = node.summary(segment).await;
     let envelope = event.envelope().expect("an envelope");
     assert_eq!(envelope.event_type, "activity.segment_closed");
     assert_eq!(envelope.actor.kind, store::ActorKind::System);
@@ -230,4 +248,44 @@ async fn a11_a_day_of_activity_is_fixed_by_an_event_of_the_main_log() {
     }
     let closed = node.activity.closed_segments(None, 10).await.expect("the segments");
     assert_eq!((closed.len(), closed[0].root), (1, tree.root()), "who has the records can compute it");
+}
+
+/// How many segments are closed, and what is wrong with them.
+async fn compared(directory: &Path) -> (usize, Vec<SegmentDefect>) {
+    let data = DataDirectory::open_read_only(directory).expect("a directory");
+    let log = SqliteLog::open(&data, Arc::new(store::SystemClock)).expect("a log");
+    let activity = SqliteActivity::open(&data, Arc::new(store::SystemClock)).expect("an activity log");
+    let mut defects = Vec::new();
+    let closed = compare_segments(&log, &activity, &mut |defect| defects.push(defect)).await;
+    (closed.expect("both can be read"), defects)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a11_activity_that_is_younger_than_its_log_contradicts_nothing_and_an_older_one_does() {
+    let node = Node::start().await;
+    let (id, secret, _) = parts(&node.create("Matter sync").await);
+    node.authenticate("sandbox", &id, &secret).await.expect("the client");
+    let before = node.back_up("before");
+    let segment = store::SegmentNumber::at(node.clock.now());
+    node.clock.advance(SignedDuration::from_hours(24));
+    node.authenticate("sandbox", &id, &secret).await.expect("the client");
+    node.summary(segment).await;
+    let after = node.back_up("after");
+    assert_eq!(compared(&before).await, (0, vec![]));
+    assert_eq!(compared(&after).await, (1, vec![]));
+
+    // The log is copied first: this is what can come of it, and what never can.
+    let (older, younger) = (node.folder.path().join("older.db"), before.join("activity.db"));
+    std::fs::rename(&younger, &older).expect("the older one");
+    std::fs::copy(after.join("activity.db"), &younger).expect("a copy");
+    assert_eq!(compared(&before).await, (1, vec![]));
+    std::fs::copy(&older, after.join("activity.db")).expect("a copy");
+    assert_eq!(compared(&after).await, (0, vec![SegmentDefect::NotClosed(segment)]));
+
+    let forged = rusqlite::Connection::open(&younger).expect("the file");
+    forged
+        .execute_batch("DROP TRIGGER activity_is_not_changed; UPDATE activity SET outcome = 'refused'")
+        .expect("a forgery");
+    drop(forged);
+    assert_eq!(compared(&before).await, (1, vec![SegmentDefect::Altered(segment)]));
 }

@@ -1,7 +1,7 @@
-//! `muniment backup`: log and keys as they are now, of a service that runs or of one that does not.
+//! `muniment backup`: log, activity and keys as they are now, of a service that runs or of one that does not.
 
 use serde_json::json;
-use store::{Clock, DataDirectory, SystemClock};
+use store::{BackUpTo, Clock, DataDirectory, SystemClock};
 
 use crate::{
     arguments::Backup,
@@ -15,6 +15,8 @@ use crate::{
 
 /// The log's file, in an instance as in a back-up.
 pub const LOG: &str = "log.db";
+/// The file of what clients did.
+pub const ACTIVITY: &str = "activity.db";
 /// The keys' file.
 pub const KEYS: &str = "keys.db";
 
@@ -29,18 +31,19 @@ pub fn run(backup: &Backup) -> anyhow::Result<Exit> {
     take_empty(&backup.to)?;
     take_empty(&backup.keys_to)?;
     let mut progress = Progress::new("backing up");
-    let copied = data
-        .back_up(&backup.to.join(LOG), &backup.keys_to.join(KEYS), &mut |done, all| progress.at(done, all))?;
+    let (log, activity) = (backup.to.join(LOG), backup.to.join(ACTIVITY));
+    let to = BackUpTo { log: &log, activity: &activity, keys: &backup.keys_to.join(KEYS) };
+    let copied = data.back_up(to, &mut |done, all| progress.at(done, all))?;
     drop(progress);
     let made_at = SystemClock.now();
-    let log = Manifest::write(&backup.to, LOG, made_at, copied)?;
-    Manifest::write(&backup.keys_to, KEYS, made_at, copied)?;
+    let log = Manifest::write(&backup.to, &[LOG, ACTIVITY], made_at, copied)?;
+    Manifest::write(&backup.keys_to, &[KEYS], made_at, copied)?;
     if backup.json {
         say(&json!({ "to": backup.to, "keys_to": backup.keys_to, "manifest": log }).to_string())?;
     } else {
         let bytes: u64 = log.files.iter().map(|file| file.bytes).sum();
         say(&format!(
-            "log up to position {}, {bytes} bytes, in `{}`; keys in `{}`: keep those for a short time only, they bring erased people back",
+            "log up to position {} and activity, {bytes} bytes, in `{}`; keys in `{}`: keep those for a short time only, they bring erased people back",
             log.position,
             backup.to.display(),
             backup.keys_to.display()

@@ -9,12 +9,12 @@ use std::{
 
 use anyhow::{Context, bail};
 use serde_json::json;
-use store::{DataDirectory, EventLog, KeyStore, SqliteKeys, SqliteLog, SystemClock};
+use store::{DataDirectory, EventLog, KeyStore, SqliteActivity, SqliteKeys, SqliteLog, SystemClock};
 
 use crate::{
     arguments::Restore,
     commands::{
-        backup::{KEYS, LOG},
+        backup::{ACTIVITY, KEYS, LOG},
         init::say,
     },
     config::Config,
@@ -31,8 +31,8 @@ use crate::{
 pub fn run(restore: &Restore) -> anyhow::Result<Exit> {
     let config = Config::load(&restore.place)?;
     telemetry::start_quietly()?;
-    let log = Manifest::read_and_check(&restore.from, LOG)?;
-    let keys = Manifest::read_and_check(&restore.keys_from, KEYS)?;
+    let log = Manifest::read_and_check(&restore.from, &[LOG, ACTIVITY])?;
+    let keys = Manifest::read_and_check(&restore.keys_from, &[KEYS])?;
     if log.log_id != keys.log_id {
         bail!("the keys are of log {}, the log is {}: take both from one back-up", keys.log_id, log.log_id);
     }
@@ -49,7 +49,7 @@ pub fn run(restore: &Restore) -> anyhow::Result<Exit> {
     let events = match restored {
         Ok(events) => events,
         Err(error) => {
-            for name in [LOG, KEYS] {
+            for name in [LOG, ACTIVITY, KEYS] {
                 // What cannot be removed is refused as not empty the next time.
                 let _ = fs::remove_file(directory.join(name));
             }
@@ -69,7 +69,8 @@ pub fn run(restore: &Restore) -> anyhow::Result<Exit> {
 }
 
 fn fill(restore: &Restore, directory: &Path) -> anyhow::Result<()> {
-    for (folder, name) in [(&restore.from, LOG), (&restore.keys_from, KEYS)] {
+    let files = [(&restore.from, LOG), (&restore.from, ACTIVITY), (&restore.keys_from, KEYS)];
+    for (folder, name) in files {
         let (from, to) = (folder.join(name), directory.join(name));
         let copy = || {
             fs::copy(&from, &to)?;
@@ -81,7 +82,8 @@ fn fill(restore: &Restore, directory: &Path) -> anyhow::Result<()> {
     sync_directory(directory)
 }
 
-/// What is there must be a whole log, and keys that go as far; answers where the log ends.
+/// What is there must be a whole log, activity that it does not contradict, and keys that go as far; answers where the log
+/// ends.
 fn verify(directory: &Path) -> anyhow::Result<u64> {
     let data = DataDirectory::open_read_only(directory)?;
     let log = SqliteLog::open(&data, Arc::new(SystemClock))?;
@@ -93,6 +95,14 @@ fn verify(directory: &Path) -> anyhow::Result<u64> {
         bail!("the log of the back-up has {} defects, the first: {defect}", verified.defects);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let activity = SqliteActivity::open(&data, Arc::new(SystemClock))?;
+    let mut first = None;
+    runtime.block_on(app::compare_segments(&log, &activity, &mut |defect| {
+        first.get_or_insert(defect);
+    }))?;
+    if let Some(defect) = first {
+        return Err(defect).context("the activity is not what the log says of it");
+    }
     let keys = SqliteKeys::open(&data)?;
     let (used, stored) = runtime
         .block_on(async { anyhow::Ok((log.last_event_key_slot().await?, keys.last_event_key().await?)) })?;

@@ -150,16 +150,8 @@ impl Client {
 
     /// Says of each secret when it was last used.
     pub(crate) async fn show_uses(service: &Service, clients: &mut [Self]) -> Result<(), Fault> {
-        let secrets = || clients.iter().flat_map(|client| &client.secrets);
-        let ids: Vec<_> = secrets().map(|secret| secret.id.clone()).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let used = service.app.activity().last_used(&ids).await?;
-        for secret in clients.iter_mut().flat_map(|client| &mut client.secrets) {
-            secret.last_used_at = used.get(&secret.id).copied();
-        }
-        Ok(())
+        let secrets = clients.iter_mut().flat_map(|client| &mut client.secrets);
+        Secret::show_uses(service, secrets.collect()).await
     }
 
     fn new(
@@ -242,6 +234,19 @@ impl Contact {
 }
 
 impl Secret {
+    /// Says of each when it was last used.
+    pub(crate) async fn show_uses(service: &Service, secrets: Vec<&mut Self>) -> Result<(), Fault> {
+        let ids: Vec<_> = secrets.iter().map(|secret| secret.id.clone()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let used = service.app.activity().last_used(&ids).await?;
+        for secret in secrets {
+            secret.last_used_at = used.get(&secret.id).copied();
+        }
+        Ok(())
+    }
+
     pub(crate) fn new(secret: &IssuedSecret, now: Timestamp) -> Self {
         Self {
             id: secret.id.to_string(),

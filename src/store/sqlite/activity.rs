@@ -18,11 +18,11 @@ use tokio::sync::oneshot;
 
 use self::session::Tail;
 use self::writer::{Asked, Recording, Request};
-use super::DataDirectory;
 use super::pool::Pool;
 use super::reader::read_error;
 use super::schema::ACTIVITY;
 use super::writer::{Writer, open_index};
+use super::{DataDirectory, OpenedToRead};
 use crate::activity::{
     ActivityCommit, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable, ClosedSegment,
     RecordedActivity, SegmentNumber, VerifiedDigest,
@@ -33,11 +33,12 @@ use crate::position::Position;
 
 /// The activity log in `activity.db`.
 ///
-/// Reads run on the caller's thread; records are written by one thread of the log's own.
+/// Reads run on the caller's thread; records are written by one thread of the log's own. Opened from a read-only directory
+/// it refuses records, and finds what another process records at the next read.
 pub struct SqliteActivity {
     pool: Pool,
     shared: Arc<Shared>,
-    writer: Writer<Request>,
+    writer: Option<Writer<Request>>,
     /// Keeps the lock for as long as the file is open.
     _directory: DataDirectory,
 }
@@ -51,13 +52,13 @@ struct Shared {
 }
 
 impl SqliteActivity {
-    /// Opens the activity log of a directory that this process holds, and starts its writer.
+    /// Opens the activity log of a directory, and starts its writer unless the directory was opened to read.
     ///
     /// # Errors
     /// When the file cannot be opened, or the newest record cannot be read.
     pub fn open(directory: &DataDirectory, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let file = directory.activity();
-        let index = open_index(&ACTIVITY, &file)?;
+        let index = if directory.is_read_only() { None } else { Some(open_index(&ACTIVITY, &file)?) };
         let pool = Pool::open(&ACTIVITY, file.clone())?;
         let tail = pool.with(|connection| Tail::read(connection).map_err(read_error))?;
         let shared = Arc::new(Shared {
@@ -66,19 +67,24 @@ impl SqliteActivity {
             #[cfg(test)]
             faults: super::fault::Faults::default(),
         });
-        let writer = Writer::start("activity", &ACTIVITY, &file, index, Recording(Arc::clone(&shared)))?;
+        let start =
+            |index| Writer::start("activity", &ACTIVITY, &file, index, Recording(Arc::clone(&shared)));
+        let writer = index.map(start).transpose()?;
         Ok(Self { pool, shared, writer, _directory: directory.clone() })
     }
 
     /// Finishes what is queued, and stops the writer. Later records are refused; reads go on.
     pub async fn close(&self) {
-        self.writer.close().await;
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
     }
 
     async fn ask(&self, asked: Asked) -> Result<Position, ActivityUnavailable> {
+        let Some(writer) = &self.writer else { return Err(ActivityUnavailable(Arc::new(OpenedToRead))) };
         let (answer, answered) = oneshot::channel();
         let request = Request { asked, answer: Some(answer) };
-        self.writer.queue.push(request).map_err(|refused| ActivityUnavailable(Arc::new(refused)))?;
+        writer.queue.push(request).map_err(|refused| ActivityUnavailable(Arc::new(refused)))?;
         // An answer that never comes means that the writer died with the request in its hands.
         answered.await.unwrap_or_else(|_| Err(ActivityUnavailable(Arc::new(LogClosed))))
     }
@@ -92,8 +98,10 @@ impl ActivityLog for SqliteActivity {
 
     fn keep_digest(&self, digest: VerifiedDigest) {
         let commit = ActivityCommit { records: Vec::new(), digests: vec![digest] };
-        // Without it a secret is verified once more.
-        let _ = self.writer.queue.push(Request { asked: Asked::Record(commit), answer: None });
+        if let Some(writer) = &self.writer {
+            // Without it a secret is verified once more.
+            let _ = writer.queue.push(Request { asked: Asked::Record(commit), answer: None });
+        }
     }
 
     async fn digest(&self, credential: &str) -> Result<Option<Vec<u8>>, ReadError> {
@@ -106,6 +114,9 @@ impl ActivityLog for SqliteActivity {
     }
 
     async fn head(&self) -> Result<Position, ReadError> {
+        if self.writer.is_none() {
+            return self.pool.with(|connection| Ok(Tail::read(connection).map_err(read_error)?.head));
+        }
         Ok(Position::new(self.shared.head.load(Ordering::Acquire)))
     }
 

@@ -1,4 +1,4 @@
-//! A copy of log and keys as they are at one moment, beside a service that writes on.
+//! A copy of log, activity and keys, beside a service that writes on.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::DataDirectory;
-use super::schema::{KEYS, LOG, Schema};
+use super::schema::{ACTIVITY, KEYS, LOG, Schema};
 use crate::error::BackUpError;
 use crate::position::Position;
 
@@ -15,6 +15,17 @@ use crate::position::Position;
 const PAGES: i32 = 1_024;
 /// How long to wait for somebody who is opening or closing the file.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
+
+/// Where the files of a back-up go.
+#[derive(Clone, Copy, Debug)]
+pub struct BackUpTo<'a> {
+    /// The log.
+    pub log: &'a Path,
+    /// What clients did.
+    pub activity: &'a Path,
+    /// The keys.
+    pub keys: &'a Path,
+}
 
 /// What a back-up holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +37,13 @@ pub struct BackedUp {
 }
 
 impl DataDirectory {
-    /// Copies the log and then the keys into new files, so that the keys are never older than the log. `progress` hears
-    /// of pages that are copied and of all there are.
+    /// Copies the log, then the activity, then the keys into new files. `progress` hears of pages of a file that are
+    /// copied and of all it has.
+    ///
+    /// The order is what makes the copies agree, each of which is of a moment of its own. A segment of activity is closed
+    /// before the log says so: whatever the copied log says of segments, the activity copied after it holds, and a segment
+    /// that only the activity has closed is told of at the next start. Whatever log and activity refer to was sealed
+    /// under a key that was there before: it is among the keys copied last.
     ///
     /// The copies have no write-ahead log. Whoever calls makes the directories durable.
     ///
@@ -35,17 +51,17 @@ impl DataDirectory {
     /// When a file cannot be read or written. What was copied so far stays, and is no back-up.
     pub fn back_up(
         &self,
-        log: &Path,
-        keys: &Path,
+        to: BackUpTo<'_>,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<BackedUp, BackUpError> {
-        let copied = copy(&LOG, &self.log(), log, progress)?;
-        let failed = |source| BackUpError::Copy { from: self.log(), to: log.to_owned(), source };
+        let copied = copy(&LOG, &self.log(), to.log, progress)?;
+        let failed = |source| BackUpError::Copy { from: self.log(), to: to.log.to_owned(), source };
         let of_log = "SELECT id, (SELECT coalesce(max(position), 0) FROM events) FROM log";
         let (log_id, position) = copied
             .query_row(of_log, [], |row| Ok((row.get(0)?, Position::new(row.get(1)?))))
             .map_err(failed)?;
-        copy(&KEYS, &self.keys(), keys, progress)?;
+        copy(&ACTIVITY, &self.activity(), to.activity, progress)?;
+        copy(&KEYS, &self.keys(), to.keys, progress)?;
         Ok(BackedUp { log_id, position })
     }
 }

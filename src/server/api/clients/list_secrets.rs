@@ -62,7 +62,8 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let older = after.map_or(row.client.secrets.len(), |id| place(&id).unwrap_or(0));
     let now = service.app.log().now();
     let newest_first = row.client.secrets[..older].iter().rev();
-    let items: Vec<_> = newest_first.take(limit).map(|secret| Secret::new(secret, now)).collect();
+    let mut items: Vec<_> = newest_first.take(limit).map(|secret| Secret::new(secret, now)).collect();
+    Secret::show_uses(&service, items.iter_mut().collect()).await?;
     let last = items.last().filter(|_| items.len() < older);
     let next = last.map(|last| page::cursor(cursors, &scope, &last.id)).transpose()?;
     Ok(freshness.ok().json(Secrets { items, next }))
