@@ -2,7 +2,11 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use server::export::Format;
 use url::Url;
 
 const EXIT_CODES: &str = "\
@@ -42,6 +46,8 @@ pub enum Command {
     Backup(Backup),
     /// Make an instance of a back-up, in an empty data directory
     Restore(Restore),
+    /// Take the audit out, in the order of the log: what an auditor's own tools read
+    Export(Export),
     /// Fold the log again and show the clients as they were, or verify that the live views equal it
     Replay(Replay),
     /// How the views stand; fold them again
@@ -215,6 +221,35 @@ pub struct Restore {
     /// One JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `export`.
+#[derive(Args, Debug)]
+pub struct Export {
+    #[command(flatten)]
+    pub place: Place,
+    /// What it is written as
+    #[arg(long, default_value = Format::Ndjson.as_str(), value_parser = format())]
+    pub format: Format,
+    /// The first position [default: 1]
+    #[arg(long, value_name = "POSITION")]
+    pub from: Option<u64>,
+    /// The last position [default: the end of the log]
+    #[arg(long, value_name = "POSITION")]
+    pub to: Option<u64>,
+    /// A new file [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The address that clients use; CloudEvents name it as their source [default: as for `serve`]
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<Url>,
+    /// One JSON object about the file
+    #[arg(long, requires = "out")]
+    pub json: bool,
+}
+
+fn format() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::as_str)).try_map(|name| name.parse::<Format>())
 }
 
 /// Arguments of `replay`.

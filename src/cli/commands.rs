@@ -4,6 +4,7 @@ pub mod api;
 pub mod backup;
 pub mod configuration;
 pub mod doctor;
+pub mod export;
 pub mod generate;
 pub mod init;
 pub mod member;

@@ -17,6 +17,7 @@ use figment::{
 };
 use serde::{Deserialize, Serialize, Serializer};
 use server::{LimitsConfig, ProxyConfig, ServerConfig, Settings, TlsConfig};
+use url::Url;
 
 pub use settings::{Setting, problems, settings};
 
@@ -167,11 +168,19 @@ impl Config {
         if let Some(listen) = serve.listen {
             config.server.listen = listen;
         }
-        if serve.public_url.is_some() {
-            config.server.public_url.clone_from(&serve.public_url);
-        }
-        config.check_public_url()?;
+        config.set_public_url(serve.public_url.as_ref())?;
         Ok(config)
+    }
+
+    /// Takes a public URL from a flag, if it was given.
+    ///
+    /// # Errors
+    /// If no issuer can begin with the one that counts.
+    pub fn set_public_url(&mut self, flag: Option<&Url>) -> anyhow::Result<()> {
+        if let Some(url) = flag {
+            self.server.public_url = Some(url.clone());
+        }
+        self.check_public_url()
     }
 
     /// Everything about the HTTP side.

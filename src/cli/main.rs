@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Api(api) => commands::api::run(&api),
         Command::Backup(backup) => commands::backup::run(&backup),
         Command::Restore(restore) => commands::restore::run(&restore),
+        Command::Export(export) => commands::export::run(&export),
         Command::Replay(replay) => commands::replay::run(&replay),
         Command::Projections(projections) => commands::projections::run(&projections),
         Command::Doctor(doctor) => commands::doctor::run(&doctor),

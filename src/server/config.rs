@@ -23,6 +23,16 @@ pub struct Settings {
     pub tls: TlsConfig,
 }
 
+impl Settings {
+    /// How the service is reached from outside, without a slash at the end: what is set, or else where it listens.
+    #[must_use]
+    pub fn public_url(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls.is_wanted() { "https" } else { "http" };
+        let set = self.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+        set.unwrap_or_else(|| format!("{scheme}://{address}"))
+    }
+}
+
 /// The server's section of the configuration.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]

@@ -12,7 +12,7 @@ mod ocsf;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, str::FromStr};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -66,6 +66,26 @@ impl Format {
             Self::Ocsf => "ocsf.ndjson",
         }
     }
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+        let format = Self::ALL.into_iter().find(|format| format.as_str() == name);
+        format.ok_or_else(|| UnknownFormat(name.to_owned()))
+    }
+}
+
+/// The name of no format.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no format of an export")]
+pub struct UnknownFormat(String);
+
+/// What `CloudEvents` of a service at this address name as their source, whoever writes them.
+#[must_use]
+pub fn source(public_url: &str) -> String {
+    format!("{public_url}/api/v1/audit/events")
 }
 
 /// One event of an export.

@@ -45,9 +45,8 @@ impl Service {
         views: Arc<Views>,
         metrics: Metrics,
     ) -> Self {
-        let Settings { server: config, proxy, limits, tls } = settings;
-        let scheme = if tls.is_wanted() { "https" } else { "http" };
-        let public_url = config.public_url.map_or_else(|| format!("{scheme}://{address}"), String::from);
+        let public_url = settings.public_url(address);
+        let Settings { server: config, proxy, limits, .. } = settings;
         Self {
             app,
             views,
@@ -56,7 +55,7 @@ impl Service {
             limits: Limits::new(&limits),
             only_tls: public_url.starts_with("https:"),
             client_timeout: Duration::from_secs(config.client_timeout_seconds),
-            public_url: public_url.trim_end_matches('/').to_owned(),
+            public_url,
             views_wait: Duration::from_millis(config.views_wait_milliseconds),
             stopping: watch::Sender::new(false),
         }

@@ -124,3 +124,58 @@ async fn a5_a_follower_is_told_what_happens_goes_on_where_it_stopped_and_is_let_
     assert!(end.contains("\"reason\":\"stopping\""), "{end}");
     service.finish().await;
 }
+
+/// What the API exports now, and the last position of it.
+async fn exported(service: &Service, format: &str) -> (String, String) {
+    let export = service.get(&format!("{EXPORT}?format={format}")).await.expect(200);
+    let name = export.header("content-disposition").to_owned();
+    let digits = |c: char| c.is_ascii_digit();
+    (export.text, name.split(|c| !digits(c)).find(|part| !part.is_empty()).expect("a position").to_owned())
+}
+
+#[tokio::test]
+async fn a5_the_command_line_exports_the_same_bytes_beside_a_service_and_without_one() {
+    let mut service = Service::start().await;
+    for number in 0..3 {
+        service.create_client(&format!("=Client {number}")).await;
+    }
+    let mut exports = Vec::new();
+    for format in ["ndjson", "csv", "cloudevents", "ocsf"] {
+        let (text, until) = exported(&service, format).await;
+        exports.push((format, text, until));
+    }
+    let public_url = ["--public-url", "https://oauth.example.com/"];
+    let same = |service: &Service| {
+        for (format, text, until) in &exports {
+            let asked = ["export", "--format", format, "--to", until].into_iter().chain(public_url);
+            let export = service.muniment(asked);
+            assert_eq!(export.status.code(), Some(0), "{format}: {export:?}");
+            assert_eq!(String::from_utf8_lossy(&export.stdout), *text, "{format}");
+            assert_eq!(String::from_utf8_lossy(&export.stderr), "", "{format}");
+        }
+    };
+    same(&service);
+    service.stop().await;
+    same(&service);
+
+    let out = service.muniment(["export", "--from", "3", "--to", "5", "--out", "some.ndjson", "--json"]);
+    assert_eq!(out.status.code(), Some(0), "{out:?}");
+    let report: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    assert_eq!(report, json!({ "file": "some.ndjson", "format": "ndjson", "from": 3, "to": 5, "events": 3 }));
+    let file = service.folder().join("some.ndjson");
+    let some = lines(&std::fs::read_to_string(&file).expect("the file"));
+    let positions: Vec<_> = some.iter().filter_map(|event| event["position"].as_u64()).collect();
+    assert_eq!(positions, [3, 4, 5]);
+    assert_eq!((&some[3]["export"]["from"], &some[3]["export"]["to"]), (&json!(3), &json!(5)));
+    for (wrong, said) in [
+        (["--out", "some.ndjson"], "some.ndjson"),
+        (["--to", "1000000"], "the log ends at"),
+        (["--from", "1000000"], "from 1 to"),
+    ] {
+        let refused = service.muniment(["export"].into_iter().chain(wrong));
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(said), "{refused:?}");
+    }
+    assert_eq!(service.muniment(["export", "--format", "xml"]).status.code(), Some(2));
+    service.finish().await;
+}

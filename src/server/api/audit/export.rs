@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     api::clients::get::Include,
-    export::{ExportError, Exporter, Format},
+    export::{self, ExportError, Exporter, Format},
     extract::Read,
     openapi::Operation,
     problem::{Kind, Problem},
@@ -115,14 +115,14 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let asked = pages.question.recorded_as(WHAT, None);
     // A filter that names nothing there is has to be told before anything is recorded or sent.
     let first = pages.read().await?;
-    let export = AuditExport {
+    let recorded = AuditExport {
         format: format.as_str(),
         include_private: pages.private,
         after: Position::ORIGIN,
         until,
     };
-    service.app.record_audit_export(&context, asked, export).await?;
-    let source = format!("{}/api/v1/audit/events", service.public_url());
+    service.app.record_audit_export(&context, asked, recorded).await?;
+    let source = export::source(service.public_url());
     let zipped = accepts_gzip(&http);
     let writer = Writer {
         exporter: Some(Exporter::new(format, source, Position::new(1), until)),
