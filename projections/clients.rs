@@ -1,13 +1,15 @@
 //! The view of clients: one row each, as the newest event left it.
 
 pub mod expiring;
+mod list;
 
-use domain::client::{Registration, Status};
+use domain::client::Registration;
 use domain::{Client, ClientEvent, ClientId, EnvironmentName, Event, SecretId, folded};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
-use serde::{Deserialize, Serialize};
+use rusqlite::{Connection, OptionalExtension, Row};
 use store::{Position, Revision};
+
+pub use list::{ClientPage, Key, ListFilter, count_responsibilities, list, responsibilities};
 
 use crate::error::QueryError;
 use crate::folded::{Folded, State, States, Viewed};
@@ -30,36 +32,6 @@ pub struct ClientRow {
     pub client: Registration,
 }
 
-/// What a list of clients leaves out. The default leaves out the deleted ones alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListFilter {
-    /// Part of the name, whatever its case or Unicode form; or a whole `client_id`.
-    pub q: Option<String>,
-    /// Only clients of this status; deleted ones are listed only when asked for here.
-    pub status: Option<Status>,
-    /// Only clients of the type with this name.
-    pub client_type: Option<String>,
-}
-
-/// The place of a client in every list, newest first. It stays the same whatever happens to the client, so that a
-/// cursor neither skips nor repeats one while others come and go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Key {
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// Tells apart those of one moment.
-    pub client_id: ClientId,
-}
-
-/// Some of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientPage {
-    /// Newest first.
-    pub items: Vec<ClientRow>,
-    /// What to list after for the rest; `None` at the end.
-    pub next: Option<Key>,
-}
-
 impl ClientRow {
     /// Its place in lists.
     #[must_use]
@@ -79,47 +51,6 @@ pub fn get(reader: &Reader, client_id: ClientId) -> Result<Option<ClientRow>, Qu
         .query_row([client_id.to_string()], |row| Ok(client_row(row)))
         .optional()?
         .transpose()
-}
-
-/// The clients of an environment that the filter lets through, newest first, after a key, at most `limit`.
-///
-/// # Errors
-/// See [`QueryError`].
-pub fn list(
-    reader: &Reader,
-    environment: &EnvironmentName,
-    filter: &ListFilter,
-    after: Option<Key>,
-    limit: usize,
-) -> Result<ClientPage, QueryError> {
-    let mut statement = reader.connection().prepare_cached(
-        "SELECT client_id, revision, position, state FROM clients
-         WHERE environment = :environment
-           AND (:after_id IS NULL OR (created_at, client_id) < (:after_at, :after_id))
-           AND CASE WHEN :status IS NULL THEN status <> 'deleted' ELSE status = :status END
-           AND (:client_type IS NULL OR client_type = :client_type)
-           AND (:name IS NULL OR instr(name_folded, :name) > 0 OR client_id = :q)
-         ORDER BY created_at DESC, client_id DESC LIMIT :limit",
-    )?;
-    // One more than asked for tells whether there is a next page.
-    let mut rows = statement.query(named_params! {
-        ":environment": environment.as_str(),
-        ":after_at": after.map(|key| key.created_at.as_microsecond()),
-        ":after_id": after.map(|key| key.client_id.to_string()),
-        ":status": filter.status.map(Status::as_str),
-        ":client_type": filter.client_type,
-        ":name": filter.q.as_deref().map(folded),
-        ":q": filter.q.as_deref().map(str::trim),
-        ":limit": i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX),
-    })?;
-    let mut items = Vec::with_capacity(limit.min(512));
-    while let Some(row) = rows.next()? {
-        if items.len() == limit {
-            return Ok(ClientPage { next: items.last().map(ClientRow::key), items });
-        }
-        items.push(client_row(row)?);
-    }
-    Ok(ClientPage { items, next: None })
 }
 
 /// Every environment that has or had a client, by name.
@@ -158,6 +89,8 @@ pub(crate) struct Memo {
     name_folded: Option<String>,
     /// What the second table has of it; most events leave that as it is.
     expiring: Option<Vec<(SecretId, Timestamp)>>,
+    /// Whether the third table has other scopes of it.
+    scopes_changed: bool,
 }
 
 impl Viewed for Client {
@@ -173,6 +106,7 @@ impl Viewed for Client {
         if matches!(fact, ClientEvent::Created(_) | ClientEvent::NameChanged(_)) {
             memo.name_folded = None;
         }
+        memo.scopes_changed |= matches!(fact, ClientEvent::Created(_) | ClientEvent::ScopeChanged(_));
         self.apply(fact, at);
         true
     }
@@ -211,6 +145,9 @@ impl Viewed for Client {
         if memo.expiring.take().is_some_and(|before| before != expiring) {
             expiring::save(views, &client_id, registration.environment.as_str(), &expiring)?;
         }
+        if std::mem::take(&mut memo.scopes_changed) {
+            list::save_scopes(views, &client_id, registration)?;
+        }
         Ok(())
     }
 }
@@ -227,25 +164,27 @@ impl Projection for Clients {
     }
 
     fn view_version(&self) -> u32 {
-        3
+        4
     }
 
     fn schema(&self) -> &'static str {
         concat!(
             include_str!("../migrations/views/clients.sql"),
-            include_str!("../migrations/views/expiring_secrets.sql")
+            include_str!("../migrations/views/expiring_secrets.sql"),
+            include_str!("../migrations/views/client_scopes.sql")
         )
     }
 
     fn indexes(&self) -> &'static str {
         concat!(
             include_str!("../migrations/views/clients_indexes.sql"),
-            include_str!("../migrations/views/expiring_secrets_indexes.sql")
+            include_str!("../migrations/views/expiring_secrets_indexes.sql"),
+            include_str!("../migrations/views/client_scopes_indexes.sql")
         )
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["clients", "expiring_secrets"]
+        &["clients", "expiring_secrets", "client_scopes"]
     }
 
     fn apply(&mut self, views: &Connection, event: &ViewedEvent<'_>) -> Result<(), ApplyError> {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::client::{
-    ClientCreated, ClientNameChanged, IssuedSecret, IssuedSigningSecret, RedirectUrisChanged, ScopeChanged,
-    SecretIssued, SecretRevoked, SecretRotated, SigningSecretRevealed, Status, StatusChanged,
+    ClientCreated, ClientNameChanged, IssuedSecret, IssuedSigningSecret, RedirectUrisChanged,
+    ResponsibleChanged, ScopeChanged, SecretIssued, SecretRevoked, SecretRotated, SigningSecretRevealed,
+    Status, StatusChanged,
 };
 use domain::oauth::{GrantType, RedirectUri, ScopeSet, TokenEndpointAuthMethod};
 use domain::{Change, ClientEvent, ClientId, EnvironmentName, Event, MemberId, SecretId};
@@ -221,9 +222,9 @@ fn secret_id(number: u64) -> SecretId {
 /// Something that may happen to a client that exists; every choice gives another one. Secrets beyond the eighth
 /// replace those before, so that a state stays as small as in life.
 pub fn happens(choice: u64) -> ClientEvent {
-    let number = choice / 9 % 8 + 1;
+    let number = choice / 10 % 8 + 1;
     let status = |old, new| StatusChanged { status: Change::new(old, new) };
-    match choice % 9 {
+    match choice % 10 {
         0 => ClientEvent::NameChanged(ClientNameChanged {
             client_name: Change::new("before".into(), format!("After {number}")),
         }),
@@ -251,7 +252,10 @@ pub fn happens(choice: u64) -> ClientEvent {
             signing_secret_id: SecretId("signing1".into()),
         }),
         7 => ClientEvent::Deactivated(status(Status::Active, Status::Inactive)),
-        _ => ClientEvent::Enabled(status(Status::Inactive, Status::Active)),
+        8 => ClientEvent::Enabled(status(Status::Inactive, Status::Active)),
+        _ => ClientEvent::ResponsibleChanged(ResponsibleChanged {
+            responsible: Change::new(member(1), member(number)),
+        }),
     }
 }
 

@@ -1,9 +1,12 @@
+use domain::client::{ResponsibleChanged, ScopeChanged, Status};
+use domain::oauth::ScopeSet;
+use domain::{Change, MemberId};
 use proptest::prelude::*;
 
 use super::*;
 use crate::as_of::{Moment, replay};
 use crate::testing::{
-    Happening, IntoEvent as _, TestLog, client, created, deleted, happens, sandbox, stream,
+    Happening, IntoEvent as _, TestLog, client, created, deleted, happens, member, sandbox, stream,
 };
 
 /// The views as they are now.
@@ -123,19 +126,71 @@ async fn the_last_page_says_so_even_if_it_is_full() {
     assert_eq!(ids(&page(0)), []);
 }
 
+fn handed_over(old: u64, new: u64) -> ClientEvent {
+    let responsible = Change::new(member(old), member(new));
+    ClientEvent::ResponsibleChanged(ResponsibleChanged { responsible })
+}
+
 #[tokio::test]
-async fn a_list_is_read_in_the_order_of_its_index() {
+async fn o7_lists_are_of_those_that_a_member_answers_for_now() {
+    let log = three_clients().await;
+    let mut elsewhere = created("Elsewhere");
+    elsewhere.environment = EnvironmentName::parse("production").unwrap();
+    log.client(client(9), elsewhere.into_event()).await;
+    log.client(client(1), handed_over(1, 2)).await;
+    let reader = now(&log);
+    let of = |number: u64, status| ids(&responsibilities(&reader, member(number), status, None, 50).unwrap());
+    assert_eq!(of(1, None), numbers(&[9, 2]), "of all environments");
+    assert_eq!(of(1, Some(Status::Deleted)), numbers(&[3]));
+    assert_eq!(of(2, None), numbers(&[1]));
+    let counts = [1, 2, 3].map(|number| count_responsibilities(&reader, member(number)).unwrap());
+    assert_eq!(counts, [2, 1, 0]);
+    let first = responsibilities(&reader, member(1), None, None, 1).unwrap();
+    assert_eq!(ids(&responsibilities(&reader, member(1), None, first.next, 1).unwrap()), numbers(&[2]));
+    let in_sandbox =
+        |number| listed(&reader, &ListFilter { responsible: Some(member(number)), ..ListFilter::default() });
+    assert_eq!(in_sandbox(1), numbers(&[2]));
+    assert_eq!(in_sandbox(2), numbers(&[1]));
+}
+
+#[tokio::test]
+async fn o2_lists_are_of_those_that_hold_a_scope_now() {
+    let log = three_clients().await;
+    let scopes = |text| ScopeSet::parse(text, "/scope").unwrap();
+    let fewer = Change::new(scopes("matters:read matters:write"), scopes("matters:read"));
+    log.client(client(1), ClientEvent::ScopeChanged(ScopeChanged { scope: fewer })).await;
+    log.client(client(2), handed_over(1, 2)).await;
+    let reader = now(&log);
+    let of = |scope: &str, responsible: Option<MemberId>| {
+        let scope = Some(scope.to_owned());
+        listed(&reader, &ListFilter { scope, responsible, ..ListFilter::default() })
+    };
+    assert_eq!(of("matters:read", None), numbers(&[2, 1]));
+    assert_eq!(of("matters:write", None), numbers(&[2]));
+    assert_eq!(of("matters", None), numbers(&[]), "a scope is found whole or not at all");
+    assert_eq!(of("matters:read", Some(member(1))), numbers(&[1]));
+}
+
+#[tokio::test]
+async fn every_list_is_driven_by_the_index_in_its_order() {
     let reader = now(&three_clients().await);
-    let plan: String = reader
-        .connection()
-        .query_row(
-            "EXPLAIN QUERY PLAN SELECT state FROM clients
-             WHERE environment = ?1 AND (created_at, client_id) < (?2, ?3) ORDER BY created_at DESC, client_id DESC",
-            ["sandbox", "0", "x"],
-            |row| row.get(3),
-        )
-        .unwrap();
-    assert!(plan.starts_with("SEARCH clients USING INDEX clients_by_age"), "{plan}");
+    for (sql, first) in [
+        (list::BY_AGE, "SEARCH clients USING INDEX clients_by_age (environment=?)"),
+        (list::BY_RESPONSIBLE, "SEARCH clients USING INDEX clients_by_responsible (responsible=?)"),
+        (
+            list::BY_SCOPE,
+            "SEARCH client_scopes USING COVERING INDEX client_scopes_by_age (environment=? AND scope=?)",
+        ),
+    ] {
+        let mut statement = reader.connection().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let mut rows = statement.raw_query();
+        let mut plan: Vec<String> = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            plan.push(row.get(3).unwrap());
+        }
+        assert_eq!(plan[0], first, "{plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "nothing is sorted: {plan:?}");
+    }
 }
 
 #[tokio::test]

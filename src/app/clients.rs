@@ -5,14 +5,16 @@ mod create;
 mod execute;
 mod leaked;
 mod request;
+mod responsible;
 mod secrets;
 
 use crypto::SecretString;
 use domain::{Client, ClientCommand, ClientId, EnvironmentName, Permission, client::Registration};
 use store::{Position, Revision};
 
-use execute::{Beside, Facts, Target};
+use execute::{Beside, Facts, HangsOn, Target};
 pub use request::{ChangeClientRequest, Contact, CreateClientRequest, IssueSecretRequest, RedirectUriEdit};
+pub use responsible::HandedOver;
 pub use secrets::RevealedSigningSecrets;
 
 use crate::{
@@ -257,7 +259,7 @@ impl Inner {
         self.execute_judged(
             context,
             target,
-            scope.as_deref(),
+            HangsOn { scope: scope.as_deref(), ..HangsOn::default() },
             |registration, facts| {
                 let mut command = command.clone();
                 command.redirect_rule = facts.policy.redirect_rule;

@@ -152,13 +152,10 @@ impl Inner {
                 return Err(CommandError::NotFound("person"));
             }
             let (touched, mut unmoved) = self.touched_by_erasure(person_id, &holds.aggregate).await?;
-            let now = self.log.now();
             let command = ErasureCommand::ErasePerson {
                 person_id,
                 kind: if membership.is_some() { PersonKind::Member } else { PersonKind::Contact },
-                can_act: membership.is_some_and(|member| {
-                    member.status == MemberStatus::Active && member.tokens.iter().any(|token| token.live(now))
-                }),
+                active: membership.is_some_and(|member| member.status == MemberStatus::Active),
                 held_by: holds.aggregate.covering(&touched).map(held_by),
             };
             let member_stream = Loader::<Member>::stream(&id)?;

@@ -62,8 +62,8 @@ pub use authenticate::AuthenticationError;
 pub use authenticate_client::{AuthenticatedClient, ClientAttempt, ClientAuthenticationError, ClientRefusal};
 pub use bootstrap::{Bootstrapped, TokenSink};
 pub use clients::{
-    ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, IssueSecretRequest,
-    IssuedClientSecret, RedirectUriEdit, RevealedSigningSecrets,
+    ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, HandedOver,
+    IssueSecretRequest, IssuedClientSecret, RedirectUriEdit, RevealedSigningSecrets,
 };
 pub use configuration::Configured;
 pub use context::{Actor, Context, Idempotency, IfMatch, MAX_REASON_CHARS, Principal, Source};

@@ -16,17 +16,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use command::{
-    ChangeClient, ChangeSecret, ClientCommand, CreateClient, EndRotation, IssueSecret, NewSecret,
-    NewSigningSecret, RevokeSecret, RotateSecret, RotateSigningSecret,
+    ChangeClient, ChangeResponsible, ChangeSecret, ClientCommand, CreateClient, EndRotation, IssueSecret,
+    NewSecret, NewSigningSecret, RevokeSecret, RotateSecret, RotateSigningSecret,
 };
 pub use contact::check as check_contact;
+pub use decide::check_responsible;
 pub use error::ClientError;
 pub use event::{
     ClientCreated, ClientEvent, ClientNameChanged, ContactsChanged, ExpiryChanged, ExpiryMoved,
     ExpiryRestored, IssuedSecret, IssuedSigningSecret, RedirectExceptionGranted, RedirectExceptionWithdrawn,
-    RedirectUrisChanged, RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued,
-    SecretLeakReported, SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
-    SigningSecretRotationCompleted, StatusChanged,
+    RedirectUrisChanged, ResponsibleChanged, RotationCancelled, RotationCompleted, ScopeChanged,
+    SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked, SecretRotated, SigningSecretRevealed,
+    SigningSecretRotated, SigningSecretRotationCompleted, StatusChanged,
 };
 pub use metadata::{ClientDraft, ClientMetadata, MOST_REDIRECT_URIS};
 pub use secret::{PreviousSigningSecret, Rotation, Secret, SecretState, SigningSecret};
@@ -202,6 +203,7 @@ impl Registration {
                 self.redirect_exceptions.remove(&withdrawn.scheme);
             }
             ClientEvent::ScopeChanged(change) => self.scope.clone_from(&change.scope.new),
+            ClientEvent::ResponsibleChanged(change) => self.responsible = change.responsible.new,
             ClientEvent::SecretIssued(issued) => self.add_secret(&issued.secret, at),
             ClientEvent::SecretRotated(rotated) => self.rotated(rotated, at),
             ClientEvent::SecretRevoked(revoked) => self.revoke(std::slice::from_ref(&revoked.secret_id), at),

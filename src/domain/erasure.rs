@@ -67,8 +67,8 @@ pub enum ErasureCommand {
         person_id: PersonId,
         /// What the person is to the registry.
         kind: PersonKind,
-        /// Whether it is a member who could still act.
-        can_act: bool,
+        /// Whether it is a member who was not deactivated.
+        active: bool,
         /// The legal hold that covers the person, if one does.
         held_by: Option<HeldBy>,
     },
@@ -98,8 +98,9 @@ pub enum ErasureError {
     /// A legal hold wins over an erasure.
     #[error("legal hold {} keeps it", .0.id)]
     Held(HeldBy),
-    /// A member who can act would be recorded again with the next request.
-    #[error("the member can still act")]
+    /// A member who can act would be recorded again with the next request. One without a token that works could be given
+    /// one by whoever knows nothing of the erasure: only a member who was deactivated stays as it is.
+    #[error("the member is active")]
     MemberActive,
 }
 
@@ -132,8 +133,8 @@ impl Erasures {
             }
             ErasureCommand::ErasePerson { held_by: Some(hold), .. }
             | ErasureCommand::RedactReason { held_by: Some(hold), .. } => Err(ErasureError::Held(hold)),
-            ErasureCommand::ErasePerson { can_act: true, .. } => Err(ErasureError::MemberActive),
-            ErasureCommand::ErasePerson { person_id, kind, can_act: false, held_by: None } => {
+            ErasureCommand::ErasePerson { active: true, .. } => Err(ErasureError::MemberActive),
+            ErasureCommand::ErasePerson { person_id, kind, active: false, held_by: None } => {
                 Ok(vec![ErasureEvent::PersonErased(PersonErased { person_id, kind })])
             }
             ErasureCommand::RedactReason { position, digest, held_by: None } => {
@@ -169,9 +170,9 @@ mod tests {
         PersonId(Uuid::from_u128(7))
     }
 
-    fn erase(can_act: bool, held_by: Option<HeldBy>) -> At<ErasureCommand> {
+    fn erase(active: bool, held_by: Option<HeldBy>) -> At<ErasureCommand> {
         let command =
-            ErasureCommand::ErasePerson { person_id: person(), kind: PersonKind::Member, can_act, held_by };
+            ErasureCommand::ErasePerson { person_id: person(), kind: PersonKind::Member, active, held_by };
         At { now: NOW, command }
     }
 
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a3_a_member_who_can_act_is_not_erased() {
+    fn a3_a_member_who_is_active_is_not_erased() {
         TestFramework::<Erasures>::with(())
             .given_no_previous_events()
             .when(erase(true, None))

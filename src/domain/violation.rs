@@ -44,6 +44,8 @@ pub enum Rule {
     Contradiction,
     /// The service does not support the value.
     Unsupported,
+    /// The member is deactivated, and answers for nothing new.
+    NotActive,
     /// The environment demands a reason for this command.
     ReasonRequired,
 }

@@ -142,6 +142,11 @@ impl Problem {
         Self::new(Kind::InvalidParameter).error(Place::Parameter(name.into()), rule, detail)
     }
 
+    /// A parameter of the query that names nothing there is.
+    pub(crate) fn none_like_it(name: &'static str, known: &[String]) -> Self {
+        Self::in_query(name, "unknown", format!("there is none like it; there are: {}", known.join(", ")))
+    }
+
     /// A header that is wrong.
     pub(crate) fn in_header(name: &'static str, detail: impl Into<String>) -> Self {
         Self::new(Kind::InvalidHeader).error(Place::Header(name), "malformed", detail)

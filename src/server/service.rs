@@ -6,7 +6,7 @@ use app::App;
 use crypto::{Entropy, SystemEntropy};
 use domain::EnvironmentName;
 use projections::Views;
-use store::Position;
+use store::{Position, Revision, StreamName};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -84,6 +84,12 @@ impl Service {
     /// Waits, bounded, until the views of this node have seen `position`; says whether they have.
     pub(crate) async fn views_at(&self, position: Position) -> bool {
         self.views.wait_for(position, self.views_wait).await
+    }
+
+    /// Whether the log has a stream of this category and id; no text that cannot be an id is one.
+    pub(crate) async fn is_recorded(&self, category: &str, id: &str) -> Result<bool, Problem> {
+        let Ok(stream) = StreamName::new(category, id) else { return Ok(false) };
+        Ok(self.app.log().stream_revision(&stream).await? != Revision::NONE)
     }
 
     /// A new id, of RFC 9562 section 5.7, from the log's clock and the system's entropy.

@@ -81,13 +81,17 @@ async fn a3_a_contact_can_be_erased_and_every_proof_stays_valid() {
 }
 
 #[tokio::test]
-async fn a3_a_member_can_be_erased_once_it_cannot_act() {
+async fn a3_a_member_can_be_erased_once_it_was_deactivated() {
     let service = Service::start().await;
     let (member, token) = service.create_member("Ada Lovelace", &["auditor"]).await;
     let read = || answer(service.request_as(&token, Method::GET, "/api/v1/me"));
     let token_id = read().await.expect(200).text_of("/token_id").to_owned();
     erase(&service, &member).await.expect_problem(409, "member_active");
     service.delete(&format!("/api/v1/members/{member}/tokens/{token_id}")).await.expect(200);
+    // It could be given another token: only who was deactivated stays as it is.
+    let active = erase(&service, &member).await.expect_problem(409, "member_active");
+    assert_eq!(active.body["detail"], "the member is active: deactivate it first");
+    service.post(&format!("/api/v1/members/{member}/deactivate"), &json!({})).await.expect(200);
     erase(&service, &member).await.expect(200);
     let audit = service.get("/api/v1/audit/events?include=private&limit=500").await.expect(200);
     assert!(!audit.text.contains("Ada Lovelace"));

@@ -31,6 +31,7 @@ mod openapi;
 mod operation;
 mod rebuild;
 mod redirects;
+mod responsibilities;
 mod secrecy;
 mod secrets;
 mod session;

@@ -121,7 +121,7 @@ impl Inner {
                     });
                 }
                 Err(AppendOrFault::Append(error)) => {
-                    self.after_conflict(&client_id.to_string(), error)?;
+                    self.after_conflict(error)?;
                     // Only policy or type can have moved: the client's own stream is new.
                     self.environments.forget(environment.as_str());
                     self.client_types.forget(request.metadata.client_type.trim());

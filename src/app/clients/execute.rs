@@ -1,10 +1,12 @@
 //! Deciding and appending a command on a client, and deciding again when another command was faster.
 
 use domain::{
-    Client, ClientCommand, ClientEvent, ClientId, Environment, EnvironmentName, Event, SecretId,
+    Client, ClientCommand, ClientEvent, ClientId, Environment, EnvironmentName, Event, Member, MemberId,
+    SecretId,
     client::{Registration, SecretState},
     client_type::TypeRules,
     environment::Policy,
+    member::MemberStatus,
 };
 use jiff::Timestamp;
 use store::{AppendError, ExpectedRevision, Position, Revision, StreamName};
@@ -14,7 +16,7 @@ use crate::{
     Inner,
     aggregates::Loader,
     context::{Context, IfMatch},
-    error::CommandError,
+    error::{CommandError, Fault},
     execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
 };
 
@@ -30,6 +32,17 @@ pub(super) struct Facts {
     pub(super) policy: Policy,
     /// The rules of its type, if it asks for scopes and the catalog has the type.
     pub(super) type_rules: Option<TypeRules>,
+    /// What the member is who shall answer for it, if there is such a member.
+    pub(super) status: Option<MemberStatus>,
+}
+
+/// What a command on a client hangs on beyond the client and the policy of its environment.
+#[derive(Clone, Copy, Default)]
+pub(super) struct HangsOn<'a> {
+    /// The scopes that it asks for, which the client's type must allow.
+    pub(super) scope: Option<&'a str>,
+    /// The member who shall answer for the client.
+    pub(super) responsible: Option<MemberId>,
 }
 
 /// What goes into a command's commit beside its events.
@@ -64,16 +77,17 @@ impl Inner {
         command: impl Fn(&Registration) -> Result<ClientCommand, CommandError>,
         beside: Beside,
     ) -> Result<ChangedClient, CommandError> {
-        self.execute_judged(context, target, None, |registration, _| command(registration), beside).await
+        let judged = |registration: &Registration, _: &Facts| command(registration);
+        self.execute_judged(context, target, HangsOn::default(), judged, beside).await
     }
 
     /// Decides and appends, and decides again when another command was faster, on the client or on what it is judged by:
-    /// the policy of its environment, which also says whether there must be a reason, and the type if it asks for `scope`.
+    /// the policy of its environment, which also says whether there must be a reason, and what else it hangs on.
     pub(super) async fn execute_judged(
         &self,
         context: &Context,
         target: &Target,
-        scope: Option<&str>,
+        hangs_on: HangsOn<'_>,
         command: impl Fn(&Registration, &Facts) -> Result<ClientCommand, CommandError>,
         beside: Beside,
     ) -> Result<ChangedClient, CommandError> {
@@ -83,7 +97,7 @@ impl Inner {
             let loaded = self.clients.current(&id).await?;
             let registration = target.registration(&loaded.aggregate)?;
             self.check_if_match(target.if_match, loaded.revision, &stream).await?;
-            let (facts, unmoved) = self.facts(context, target, registration, scope).await?;
+            let (facts, unmoved) = self.facts(context, target, registration, hangs_on).await?;
             let now = self.log.now();
             let events = loaded.aggregate.decide(command(registration, &facts)?, now)?;
             if events.is_empty() {
@@ -122,7 +136,7 @@ impl Inner {
                     let revision = Revision::new(loaded.revision.get() + events.len() as u64);
                     return self.remembered(target.client_id, aggregate, revision, receipt.position);
                 }
-                Err(AppendOrFault::Append(error)) => self.after_conflict(&id, error)?,
+                Err(AppendOrFault::Append(error)) => self.after_conflict(error)?,
                 Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
             }
         }
@@ -131,11 +145,13 @@ impl Inner {
 
     /// What a failed append means: decide again, or an error. A command that is recorded already is left to the guard,
     /// which answers it as the repeated request that it is.
-    pub(super) fn after_conflict(&self, id: &str, error: AppendError) -> Result<(), CommandError> {
+    pub(super) fn after_conflict(&self, error: AppendError) -> Result<(), CommandError> {
         match error {
             // A name that is not held was released by the command that was faster: the next load sees it.
-            AppendError::WrongExpectedRevision { .. } | AppendError::ClaimNotHeld { .. } => {
-                self.clients.forget(id);
+            AppendError::WrongExpectedRevision { stream, .. } | AppendError::ClaimNotHeld { stream, .. } => {
+                if stream.category() == Client::CATEGORY {
+                    self.clients.forget(stream.id());
+                }
                 Ok(())
             }
             AppendError::DuplicateCommand(_) => Err(CommandError::Contended),
@@ -179,7 +195,7 @@ impl Inner {
         context: &Context,
         target: &Target,
         registration: &Registration,
-        scope: Option<&str>,
+        hangs_on: HangsOn<'_>,
     ) -> Result<(Facts, Vec<(StreamName, Revision)>), CommandError> {
         let (policy, stream) = self.policy(&target.environment).await?;
         let wrong = context.violations(policy.reason_required.covers(context.operation));
@@ -188,13 +204,30 @@ impl Inner {
         }
         let mut unmoved = vec![stream];
         let mut type_rules = None;
-        if let Some(scope) = scope
+        if let Some(scope) = hangs_on.scope
             && let Some((rules, streams)) = self.type_rules(&registration.client_type, scope).await?
         {
             unmoved.extend(streams);
             type_rules = Some(rules);
         }
-        Ok((Facts { policy, type_rules }, unmoved))
+        let mut status = None;
+        if let Some(member_id) = hangs_on.responsible {
+            let (found, stream) = self.member_status(member_id).await?;
+            unmoved.push(stream);
+            status = found;
+        }
+        Ok((Facts { policy, type_rules, status }, unmoved))
+    }
+
+    /// Whether there is such a member who can act, and the stream that says so.
+    pub(super) async fn member_status(
+        &self,
+        member_id: MemberId,
+    ) -> Result<(Option<MemberStatus>, (StreamName, Revision)), Fault> {
+        let id = member_id.to_string();
+        let loaded = self.members.current(&id).await?;
+        let status = loaded.aggregate.membership().map(|membership| membership.status);
+        Ok((status, (Loader::<Member>::stream(&id)?, loaded.revision)))
     }
 
     pub(super) async fn policy(
@@ -246,6 +279,7 @@ fn ended_credentials(before: &Client, events: &[ClientEvent], now: Timestamp) ->
             | ClientEvent::RedirectExceptionGranted(_)
             | ClientEvent::RedirectExceptionWithdrawn(_)
             | ClientEvent::ScopeChanged(_)
+            | ClientEvent::ResponsibleChanged(_)
             | ClientEvent::SecretChanged(_)
             | ClientEvent::SecretLeakReported(_)
             | ClientEvent::SigningSecretRevealed(_)

@@ -13,7 +13,7 @@ use domain::{
 };
 use jiff::Timestamp;
 
-use super::{Beside, ChangedClient, Facts, IssueSecretRequest, IssuedClientSecret, Target};
+use super::{Beside, ChangedClient, Facts, HangsOn, IssueSecretRequest, IssuedClientSecret, Target};
 use crate::{
     App, Inner,
     aggregates::Loader,
@@ -236,7 +236,7 @@ impl Inner {
         secret.commitment = sealed.commitment;
         let beside = Beside { credentials: vec![sealed.row], private: Vec::new() };
         let judged = |_: &Registration, facts: &Facts| Ok(command(&facts.policy, &secret));
-        let client = self.execute_judged(context, target, None, judged, beside).await?;
+        let client = self.execute_judged(context, target, HangsOn::default(), judged, beside).await?;
         Ok(IssuedClientSecret { client, secret_id: secret.id, secret: Some(minted.secret) })
     }
 
@@ -271,7 +271,7 @@ impl Inner {
             let (secret, policy) = (secret.clone(), facts.policy.clone());
             Ok(ClientCommand::RotateSigningSecret(RotateSigningSecret { secret, overlap_seconds, policy }))
         };
-        let changed = self.execute_judged(context, target, None, command, beside).await?;
+        let changed = self.execute_judged(context, target, HangsOn::default(), command, beside).await?;
         *shown = Some(text);
         Ok(changed)
     }

@@ -5,7 +5,10 @@ use jiff::Timestamp;
 
 use super::metadata::ClientDraft;
 use crate::oauth::{RedirectRule, RedirectScheme};
-use crate::{EnvironmentName, MemberId, PersonId, SecretId, client_type::TypeRules, environment::Policy};
+use crate::{
+    EnvironmentName, MemberId, PersonId, SecretId, client_type::TypeRules, environment::Policy,
+    member::MemberStatus,
+};
 
 /// A request to change one client.
 #[derive(Clone, Debug)]
@@ -14,6 +17,8 @@ pub enum ClientCommand {
     CreateClient(Box<CreateClient>),
     /// Change name, contacts, redirect URIs or scopes.
     ChangeClient(Box<ChangeClient>),
+    /// Let another member answer for it.
+    ChangeResponsible(ChangeResponsible),
     /// Let it be sent to a scheme of its own.
     GrantRedirectException {
         /// The scheme, as it came in.
@@ -116,6 +121,15 @@ pub struct ChangeClient {
     pub redirect_rule: RedirectRule,
     /// The rules of its type; needed to add scopes.
     pub type_rules: Option<TypeRules>,
+}
+
+/// Let another member answer for it.
+#[derive(Clone, Debug)]
+pub struct ChangeResponsible {
+    /// Who shall.
+    pub responsible: MemberId,
+    /// What that member is; `None` if there is no such member.
+    pub status: Option<MemberStatus>,
 }
 
 /// A further secret.

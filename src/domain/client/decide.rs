@@ -6,14 +6,15 @@ mod secrets;
 use jiff::Timestamp;
 
 use super::{
-    ChangeClient, Client, ClientCommand, ClientCreated, ClientError, ClientEvent, ClientNameChanged,
-    ContactsChanged, CreateClient, RedirectUrisChanged, Registration, ScopeChanged, SigningSecretRevealed,
-    Status, StatusChanged, metadata, metadata::ClientMetadata,
+    ChangeClient, ChangeResponsible, Client, ClientCommand, ClientCreated, ClientError, ClientEvent,
+    ClientNameChanged, ContactsChanged, CreateClient, RedirectUrisChanged, Registration, ResponsibleChanged,
+    ScopeChanged, SigningSecretRevealed, Status, StatusChanged, metadata, metadata::ClientMetadata,
 };
 use crate::{
-    Change, PersonId, Rule,
+    Change, PersonId, Rule, Violation,
     client_type::TypeRules,
     environment::Policy,
+    member::MemberStatus,
     oauth::{RedirectLimits, ScopeSet},
     violation::Violations,
 };
@@ -40,6 +41,7 @@ impl Client {
         match command {
             ClientCommand::CreateClient(_) => Err(ClientError::AlreadyExists),
             ClientCommand::ChangeClient(change) => client.change(&change),
+            ClientCommand::ChangeResponsible(change) => client.change_responsible(&change),
             ClientCommand::GrantRedirectException { scheme } => client.grant_redirect_exception(&scheme),
             ClientCommand::WithdrawRedirectException { scheme } => {
                 Ok(client.withdraw_redirect_exception(scheme))
@@ -179,8 +181,30 @@ impl Registration {
         Ok(events)
     }
 
+    fn change_responsible(&self, change: &ChangeResponsible) -> Result<Vec<ClientEvent>, ClientError> {
+        if let Some(violation) = check_responsible(change.status, "/member_id") {
+            return Err(ClientError::Invalid(vec![violation]));
+        }
+        if change.responsible == self.responsible {
+            return Ok(Vec::new());
+        }
+        let responsible = Change::new(self.responsible, change.responsible);
+        Ok(vec![ClientEvent::ResponsibleChanged(ResponsibleChanged { responsible })])
+    }
+
     fn becomes(&self, new: Status) -> StatusChanged {
         StatusChanged { status: Change::new(self.status, new) }
+    }
+}
+
+/// What is wrong at `pointer` with a member of this status, or with none, as the one who answers for a client.
+pub fn check_responsible(status: Option<MemberStatus>, pointer: &str) -> Option<Violation> {
+    match status {
+        Some(MemberStatus::Active) => None,
+        Some(MemberStatus::Inactive) => {
+            Some(Violation::new(pointer, Rule::NotActive, "the member is deactivated"))
+        }
+        None => Some(Violation::new(pointer, Rule::Unknown, "there is no such member")),
     }
 }
 

@@ -28,6 +28,8 @@ events! {
         RedirectExceptionWithdrawn(RedirectExceptionWithdrawn) = "client.redirect_exception_withdrawn", 1;
         /// It may ask for other scopes.
         ScopeChanged(ScopeChanged) = "client.scope_changed", 1;
+        /// Another member answers for it.
+        ResponsibleChanged(ResponsibleChanged) = "client.responsible_changed", 1;
         /// A further secret; those it had are not touched.
         SecretIssued(SecretIssued) = "client.secret_issued", 1;
         /// A new secret in place of those it had, at once or after an overlap.
@@ -89,6 +91,7 @@ impl ClientEvent {
             | Self::RedirectExceptionGranted(_)
             | Self::RedirectExceptionWithdrawn(_)
             | Self::ScopeChanged(_)
+            | Self::ResponsibleChanged(_)
             | Self::SecretRevoked(_)
             | Self::RotationCompleted(_)
             | Self::RotationCancelled(_)
@@ -213,6 +216,14 @@ pub struct RedirectExceptionWithdrawn {
 pub struct ScopeChanged {
     /// The whole sets.
     pub scope: Change<ScopeSet>,
+}
+
+/// Old and new member who answers for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResponsibleChanged {
+    /// The members.
+    pub responsible: Change<MemberId>,
 }
 
 /// A further secret.

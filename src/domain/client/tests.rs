@@ -4,6 +4,7 @@ mod change;
 mod claims;
 mod create;
 mod redirects;
+mod responsible;
 mod rotation;
 mod secrets;
 mod signing_secret;
@@ -14,7 +15,10 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::*;
-use crate::{At, Change, Rule, SecretId, Stamped, Violation, client_type::TypeRules, environment::Policy};
+use crate::{
+    At, Change, Rule, SecretId, Stamped, Violation, client_type::TypeRules, environment::Policy,
+    member::MemberStatus,
+};
 
 const DAY: u32 = 24 * 60 * 60;
 const YEAR: u32 = 365 * DAY;
@@ -229,6 +233,7 @@ fn commands() -> Vec<ClientCommand> {
             policy: policy(),
         }),
         ClientCommand::RevokeSecret(RevokeSecret { secret_id: id("first"), allow_lockout: true }),
+        responsible::command(8, Some(MemberStatus::Active)),
         ClientCommand::ChangeSecret(ChangeSecret {
             secret_id: id("first"),
             label: Some(Some("other".into())),

@@ -3,6 +3,7 @@
 pub(crate) mod add_redirect_uri;
 pub(crate) mod cancel_rotation;
 pub(crate) mod change;
+pub(crate) mod change_responsible;
 pub(crate) mod change_secret;
 pub(crate) mod check_redirect_uri;
 pub(crate) mod complete_rotation;

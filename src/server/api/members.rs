@@ -7,9 +7,11 @@ pub(crate) mod create;
 pub(crate) mod deactivate;
 pub(crate) mod enable;
 pub(crate) mod get;
+pub(crate) mod hand_over;
 pub(crate) mod issue_token;
 pub(crate) mod list;
 pub(crate) mod list_tokens;
+pub(crate) mod responsibilities;
 pub(crate) mod revoke_token;
 mod role;
 

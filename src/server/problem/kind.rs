@@ -70,7 +70,7 @@ mod table {
         TokenNotLive         = CONFLICT "token_not_live", "Token not live", "the token is revoked or expired already";
         TooManyTokens        = CONFLICT "too_many_tokens", "Too many tokens", "the member has as many working tokens as it can have: revoke one first";
         LegalHold            = CONFLICT "legal_hold", "Legal hold", "a legal hold keeps it: see `legal_hold_id` and `ticket`";
-        MemberActive         = CONFLICT "member_active", "Member active", "the member has a token that works: revoke its tokens first";
+        MemberActive         = CONFLICT "member_active", "Member active", "the member is active: deactivate it first";
         LegalHoldReleased    = CONFLICT "legal_hold_released", "Legal hold released", "the legal hold was released before";
         PersonErased         = CONFLICT "person_erased", "Person erased", "the person was erased before: there is nothing left to keep";
         Taken                = CONFLICT "taken", "Taken", "a value that must be unique is taken: see `errors`";

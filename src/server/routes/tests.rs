@@ -175,6 +175,8 @@ fn body_of(route: &Route) -> Value {
             serde_json::json!({ "redirect_uri": "https://app.example.com/cb" })
         }
         "PlaceLegalHold" => serde_json::json!({ "subject": { "everything": true } }),
+        "ChangeResponsible" => serde_json::json!({ "member_id": "0193e0a5-6f4e-7c3a-9d5e-1f2a3b4c5d6e" }),
+        "HandOver" => serde_json::json!({ "to": "0193e0a5-6f4e-7c3a-9d5e-1f2a3b4c5d6e" }),
         "ChangeRoles" => serde_json::json!({ "roles": ["auditor"] }),
         "ChangePolicy" => serde_json::json!({ "policy": {} }),
         "ChangePermissions" => serde_json::json!({ "permissions": ["audit:read"] }),

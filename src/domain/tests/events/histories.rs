@@ -8,8 +8,9 @@ use domain::{
     Event, Member, MemberCommand, MemberEvent, MemberId, OwnRoles, Permission, PersonId, Reach, RoleGrant,
     RoleName, SecretId, Stamped,
     client::{
-        ChangeClient, ChangeSecret, ClientDraft, CreateClient, EndRotation, IssueSecret, NewSecret,
-        NewSigningSecret, Registration, RevokeSecret, RotateSecret, RotateSigningSecret, SecretState, Status,
+        ChangeClient, ChangeResponsible, ChangeSecret, ClientDraft, CreateClient, EndRotation, IssueSecret,
+        NewSecret, NewSigningSecret, Registration, RevokeSecret, RotateSecret, RotateSigningSecret,
+        SecretState, Status,
     },
     client_type::TypeRules,
     environment::Policy,
@@ -55,6 +56,7 @@ enum Ask {
         ends_in: Option<i64>,
     },
     Leak(usize),
+    Responsible(u128),
     RotateSigning(u32),
     CompleteSigning,
     Reveal,
@@ -99,6 +101,7 @@ fn ask() -> impl Strategy<Value = Ask> {
         2 => (0..40_usize, option::of(select(&LABELS[..])), option::of(-10..400_i64))
             .prop_map(|(place, label, ends_in)| Ask::ChangeSecret { place, label, ends_in }),
         1 => (0..40_usize).prop_map(Ask::Leak),
+        1 => (6..9_u128).prop_map(Ask::Responsible),
         1 => prop_oneof![Just(0), 1..700_u32].prop_map(Ask::RotateSigning),
         1 => Just(Ask::CompleteSigning),
         1 => Just(Ask::Reveal),
@@ -201,6 +204,11 @@ fn command(ask: &Ask, step: usize, now: Timestamp) -> ClientCommand {
             expires_at: ends_in.map(|seconds| now + SignedDuration::from_secs(seconds)),
         }),
         Ask::Leak(place) => ClientCommand::ReportLeakedSecret(SecretId(format!("s{place}"))),
+        // The last of them is no member any more.
+        Ask::Responsible(number) => ClientCommand::ChangeResponsible(ChangeResponsible {
+            responsible: MemberId(Uuid::from_u128(*number)),
+            status: (*number < 8).then_some(MemberStatus::Active),
+        }),
         Ask::RotateSigning(overlap_seconds) => ClientCommand::RotateSigningSecret(RotateSigningSecret {
             secret: signing(step),
             overlap_seconds: *overlap_seconds,

@@ -9,9 +9,9 @@ use domain::{
     client::{
         ClientCreated, ClientNameChanged, ContactsChanged, ExpiryChanged, ExpiryMoved, ExpiryRestored,
         IssuedSecret, IssuedSigningSecret, RedirectExceptionGranted, RedirectExceptionWithdrawn,
-        RedirectUrisChanged, RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued,
-        SecretLeakReported, SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
-        SigningSecretRotationCompleted, Status, StatusChanged,
+        RedirectUrisChanged, ResponsibleChanged, RotationCancelled, RotationCompleted, ScopeChanged,
+        SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked, SecretRotated, SigningSecretRevealed,
+        SigningSecretRotated, SigningSecretRotationCompleted, Status, StatusChanged,
     },
     client_type::{
         ClientTypeCreated, ClientTypeDeprecated, ClientTypeDescriptionChanged, ClientTypeRestored,
@@ -56,6 +56,7 @@ pub fn samples() -> Vec<Sample> {
         full(ClientEvent::ContactsChanged(contacts_changed()).into()),
         full(ClientEvent::RedirectUrisChanged(redirect_uris_changed()).into()),
         full(ClientEvent::ScopeChanged(scope_changed()).into()),
+        full(ClientEvent::ResponsibleChanged(responsible_changed()).into()),
         full(ClientEvent::RedirectExceptionGranted(RedirectExceptionGranted { scheme: scheme() }).into()),
         full(ClientEvent::RedirectExceptionWithdrawn(RedirectExceptionWithdrawn { scheme: scheme() }).into()),
         full(ClientEvent::SecretIssued(SecretIssued { secret: issued_secret() }).into()),
@@ -232,6 +233,10 @@ fn redirect_uris_changed() -> RedirectUrisChanged {
 
 fn scope_changed() -> ScopeChanged {
     ScopeChanged { scope: Change::new(scopes(&["matters:read", "matters:write"]), scopes(&["matters:read"])) }
+}
+
+fn responsible_changed() -> ResponsibleChanged {
+    ResponsibleChanged { responsible: Change::new(MemberId(uuid(7)), MemberId(uuid(8))) }
 }
 
 fn secret_rotated() -> SecretRotated {

@@ -134,10 +134,6 @@ impl From<Unknown> for Problem {
             Unknown::EventType { known } => ("type", known),
             Unknown::Environment { known } => ("environment", known),
         };
-        Self::in_query(
-            parameter,
-            "unknown",
-            format!("there is none like it; there are: {}", known.join(", ")),
-        )
+        Self::none_like_it(parameter, &known)
     }
 }

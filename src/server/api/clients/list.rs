@@ -1,11 +1,13 @@
 //! `GET /environments/{environment}/clients`: the clients of an environment, newest first.
 
 use actix_web::{HttpResponse, http::StatusCode};
-use domain::{Environment, EnvironmentName, client::Status};
+use domain::{ClientType, Environment, EnvironmentName, Member, MemberId, ScopeDefinition, client::Status};
 use jiff::{SignedDuration, Timestamp};
-use projections::clients::{self, ClientRow, Key, ListFilter};
+use projections::{
+    NounPage, catalog,
+    clients::{self, ClientRow, Key, ListFilter},
+};
 use serde::{Deserialize, Serialize};
-use store::{Revision, StreamName};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -20,6 +22,9 @@ use crate::{
 /// Pages of clients that one request goes through at most for those that are dormant.
 const MOST_PAGES_LOOKED_AT: usize = 20;
 
+/// Names that a refusal of an unknown one gives at most.
+const MOST_NAMED: usize = 100;
+
 /// Which clients.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +37,11 @@ pub(crate) struct Parameters {
     status: Option<Status>,
     /// Only clients of the type with this name.
     r#type: Option<String>,
+    /// Only clients that this member answers for.
+    #[param(value_type = Option<String>, format = Uuid)]
+    responsible: Option<MemberId>,
+    /// Only clients that hold the scope with this name.
+    scope: Option<String>,
     /// Only clients that were made at least so many days ago and have not used a secret since then. A page may then be
     /// shorter than `limit` though another one follows.
     #[param(minimum = 0, maximum = 36500)]
@@ -68,7 +78,14 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let cursors = service.app.cursor_key();
     let mut after: Option<Key> =
         parameters.cursor.map(|cursor| page::place(cursors, &scope, &cursor)).transpose()?;
-    let filter = ListFilter { q: parameters.q, status: parameters.status, client_type: parameters.r#type };
+    let filter = ListFilter {
+        q: parameters.q,
+        status: parameters.status,
+        client_type: parameters.r#type,
+        responsible: parameters.responsible,
+        scope: parameters.scope,
+    };
+    check_known(&service, &filter).await?;
     let now = service.app.log().now();
     let dormant_since = parameters.unused_for_days.map(|days| dormant_since(now, days)).transpose()?;
     let freshness = Freshness::of(&service, clients::NAME).await;
@@ -95,6 +112,32 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     Ok(freshness.ok().json(Clients { items, next }))
 }
 
+/// Refuses what names nothing there is, for an empty list would hide the typing error.
+async fn check_known(service: &Service, filter: &ListFilter) -> Result<(), Problem> {
+    if let Some(name) = &filter.client_type
+        && !service.is_recorded(ClientType::CATEGORY, name).await?
+    {
+        let known = service.views.read(|reader| catalog::client_types(reader, None, MOST_NAMED)).await?;
+        return Err(Problem::none_like_it("type", &names(known)));
+    }
+    if let Some(name) = &filter.scope
+        && !service.is_recorded(ScopeDefinition::CATEGORY, name).await?
+    {
+        let known = service.views.read(|reader| catalog::scopes(reader, None, MOST_NAMED)).await?;
+        return Err(Problem::none_like_it("scope", &names(known)));
+    }
+    if let Some(member_id) = filter.responsible
+        && !service.is_recorded(Member::CATEGORY, &member_id.to_string()).await?
+    {
+        return Err(Problem::in_query("responsible", "unknown", "there is no such member"));
+    }
+    Ok(())
+}
+
+fn names<A>(page: NounPage<String, A>) -> Vec<String> {
+    page.items.into_iter().map(|row| row.id).collect()
+}
+
 fn dormant_since(now: Timestamp, days: u16) -> Result<Timestamp, Problem> {
     now.checked_sub(SignedDuration::from_hours(24 * i64::from(days)))
         .map_err(|_| Problem::in_query("unused_for_days", "out_of_range", "reaches before all time"))
@@ -117,6 +160,5 @@ async fn dormant(
 
 /// Nothing in an environment is another answer than no environment.
 pub(crate) async fn exists(service: &Service, environment: &EnvironmentName) -> Result<bool, Problem> {
-    let Ok(stream) = StreamName::new(Environment::CATEGORY, environment.as_str()) else { return Ok(false) };
-    Ok(service.app.log().stream_revision(&stream).await? != Revision::NONE)
+    service.is_recorded(Environment::CATEGORY, environment.as_str()).await
 }

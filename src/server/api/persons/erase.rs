@@ -28,7 +28,7 @@ struct ErasedPerson {
 
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
-        .summary("Erase a contact, or a member who cannot act any more")
+        .summary("Erase a contact, or a member who was deactivated")
         .optional_body::<Why>()
         .json::<ErasedPerson>(StatusCode::OK, "Nobody can read who it was")
         .problems(&[Kind::NotFound, Kind::LegalHold, Kind::MemberActive])
