@@ -69,17 +69,26 @@ impl Comparison {
 }
 
 /// Folds the whole log into a new file, compares it with the live one at equal positions, and moves the pointer; the
-/// old file is removed. Until the pointer moves the old views stay what they are, whatever happens.
+/// old file is removed. Until the pointer moves the old views stay what they are, whatever happens. `progress` hears of
+/// each position that was folded.
 ///
 /// Blocks. Nobody may follow in the same directory meanwhile; the lock of the data directory sees to that.
 /// [`Views::rebuild`](crate::Views::rebuild) does the same while they are followed.
 ///
 /// # Errors
 /// When the log cannot be read, or has a hole; or when the new file cannot be written.
-pub fn rebuild(data_directory: &Path, log: &dyn EventLog) -> Result<Rebuilt, ViewsError> {
+pub fn rebuild(
+    data_directory: &Path,
+    log: &dyn EventLog,
+    progress: &dyn Fn(Position),
+) -> Result<Rebuilt, ViewsError> {
     let begun = Instant::now();
     let directory = ViewsDirectory::create(data_directory)?;
-    let beside = Beside::fold(&directory, log, &|_| true)?;
+    let goes_on = |position| {
+        progress(position);
+        true
+    };
+    let beside = Beside::fold(&directory, log, &goes_on)?;
     directory.make_live(&beside.file)?;
     Ok(beside.rebuilt(begun.elapsed()))
 }

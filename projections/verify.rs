@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Rows};
 use serde_json::json;
-use store::{EventLog, ReadError};
+use store::{EventLog, Position, ReadError, ScannedEvent};
 
 use crate::catch_up::catch_up;
 use crate::digest;
@@ -44,13 +44,14 @@ pub struct VerifiedView {
 ///
 /// A view that has folded more than an undamaged log would give is not compared: nobody can say what it should be.
 ///
-/// Changes nothing that is live, and works while the views are being followed. Blocks.
+/// `progress` hears of each position that was folded. Changes nothing that is live, and works while the views are being followed. Blocks.
 ///
 /// # Errors
 /// When there are no live views that can be read, the log cannot be read, or there is no room for the fresh fold.
 pub fn verify(
     data_directory: &Path,
     log: &dyn EventLog,
+    progress: &dyn Fn(Position),
     report: &mut dyn FnMut(Difference),
 ) -> Result<Vec<VerifiedView>, ViewsError> {
     let directory = ViewsDirectory::of(data_directory);
@@ -67,7 +68,11 @@ pub fn verify(
     let stop_at =
         |name: &str| reached.iter().find(|view| view.projection == name).map_or(end, |view| view.position);
     fold.stop_at(stop_at);
-    let damage = match catch_up(log, &mut fold, &|event| event.position <= end, &broken) {
+    let includes = |event: ScannedEvent<'_>| {
+        progress(event.position);
+        event.position <= end
+    };
+    let damage = match catch_up(log, &mut fold, &includes, &broken) {
         Ok(_) => None,
         Err(ViewsError::Log(error @ ReadError::Corrupt { .. })) => Some(error.to_string()),
         Err(error) => return Err(error),

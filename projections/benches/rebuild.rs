@@ -37,7 +37,7 @@ fn main() {
     for _ in 0..ROUNDS {
         scan = scan.min(cpu_seconds(|| typed_scan(&log)));
         all = all.min(cpu_seconds(|| {
-            let rebuilt = rebuild(log.path(), &*log.log).unwrap();
+            let rebuilt = rebuild(log.path(), &*log.log, &|_| ()).unwrap();
             assert!(rebuilt.views.iter().all(|view| view.halt.is_none() && view.position.get() == events));
         }));
         std::fs::remove_dir_all(log.path().join("views")).unwrap();

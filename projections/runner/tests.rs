@@ -130,8 +130,12 @@ impl EventLog for Faulty {
     fn now(&self) -> Timestamp {
         self.log.now()
     }
-    fn verify(&self, report: &mut dyn FnMut(Defect)) -> Result<Verified, ReadError> {
-        self.log.verify(report)
+    fn verify(
+        &self,
+        progress: &mut dyn FnMut(Position),
+        report: &mut dyn FnMut(Defect),
+    ) -> Result<Verified, ReadError> {
+        self.log.verify(progress, report)
     }
 }
 

@@ -61,7 +61,7 @@ async fn a8_a_rebuild_beside_the_live_views_gives_the_same_digests_and_is_follow
     assert!(views.wait_for(position, LONG).await);
     assert_eq!(views.read(count).await.unwrap(), 11);
     views.stop();
-    verify(log.path(), &*log.log, &mut |difference| panic!("{difference:?}")).unwrap();
+    verify(log.path(), &*log.log, &|_| (), &mut |difference| panic!("{difference:?}")).unwrap();
 }
 
 #[tokio::test]

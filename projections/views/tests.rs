@@ -32,7 +32,7 @@ async fn followed(log: &TestLog, head: Position) -> Views {
 
 /// The digests of the live views, as a rebuild reports them.
 fn rebuilt(log: &TestLog) -> Vec<(&'static str, bool, String)> {
-    let rebuilt = rebuild(log.path(), &*log.log).unwrap();
+    let rebuilt = rebuild(log.path(), &*log.log, &|_| ()).unwrap();
     let compared = |view: RebuiltView| {
         let comparison = view.comparison.unwrap();
         (view.name, comparison.is_equal(), comparison.before)
@@ -190,11 +190,11 @@ async fn a9_a_halted_view_is_tried_again_by_a_restart_and_never_skips() {
         watched.wait_for(|views| views[1].position == poison && halted(views) == Some(poison)).await.unwrap();
         assert_eq!(views.checkpoints()[0].position.next(), poison);
     }
-    let rebuilt = rebuild(log.path(), &*log.log).unwrap();
+    let rebuilt = rebuild(log.path(), &*log.log, &|_| ()).unwrap();
     assert_eq!(rebuilt.views[0].halt.as_ref().map(|halt| halt.position), Some(poison));
     assert!(rebuilt.views[0].comparison.as_ref().unwrap().is_equal());
     assert_eq!(
-        verify(log.path(), &*log.log, &mut |difference| panic!("{difference:?}")).unwrap()[1]
+        verify(log.path(), &*log.log, &|_| (), &mut |difference| panic!("{difference:?}")).unwrap()[1]
             .checkpoint
             .position,
         poison

@@ -450,8 +450,12 @@ impl EventLog for Unsure {
         self.log.now()
     }
 
-    fn verify(&self, report: &mut dyn FnMut(store::Defect)) -> Result<store::Verified, store::ReadError> {
-        self.log.verify(report)
+    fn verify(
+        &self,
+        progress: &mut dyn FnMut(Position),
+        report: &mut dyn FnMut(store::Defect),
+    ) -> Result<store::Verified, store::ReadError> {
+        self.log.verify(progress, report)
     }
 }
 

@@ -9,20 +9,11 @@ use clap::{
 use server::export::Format;
 use url::Url;
 
-const EXIT_CODES: &str = "\
-Exit codes:
-    0  done, nothing to complain of
-    1  it could not be done; standard error says why
-    2  wrong usage
-   10  the log is not what was written; doctor: something is bad
-   11  a view differs from a replay of the log
-   12  a view is halted or missing
-   13  doctor: something needs a hand, but nothing is lost
-  141  whoever read the output stopped reading";
+use crate::exit;
 
 /// An event-sourced, audit-first registry of OAuth clients and the authorization server they use.
 #[derive(Debug, Parser)]
-#[command(name = "muniment", version, propagate_version = true, after_help = EXIT_CODES)]
+#[command(name = "muniment", version, propagate_version = true, after_help = exit::ALL)]
 pub struct Arguments {
     /// What to do; without it, serve.
     #[command(subcommand)]
@@ -33,33 +24,46 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the service; fill an empty data directory first
+    #[command(after_help = exit::OF_TOKENS)]
     Serve(Serve),
     /// Fill an empty data directory and stop
+    #[command(after_help = exit::OF_TOKENS)]
     Init(Init),
     /// Issue a new token to an administrator who has lost theirs, or make a member one
+    #[command(after_help = exit::OF_TOKENS)]
     Recover(Recover),
-    /// Enrol members
+    /// Enrol and list members
+    #[command(after_help = exit::OF_OUTPUT)]
     Member(Member),
     /// Send a request to the API as who you are on this host, without a token
+    #[command(after_help = exit::OF_OUTPUT)]
     Api(Api),
     /// Copy log and keys of an instance, whether or not the service runs
+    #[command(after_help = exit::OF_OUTPUT)]
     Backup(Backup),
     /// Make an instance of a back-up, in an empty data directory
+    #[command(after_help = exit::OF_OUTPUT)]
     Restore(Restore),
     /// Take the audit out, in the order of the log: what an auditor's own tools read
+    #[command(after_help = exit::OF_OUTPUT)]
     Export(Export),
     /// Fold the log again and show the clients as they were, or verify that the live views equal it
+    #[command(after_help = exit::OF_VIEWS)]
     Replay(Replay),
     /// How the views stand; fold them again
+    #[command(after_help = exit::OF_REBUILD)]
     Projections(Projections),
     /// Look at an instance and say what is wrong with it
+    #[command(after_help = exit::OF_DOCTOR)]
     Doctor(Doctor),
     /// What is set, where it was set, and what is wrong with it
-    #[command(name = "config")]
+    #[command(name = "config", after_help = exit::OF_OUTPUT)]
     Configuration(Configuration),
     /// Print the completions of a shell
+    #[command(after_help = exit::OF_OUTPUT)]
     Completions(Completions),
     /// Print the manual page, or write one for each command
+    #[command(after_help = exit::OF_OUTPUT)]
     Man(Manual),
 }
 
@@ -110,6 +114,9 @@ pub struct Init {
     /// Where the first administrator's token is written, once
     #[arg(long, value_name = "FILE")]
     pub bootstrap_token_file: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `recover`.
@@ -123,6 +130,9 @@ pub struct Recover {
     /// Where the new token is written, once
     #[arg(long, value_name = "FILE")]
     pub bootstrap_token_file: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `member`.
@@ -136,7 +146,11 @@ pub struct Member {
 #[derive(Debug, Subcommand)]
 pub enum MemberCommand {
     /// Enrol a member
+    #[command(after_help = exit::OF_OUTPUT)]
     Create(CreateMember),
+    /// List members, newest first: what they may do; who they are is sealed
+    #[command(after_help = exit::OF_OUTPUT)]
+    List(Verify),
 }
 
 /// Arguments of `member create`.
@@ -189,6 +203,9 @@ pub struct Api {
     /// Show status and headers of the answer first
     #[arg(long)]
     pub include: bool,
+    /// One JSON object with status, headers and body
+    #[arg(long, conflicts_with = "include")]
+    pub json: bool,
 }
 
 /// Arguments of `backup`.
@@ -278,6 +295,7 @@ pub struct Replay {
 #[derive(Debug, Subcommand)]
 pub enum ReplayCommand {
     /// Verify the log, fold it again and compare the live views row by row
+    #[command(after_help = exit::OF_VERIFY)]
     Verify(Verify),
 }
 
@@ -302,8 +320,10 @@ pub struct Projections {
 #[derive(Debug, Subcommand)]
 pub enum ProjectionsCommand {
     /// How far each view has come
+    #[command(after_help = exit::OF_VIEWS)]
     Status(Verify),
     /// Fold all views into a new file, compare, and put it in place of the old one
+    #[command(after_help = exit::OF_REBUILD)]
     Rebuild(Verify),
 }
 
@@ -318,8 +338,10 @@ pub struct Configuration {
 #[derive(Debug, Subcommand)]
 pub enum ConfigurationCommand {
     /// Name everything that is wrong with the configuration, and where it was set
+    #[command(after_help = exit::OF_OUTPUT)]
     Check(Verify),
     /// Show every setting with where it came from; secrets are not shown
+    #[command(after_help = exit::OF_OUTPUT)]
     Show(Verify),
 }
 

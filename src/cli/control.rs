@@ -12,11 +12,11 @@ use anyhow::{Context, bail};
 use projections::Views;
 use reqwest::{
     Method,
-    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::Value;
 use server::{ControlSocket, Metrics, Server};
-use store::EventLog;
+use store::{EventLog, Position};
 
 use crate::{
     config::Config,
@@ -25,6 +25,8 @@ use crate::{
 
 /// The longest path that the system's address of a socket holds.
 const LONGEST_PATH: usize = 107;
+/// Demands that the views have come so far.
+const POSITION: HeaderName = HeaderName::from_static("muniment-position");
 /// Only names the service in the request; the socket says where it is.
 const BASE: &str = "http://muniment.invalid";
 
@@ -170,6 +172,25 @@ impl Client {
             headers.insert(reqwest::header::IF_MATCH, HeaderValue::from_static("*"));
         }
         let body = body.map(|body| body.to_string().into_bytes());
+        self.successful(method, path, headers, body).await
+    }
+
+    /// Reads what has come as far as `position`.
+    ///
+    /// # Errors
+    /// If no whole answer came, or it is a problem.
+    pub async fn read_at(&self, path: &str, position: Position) -> anyhow::Result<Value> {
+        let headers = HeaderMap::from_iter([(POSITION, HeaderValue::from(position.get()))]);
+        self.successful(Method::GET, path, headers, None).await
+    }
+
+    async fn successful(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Option<Vec<u8>>,
+    ) -> anyhow::Result<Value> {
         let answer = self.send(method, path, headers, body).await?;
         if !answer.status.is_success() {
             bail!(refusal(&answer));

@@ -2,6 +2,51 @@
 
 use std::{io, process::ExitCode};
 
+/// What `--help` says of how a command can end: what all have in common, and the lines of its own.
+macro_rules! exit_codes {
+    ($($line:literal),*) => {
+        concat!(
+            "Exit codes:\n    0  done, nothing to complain of\n    1  it could not be done; standard error says why\n    2  wrong usage",
+            $("\n", $line),*
+        )
+    };
+}
+
+/// Of the commands together.
+pub const ALL: &str = exit_codes!(
+    "   10  the log is not what was written; doctor: something is bad",
+    "   11  a view differs from a replay of the log",
+    "   12  a view is halted or missing",
+    "   13  doctor: something needs a hand, but nothing is lost",
+    "  141  whoever read the output stopped reading"
+);
+/// Of a command that may print a token: output that nobody reads is a failure.
+pub const OF_TOKENS: &str = exit_codes!();
+/// Of a command that prints.
+pub const OF_OUTPUT: &str = exit_codes!("  141  whoever read the output stopped reading");
+/// Of `replay` and `projections status`.
+pub const OF_VIEWS: &str =
+    exit_codes!("   12  a view is halted", "  141  whoever read the output stopped reading");
+/// Of `projections rebuild`.
+pub const OF_REBUILD: &str = exit_codes!(
+    "   11  a view was not what the log says; the new one is",
+    "   12  a view is halted",
+    "  141  whoever read the output stopped reading"
+);
+/// Of `replay verify`.
+pub const OF_VERIFY: &str = exit_codes!(
+    "   10  the log is not what was written",
+    "   11  a view differs from a replay of the log",
+    "   12  a view is halted, or there are none",
+    "  141  whoever read the output stopped reading"
+);
+/// Of `doctor`.
+pub const OF_DOCTOR: &str = exit_codes!(
+    "   10  something is bad: directory, log, activity, keys or credentials",
+    "   13  something needs a hand, but nothing is lost",
+    "  141  whoever read the output stopped reading"
+);
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {

@@ -36,7 +36,7 @@ pub trait Fixture: Send {
 /// With every defect.
 pub fn check_log(log: &dyn EventLog, head: u64) {
     let mut defects = Vec::new();
-    let verified = log.verify(&mut |defect| defects.push(defect.to_string())).unwrap();
+    let verified = log.verify(&mut |_| (), &mut |defect| defects.push(defect.to_string())).unwrap();
     assert!(defects.is_empty(), "{defects:#?}");
     assert_eq!(verified.head, Position::new(head));
 }

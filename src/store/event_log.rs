@@ -124,6 +124,10 @@ pub trait EventLog: Send + Sync {
     fn now(&self) -> Timestamp;
 
     /// Walks the whole log and tells of everything that is not as the log writes it (see [`Defect`]), then says how
-    /// far the log reaches. Blocks the thread.
-    fn verify(&self, report: &mut dyn FnMut(Defect)) -> Result<Verified, ReadError>;
+    /// far the log reaches. `progress` hears of each position. Blocks the thread.
+    fn verify(
+        &self,
+        progress: &mut dyn FnMut(Position),
+        report: &mut dyn FnMut(Defect),
+    ) -> Result<Verified, ReadError>;
 }

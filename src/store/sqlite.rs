@@ -268,8 +268,12 @@ impl EventLog for SqliteLog {
         Timestamp::from_microsecond(last_at).map_or(now, |last_at| now.max(last_at))
     }
 
-    fn verify(&self, report: &mut dyn FnMut(Defect)) -> Result<Verified, ReadError> {
-        self.reader.with(|connection| verify::verify(connection, report))
+    fn verify(
+        &self,
+        progress: &mut dyn FnMut(Position),
+        report: &mut dyn FnMut(Defect),
+    ) -> Result<Verified, ReadError> {
+        self.reader.with(|connection| verify::verify(connection, progress, report))
     }
 }
 

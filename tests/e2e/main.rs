@@ -20,6 +20,7 @@ mod docs;
 mod environments;
 mod erasure;
 mod faults;
+mod help;
 mod idempotency;
 mod leaked_secrets;
 mod limits;

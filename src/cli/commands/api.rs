@@ -8,6 +8,8 @@ use reqwest::{
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 
+use serde_json::{Value, json};
+
 use crate::{
     arguments::Api,
     commands::init::say,
@@ -62,6 +64,9 @@ fn body(data: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 fn print(api: &Api, answer: &Answer) -> anyhow::Result<()> {
+    if api.json {
+        return say(&whole(answer).to_string());
+    }
     if api.include {
         say(&format!("HTTP {}", answer.status))?;
         for (name, value) in &answer.headers {
@@ -70,4 +75,17 @@ fn print(api: &Api, answer: &Answer) -> anyhow::Result<()> {
         say("")?;
     }
     if answer.text.is_empty() { Ok(()) } else { say(answer.text.trim_end()) }
+}
+
+/// The answer as one object; a body that is no JSON is a text in it.
+fn whole(answer: &Answer) -> Value {
+    let headers: serde_json::Map<_, _> = answer
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            (name.to_string(), Value::from(String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        })
+        .collect();
+    let body = serde_json::from_str(&answer.text).unwrap_or_else(|_| Value::from(answer.text.clone()));
+    json!({ "status": answer.status.as_u16(), "headers": headers, "body": body })
 }

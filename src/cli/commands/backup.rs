@@ -30,7 +30,7 @@ pub fn run(backup: &Backup) -> anyhow::Result<Exit> {
     let data = DataDirectory::open_read_only(&config.data.directory)?;
     take_empty(&backup.to)?;
     take_empty(&backup.keys_to)?;
-    let mut progress = Progress::new("backing up");
+    let progress = Progress::new("backing up");
     let (log, activity) = (backup.to.join(LOG), backup.to.join(ACTIVITY));
     let to = BackUpTo { log: &log, activity: &activity, keys: &backup.keys_to.join(KEYS) };
     let copied = data.back_up(to, &mut |done, all| progress.at(done, all))?;

@@ -94,7 +94,7 @@ fn log(data: &store::DataDirectory) -> Finding {
     let opened = store::SqliteLog::open(data, std::sync::Arc::new(store::SystemClock));
     let mut first = None;
     let verified = opened.map_err(anyhow::Error::from).and_then(|log| {
-        Ok(log.verify(&mut |defect| {
+        Ok(log.verify(&mut |_| (), &mut |defect| {
             first.get_or_insert_with(|| defect.to_string());
         })?)
     });

@@ -34,14 +34,14 @@ pub fn run(export: &Export) -> anyhow::Result<Exit> {
     let (from, to) = range(export, head)?;
     let source = export::source(&config.settings().public_url(config.server.listen));
     let exporter = Exporter::new(export.format, source, from, to);
-    let write = |out: &mut dyn Write, progress: &mut Progress| {
+    let write = |out: &mut dyn Write, progress: &Progress| {
         runtime.block_on(write(log.as_ref(), exporter, (from, to), out, progress))
     };
     let Some(file) = &export.out else {
-        write(&mut BufWriter::new(stdout().lock()), &mut Progress::beside_output("exporting"))?;
+        write(&mut BufWriter::new(stdout().lock()), &Progress::beside_output("exporting"))?;
         return Ok(Exit::Done);
     };
-    let events = to_file(file, |out| write(out, &mut Progress::new("exporting")))?;
+    let events = to_file(file, |out| write(out, &Progress::new("exporting")))?;
     if export.json {
         let format = export.format.as_str();
         say(&json!({ "file": file, "format": format, "from": from, "to": to, "events": events }).to_string())?;
@@ -70,7 +70,7 @@ async fn write(
     mut exporter: Exporter,
     (from, to): (Position, Position),
     out: &mut dyn Write,
-    progress: &mut Progress,
+    progress: &Progress,
 ) -> anyhow::Result<u64> {
     out.write_all(&exporter.begin()?)?;
     let before = from.get() - 1;

@@ -7,6 +7,7 @@ use std::{
 
 use app::{App, Bootstrapped, TokenSink};
 use crypto::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 
 use crate::{
     arguments::Init,
@@ -31,16 +32,20 @@ pub fn run(init: &Init) -> anyhow::Result<Exit> {
     let handle = runtime.handle().clone();
     runtime.block_on(async {
         let instance = Instance::open(&config, handle).await?;
-        let first = first_start(&instance.app, &config, init.bootstrap_token_file.as_deref()).await?;
+        let named = init.bootstrap_token_file.as_deref();
+        let about = json!({ "data_directory": config.data.directory });
+        let first = first_start(&instance.app, &config, named, init.json.then_some(&about)).await?;
         if first.is_none() {
-            say(&format!("`{}` has been filled before: nothing to do", config.data.directory.display()))?;
+            let nothing =
+                || format!("`{}` has been filled before: nothing to do", config.data.directory.display());
+            say(&if init.json { about.to_string() } else { nothing() })?;
         }
         instance.log.close().await;
         Ok(Exit::Done)
     })
 }
 
-/// Fills an empty log and tells who can sign in, and how.
+/// Fills an empty log and tells who can sign in, and how: to a person, or in the JSON object `about` what was done.
 ///
 /// # Errors
 /// A token that could not be kept, or a log that could not be written.
@@ -48,6 +53,7 @@ pub async fn first_start(
     app: &App,
     config: &Config,
     named: Option<&Path>,
+    about: Option<&Value>,
 ) -> anyhow::Result<Option<Bootstrapped>> {
     let (file, sink) = token_destination(config, named);
     if let Some(file) = &file {
@@ -57,7 +63,7 @@ pub async fn first_start(
         }
     }
     let Some(first) = app.bootstrap(host_context("init"), sink).await? else { return Ok(None) };
-    announce(file.as_ref(), &first.token)?;
+    announce(file.as_ref(), &first.token, about)?;
     Ok(Some(first))
 }
 
@@ -77,14 +83,24 @@ pub fn token_destination(config: &Config, named: Option<&Path>) -> (Option<Token
     }
 }
 
-/// Tells where a new token is, or, on a terminal, what it is: once.
+/// Tells where a new token is, or, on a terminal, what it is: once. In a JSON object it goes with what is known `about` it.
 ///
 /// # Errors
 /// If the file cannot be given its name, or nothing can be printed.
-pub fn announce(file: Option<&TokenFile>, token: &SecretString) -> anyhow::Result<()> {
+pub fn announce(file: Option<&TokenFile>, token: &SecretString, about: Option<&Value>) -> anyhow::Result<()> {
+    if let Some(file) = file {
+        file.complete()?;
+    }
+    if let Some(about) = about {
+        let mut told = about.clone();
+        match file {
+            Some(file) => told["token_file"] = json!(file.path()),
+            None => told["token"] = json!(token.expose_secret()),
+        }
+        return say(&told.to_string());
+    }
     match file {
         Some(file) => {
-            file.complete()?;
             say(&format!("administrator's token: in `{}`, readable by you alone", file.path().display()))
         }
         None => say(&format!(

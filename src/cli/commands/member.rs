@@ -1,16 +1,22 @@
-//! `muniment member`: enrols members from the host.
+//! `muniment member`: enrols and lists members from the host.
 
+use comfy_table::{Table, TableStyle};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
+use store::EventLog;
 
 use crate::{
-    arguments::{CreateMember, Member, MemberCommand},
+    arguments::{CreateMember, Member, MemberCommand, Verify},
     commands::init::say,
     config::Config,
     control,
     exit::Exit,
+    instance::open_to_read,
     telemetry,
 };
+
+/// The members, as many as there can be in a page.
+const LIST: &str = "/api/v1/members?limit=500";
 
 /// Runs the command.
 ///
@@ -19,6 +25,7 @@ use crate::{
 pub fn run(member: &Member) -> anyhow::Result<Exit> {
     match &member.command {
         MemberCommand::Create(arguments) => create(arguments),
+        MemberCommand::List(arguments) => list(arguments),
     }
 }
 
@@ -41,4 +48,44 @@ fn create(arguments: &CreateMember) -> anyhow::Result<Exit> {
         ))?;
     }
     Ok(Exit::Done)
+}
+
+fn list(arguments: &Verify) -> anyhow::Result<Exit> {
+    let config = Config::load(&arguments.place)?;
+    telemetry::start_quietly()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    // Whoever was enrolled before this command began is in the list.
+    let head = runtime.block_on(open_to_read(&config)?.head())?;
+    let members = control::with_api(&config, async |client| {
+        let mut members = Vec::new();
+        let mut path = LIST.to_owned();
+        loop {
+            let page = client.read_at(&path, head).await?;
+            members.extend(page["items"].as_array().cloned().unwrap_or_default());
+            let Some(next) = page["next"].as_str() else { return Ok(members) };
+            path = format!("{LIST}&cursor={next}");
+        }
+    })?;
+    if arguments.json {
+        say(&json!({ "items": members }).to_string())?;
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_header(["member_id", "status", "roles", "created_at"]);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    for member in &members {
+        let roles: Vec<_> = member["roles"].as_array().into_iter().flatten().map(role).collect();
+        let [id, status, created_at] = ["member_id", "status", "created_at"].map(|key| text(&member[key]));
+        table.add_row([id, status, roles.join(", "), created_at]);
+    }
+    say(&table.to_string())?;
+    Ok(Exit::Done)
+}
+
+/// A role, and where it reaches unless that is everywhere.
+fn role(grant: &Value) -> String {
+    let name = grant["role"].as_str().unwrap_or_default();
+    let environments: Vec<_> =
+        grant["environments"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if environments.is_empty() { name.to_owned() } else { format!("{name} ({})", environments.join(", ")) }
 }

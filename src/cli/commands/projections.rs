@@ -1,5 +1,7 @@
 //! `muniment projections`: how the views stand; fold them again.
 
+use std::time::Duration;
+
 use anyhow::bail;
 use comfy_table::{Table, TableStyle};
 use projections::Comparison;
@@ -14,8 +16,14 @@ use crate::{
     control,
     exit::Exit,
     instance::open_to_read,
+    progress::Progress,
     telemetry,
 };
+
+/// What is shown while it is done.
+const WHAT: &str = "folding the log again";
+/// How often a rebuild of the service is looked at.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Runs the command.
 ///
@@ -67,12 +75,32 @@ fn status(arguments: &Verify) -> anyhow::Result<Exit> {
     Ok(if halted { Exit::ViewsIncomplete } else { Exit::Done })
 }
 
+/// Shows how far the rebuild of a service has come, for as long as anybody waits for it.
+async fn watch(client: &control::Client, progress: &Progress) {
+    loop {
+        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+        // Whatever keeps it from being told is told by the rebuild itself.
+        let Ok(views) = client.json(Method::GET, "/api/v1/projections", None).await else { continue };
+        let at = |key: &str| views["rebuild"][key].as_u64();
+        if let (Some(folded), Some(head)) = (at("folded"), at("head")) {
+            progress.at(folded, head);
+        }
+    }
+}
+
 /// By the service that runs, beside what it serves.
 fn rebuild_by_service(arguments: &Verify, config: &Config) -> anyhow::Result<Exit> {
     telemetry::start_quietly()?;
+    let progress = Progress::new(WHAT);
     let rebuilt = control::with_api(config, async |client| {
-        client.json(Method::POST, "/api/v1/projections/rebuild", Some(&json!({}))).await
+        let no_body = json!({});
+        let rebuilt = client.json(Method::POST, "/api/v1/projections/rebuild", Some(&no_body));
+        tokio::select! {
+            rebuilt = rebuilt => rebuilt,
+            () = watch(client, &progress) => bail!("nobody watches any more"),
+        }
     })?;
+    drop(progress);
     let views = rebuilt["views"].as_array().cloned().unwrap_or_default();
     let differing = |view: &Value| view["differing_rows"].as_u64().unwrap_or_default();
     if arguments.json {
@@ -99,7 +127,11 @@ fn rebuild(arguments: &Verify) -> anyhow::Result<Exit> {
     // Held until the end: no service may follow in this directory meanwhile.
     let directory = DataDirectory::open(&config.data.directory)?;
     let log = store::SqliteLog::open(&directory, std::sync::Arc::new(store::SystemClock))?;
-    let rebuilt = projections::rebuild(&config.data.directory, &log)?;
+    let head = tokio::runtime::Builder::new_current_thread().build()?.block_on(log.head())?;
+    let progress = Progress::new(WHAT);
+    let folded = |position| progress.event(position, head);
+    let rebuilt = projections::rebuild(&config.data.directory, &log, &folded)?;
+    drop(progress);
     let halted = rebuilt.views.iter().any(|view| view.halt.is_some());
     let differed = rebuilt
         .views

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use crypto::SecretString;
 use domain::{BuiltInRole, Event, MemberEvent, MemberId, member::MemberStatus};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{Envelope, EventLog, Position};
 
 use crate::{
@@ -43,7 +43,7 @@ pub fn run(recover: &Recover) -> anyhow::Result<Exit> {
             file.must_be_new()?;
         }
         let recovered = instance.app.recover(host_context("recover"), member_id, sink).await?;
-        announce(file.as_ref(), &recovered.token)?;
+        announce(file.as_ref(), &recovered.token, about(recover, member_id).as_ref())?;
         instance.log.close().await;
         Ok(Exit::Done)
     })
@@ -78,8 +78,13 @@ fn of_running_service(recover: &Recover, config: &Config) -> anyhow::Result<Exit
     let token = SecretString::from(issued["token"].as_str().context("the answer has no token")?);
     sink.keep(&token)
         .context("keeping the token; it works, so run this again and revoke the one that was lost")?;
-    announce(file.as_ref(), &token)?;
+    announce(file.as_ref(), &token, about(recover, member_id).as_ref())?;
     Ok(Exit::Done)
+}
+
+/// What a script is told beside where the token is.
+fn about(recover: &Recover, member_id: MemberId) -> Option<Value> {
+    recover.json.then(|| json!({ "member_id": member_id }))
 }
 
 fn chosen(recover: &Recover, log: &dyn EventLog) -> anyhow::Result<MemberId> {

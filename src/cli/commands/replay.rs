@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     exit::Exit,
     instance::open_to_read,
+    progress::Progress,
 };
 
 /// Clients that are read at a time.
@@ -130,8 +131,15 @@ fn moment(text: &str) -> anyhow::Result<Moment> {
 fn verify(arguments: &Verify) -> anyhow::Result<Exit> {
     let config = Config::load(&arguments.place)?;
     let log = open_to_read(&config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let mut defects = Vec::new();
-    let verified = match log.verify(&mut |defect| defects.push(defect.to_string())) {
+    let head = runtime.block_on(log.head())?;
+    let progress = Progress::new("verifying the log");
+    let verified = log.verify(&mut |position| progress.event(position, head), &mut |defect| {
+        defects.push(defect.to_string());
+    });
+    drop(progress);
+    let verified = match verified {
         Ok(verified) => Some(verified),
         // A row that cannot be read at all is a verdict too, not a failure of this command.
         Err(error @ ReadError::Corrupt { .. }) => {
@@ -148,8 +156,12 @@ fn verify(arguments: &Verify) -> anyhow::Result<Exit> {
         }
     }
     let mut differences = Vec::new();
-    let compared =
-        projections::verify(&config.data.directory, log.as_ref(), &mut |found| differences.push(found));
+    let progress = Progress::new("folding the log again");
+    let folded = |position| progress.event(position, head);
+    let compared = projections::verify(&config.data.directory, log.as_ref(), &folded, &mut |found| {
+        differences.push(found);
+    });
+    drop(progress);
     let (views, missing) = match compared {
         Ok(views) => (views, false),
         Err(projections::ViewsError::Missing(_)) => (Vec::new(), true),

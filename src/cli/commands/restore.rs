@@ -88,7 +88,7 @@ fn verify(directory: &Path) -> anyhow::Result<u64> {
     let data = DataDirectory::open_read_only(directory)?;
     let log = SqliteLog::open(&data, Arc::new(SystemClock))?;
     let mut first = None;
-    let verified = log.verify(&mut |defect| {
+    let verified = log.verify(&mut |_| (), &mut |defect| {
         first.get_or_insert_with(|| defect.to_string());
     })?;
     if let Some(defect) = first {

@@ -57,7 +57,7 @@ async fn serve_until_told(
         tracing::warn!("server.public_url is plain http to another machine: secrets can be read on the way");
     }
     let instance = Instance::open(&config, commands).await?;
-    let first = first_start(&instance.app, &config, serve.bootstrap_token_file.as_deref()).await?;
+    let first = first_start(&instance.app, &config, serve.bootstrap_token_file.as_deref(), None).await?;
     if master_key_lies_inside(&config) {
         tracing::warn!("the master key lies in the data directory: a copy of the one is a copy of the other");
     }

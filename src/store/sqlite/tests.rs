@@ -117,7 +117,7 @@ async fn tampering_behind_the_triggers_is_found() {
         }
         assert_eq!(raw.execute(tamper, []).unwrap(), 1, "{tamper}");
         let mut defects = Vec::new();
-        log.verify(&mut |defect| defects.push(defect.to_string())).unwrap();
+        log.verify(&mut |_| (), &mut |defect| defects.push(defect.to_string())).unwrap();
         match found {
             Some(found) => {
                 assert!(defects.iter().any(|defect| defect.contains(found)), "{tamper}: {defects:?}");

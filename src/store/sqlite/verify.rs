@@ -11,12 +11,16 @@ use crate::verify::{CommandSpan, Defect, Row, Verified, Verifier};
 /// After so many complaints SQLite has said enough about a damaged file.
 const MAX_STRUCTURAL: &str = "PRAGMA integrity_check(20)";
 
-pub(super) fn verify(connection: &Connection, report: &mut dyn FnMut(Defect)) -> Result<Verified, ReadError> {
+pub(super) fn verify(
+    connection: &Connection,
+    progress: &mut dyn FnMut(Position),
+    report: &mut dyn FnMut(Defect),
+) -> Result<Verified, ReadError> {
     // One snapshot for all that is compared with each other.
     let snapshot = connection.unchecked_transaction().map_err(read_error)?;
     let mut verifier = Verifier::new(report);
     check_structure(&snapshot, &mut verifier)?;
-    check_rows(&snapshot, &mut verifier)?;
+    check_rows(&snapshot, progress, &mut verifier)?;
     check_counts(&snapshot, &mut verifier)?;
     Ok(verifier.finish())
 }
@@ -33,7 +37,11 @@ fn check_structure(connection: &Connection, verifier: &mut Verifier<'_>) -> Resu
     Ok(())
 }
 
-fn check_rows(connection: &Connection, verifier: &mut Verifier<'_>) -> Result<(), ReadError> {
+fn check_rows(
+    connection: &Connection,
+    progress: &mut dyn FnMut(Position),
+    verifier: &mut Verifier<'_>,
+) -> Result<(), ReadError> {
     let mut statement = connection
         .prepare(
             "SELECT position, stream, revision, entry, name FROM events LEFT JOIN streams ON number = stream
@@ -53,6 +61,7 @@ fn check_rows(connection: &Connection, verifier: &mut Verifier<'_>) -> Result<()
             entry: &entry,
         });
         check_command(connection, verifier, ended)?;
+        progress(position);
     }
     let ended = verifier.last_command();
     check_command(connection, verifier, ended)
