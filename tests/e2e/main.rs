@@ -30,6 +30,7 @@ mod model;
 mod old_shapes;
 mod openapi;
 mod operation;
+mod permissions;
 mod rebuild;
 mod redirects;
 mod responsibilities;
