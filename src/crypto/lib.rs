@@ -3,7 +3,8 @@
 //! | what | where | made of |
 //! |---|---|---|
 //! | a secret shown once: `mcs_…`, `mat_…`, `mrt_…`, `mac_…`, `mpt_…` | [`mint`], [`Presented`] | 256 random bits, a keyed tag, a public checksum |
-//! | the secret that signs webhooks: `whsec_…` | [`SigningSecret`] | 256 random bits |
+//! | the secret that signs payloads: `whsec_…` | [`SigningSecret`] | 256 random bits |
+//! | payloads that it signs and encrypts | [`SigningSecret::sign`], [`Jwe`] | HMAC-SHA-256; RFC 7516 with A256GCM |
 //! | what is kept of a secret | [`Argon2Pool`] | Argon2id, PHC strings |
 //! | what is sealed in the vault | [`DataKey::seal`], [`DataKey::open`] | XChaCha20-Poly1305 |
 //! | what wraps the data keys | [`MasterKey`] | one file or one environment variable |
@@ -31,6 +32,7 @@ mod disclosure;
 mod framing;
 mod master_key;
 mod merkle;
+mod payload;
 mod personal;
 mod random;
 mod seal;
@@ -46,6 +48,7 @@ pub use digest::KeyedDigest;
 pub use disclosure::{Disclosure, MalformedDisclosure};
 pub use master_key::{DataKeyRef, MalformedMasterKey, MasterKey, MasterKeyError, MasterKeyId, UnwrapError};
 pub use merkle::MerkleTree;
+pub use payload::{ForgedJwe, Jwe, MalformedJwe, SIGNATURE_LENGTH};
 pub use personal::Personal;
 #[cfg(any(test, feature = "testing"))]
 pub use random::SeededEntropy;

@@ -1,4 +1,4 @@
-//! The secret that signs webhooks, in the form of Standard Webhooks: `whsec_<base64 of 32 bytes, with
+//! The secret that signs payloads, in the form of Standard Webhooks: `whsec_<base64 of 32 bytes, with
 //! padding>`.
 
 use std::fmt;
@@ -16,7 +16,7 @@ const PREFIX: &str = "whsec_";
 
 /// A signing secret. Unlike the others it must be kept in a form that can be read again, for both sides sign
 /// with it: sealed.
-pub struct SigningSecret(DataKey);
+pub struct SigningSecret(pub(crate) DataKey);
 
 impl SigningSecret {
     /// A fresh secret.
