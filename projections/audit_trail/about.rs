@@ -8,8 +8,15 @@ use domain::registry::RegistryEvent;
 use crate::projection::{ApplyError, ViewedEvent};
 
 /// Types whose data names the stream that they are about; all others are about their own stream.
-const ABOUT_ANOTHER: [&str; 4] =
-    ["command.refused", "audit.private_parts_opened", "audit.read", "audit.exported"];
+const ABOUT_ANOTHER: [&str; 7] = [
+    "command.refused",
+    "audit.private_parts_opened",
+    "audit.read",
+    "audit.exported",
+    "audit.verification_started",
+    "audit.verified",
+    "signing_secret.used",
+];
 
 /// The name of the stream that an event is about; none for a note about nothing in particular.
 pub(super) fn subject<'e>(event: &'e ViewedEvent<'_>) -> Result<Option<Cow<'e, str>>, ApplyError> {
@@ -20,10 +27,13 @@ pub(super) fn subject<'e>(event: &'e ViewedEvent<'_>) -> Result<Option<Cow<'e, s
         Event::Registry(RegistryEvent::CommandRefused(refused)) => refused.subject.as_deref(),
         Event::Registry(RegistryEvent::PrivatePartsOpened(opened)) => opened.subject.as_deref(),
         Event::Registry(RegistryEvent::AuditRead(read)) => read.subject.as_deref(),
+        Event::Registry(RegistryEvent::SigningSecretUsed(used)) => Some(used.subject.as_str()),
         Event::Registry(
             RegistryEvent::ClockStepped(_)
             | RegistryEvent::RefusalsCounted(_)
             | RegistryEvent::AuditExported(_)
+            | RegistryEvent::AuditVerificationStarted(_)
+            | RegistryEvent::AuditVerified(_)
             | RegistryEvent::ViewsRebuilt(_)
             | RegistryEvent::ActivitySegmentClosed(_),
         )

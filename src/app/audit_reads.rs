@@ -19,7 +19,7 @@ use crate::{
 
 /// For how long the same question through the same token is not recorded again. Without it, replay tooling that polls
 /// the feed would be answered with nothing but the records of its own polling.
-const COALESCED_SECONDS: u32 = 15 * 60;
+pub(crate) const COALESCED_SECONDS: u32 = 15 * 60;
 /// Questions that are remembered; one that is forgotten early is recorded again, never left out.
 const REMEMBERED: u64 = 10_000;
 /// The longest value of a filter that is recorded in public.
@@ -85,6 +85,16 @@ impl AuditQuery {
         self
     }
 
+    fn parts(&self) -> Vec<&[u8]> {
+        let mut parts = vec![self.what.as_bytes(), self.subject.as_deref().unwrap_or_default().as_bytes()];
+        let public = self.filters.iter().map(|(name, value)| (name, value.as_bytes()));
+        let private = self.private.iter().map(|(name, value)| (name, value.expose().as_bytes()));
+        for (name, value) in public.chain(private) {
+            parts.extend([name.as_bytes(), value]);
+        }
+        parts
+    }
+
     fn public(&self) -> BTreeMap<String, String> {
         self.filters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     }
@@ -109,6 +119,16 @@ impl RecordedReads {
         let lifetime = Duration::from_secs(u64::from(COALESCED_SECONDS));
         Self(Cache::builder().max_capacity(REMEMBERED).time_to_live(lifetime).build())
     }
+
+    /// Whether it was recorded a short while ago.
+    pub(crate) fn is_recent(&self, question: &[u8; 32]) -> bool {
+        self.0.contains_key(question)
+    }
+
+    /// It is recorded now.
+    pub(crate) fn remember(&self, question: [u8; 32]) {
+        self.0.insert(question, ());
+    }
 }
 
 impl App {
@@ -124,8 +144,8 @@ impl App {
     ) -> Result<Option<Position>, CommandError> {
         let context = context.clone();
         self.run(move |inner| async move {
-            let question = inner.question(&context, &query);
-            if inner.audit_reads.0.contains_key(&question) {
+            let question = inner.question(&context, "audit/question", &query.parts());
+            if inner.audit_reads.is_recent(&question) {
                 return Ok(None);
             }
             let read = RegistryEvent::AuditRead(AuditRead {
@@ -137,7 +157,7 @@ impl App {
             });
             let private = inner.sealed_filters(&query).await?;
             let position = inner.note(&context, Outcome::Done, read, private).await?;
-            inner.audit_reads.0.insert(question, ());
+            inner.audit_reads.remember(question);
             Ok(Some(position))
         })
         .await
@@ -189,20 +209,10 @@ impl App {
 
 impl Inner {
     /// What tells one question of one token from every other; nothing that was asked can be read from it.
-    fn question(&self, context: &Context, query: &AuditQuery) -> [u8; 32] {
+    pub(crate) fn question(&self, context: &Context, label: &str, what: &[&[u8]]) -> [u8; 32] {
         let actor = context.recorded_actor();
-        let mut parts = vec![
-            actor.id.as_bytes(),
-            actor.via.as_deref().unwrap_or_default().as_bytes(),
-            query.what.as_bytes(),
-            query.subject.as_deref().unwrap_or_default().as_bytes(),
-        ];
-        let public = query.filters.iter().map(|(name, value)| (name, value.as_bytes()));
-        let private = query.private.iter().map(|(name, value)| (name, value.expose().as_bytes()));
-        for (name, value) in public.chain(private) {
-            parts.extend([name.as_bytes(), value]);
-        }
-        self.vault.ring.digests.digest("audit/question", &parts)
+        let by = [actor.id.as_bytes(), actor.via.as_deref().unwrap_or_default().as_bytes()];
+        self.vault.ring.digests.digest(label, &[&by, what].concat())
     }
 
     /// The filters that may tell about a person, under a key of their own.

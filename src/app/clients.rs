@@ -4,6 +4,7 @@ mod contacts;
 mod create;
 mod execute;
 mod leaked;
+mod payloads;
 mod request;
 mod responsible;
 mod secrets;
@@ -13,6 +14,7 @@ use domain::{Client, ClientCommand, ClientId, EnvironmentName, Permission, clien
 use store::{Position, Revision};
 
 use execute::{Beside, Facts, HangsOn, Target};
+pub use payloads::{OwnUse, PayloadAnswer, PayloadRequest};
 pub use request::{ChangeClientRequest, Contact, CreateClientRequest, IssueSecretRequest, RedirectUriEdit};
 pub use responsible::HandedOver;
 pub use secrets::RevealedSigningSecrets;
@@ -63,7 +65,7 @@ pub struct IssuedClientSecret {
 }
 
 impl App {
-    /// Changes name, contacts, redirect URIs or scopes. Needs `clients:write`.
+    /// Changes name, contacts, redirect URIs, scopes, or whether payloads are encrypted. Needs `clients:write`.
     ///
     /// # Errors
     /// [`CommandError`]; [`CommandError::PreconditionFailed`] says what changed in the meantime.
@@ -253,6 +255,7 @@ impl Inner {
             contacts,
             redirect_uris: request.redirect_uris.clone(),
             scope: request.scope,
+            payload_encryption: request.payload_encryption,
             ..domain::client::ChangeClient::default()
         };
         let edit = request.redirect_uri_edit;

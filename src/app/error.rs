@@ -195,6 +195,7 @@ impl From<ClientError> for CommandError {
             | ClientError::LastSecret(_)
             | ClientError::NoRotation
             | ClientError::RotationUnderWay
+            | ClientError::PayloadEncryptionOff
             | ClientError::TooManySecrets { .. } => Self::Client(error),
         }
     }
@@ -253,6 +254,7 @@ impl CommandError {
                 ClientError::LastSecret(_) => "last_secret",
                 ClientError::NoRotation => "no_rotation",
                 ClientError::RotationUnderWay => "rotation_under_way",
+                ClientError::PayloadEncryptionOff => "payload_encryption_off",
                 ClientError::TooManySecrets { .. } => "too_many_secrets",
                 ClientError::Invalid(_) => "invalid_request",
                 ClientError::NotFound => "not_found",

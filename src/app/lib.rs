@@ -63,7 +63,8 @@ pub use authenticate_client::{AuthenticatedClient, ClientAttempt, ClientAuthenti
 pub use bootstrap::{Bootstrapped, TokenSink};
 pub use clients::{
     ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, HandedOver,
-    IssueSecretRequest, IssuedClientSecret, RedirectUriEdit, RevealedSigningSecrets,
+    IssueSecretRequest, IssuedClientSecret, OwnUse, PayloadAnswer, PayloadRequest, RedirectUriEdit,
+    RevealedSigningSecrets,
 };
 pub use configuration::Configured;
 pub use context::{Actor, Context, Idempotency, IfMatch, MAX_REASON_CHARS, Principal, Source};

@@ -43,12 +43,7 @@ impl SigningSecret {
     ///
     /// The nonce is random, so that one secret is good for 2^32 payloads.
     #[expect(clippy::expect_used, reason = "the cipher refuses only plaintexts above 64 GiB")]
-    pub fn encrypt(
-        &self,
-        kid: &str,
-        payload: &[u8],
-        entropy: &dyn Entropy,
-    ) -> Result<String, EntropyError> {
+    pub fn encrypt(&self, kid: &str, payload: &[u8], entropy: &dyn Entropy) -> Result<String, EntropyError> {
         let header = serde_json::json!({ "alg": "dir", "enc": "A256GCM", "kid": kid }).to_string();
         let header = URL_SAFE_NO_PAD.encode(header);
         let nonce: [u8; NONCE_LENGTH] = entropy.array()?;

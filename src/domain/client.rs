@@ -6,6 +6,7 @@ mod decide;
 mod error;
 mod event;
 mod metadata;
+mod payload;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -24,12 +25,14 @@ pub use decide::check_responsible;
 pub use error::ClientError;
 pub use event::{
     ClientCreated, ClientEvent, ClientNameChanged, ContactsChanged, ExpiryChanged, ExpiryMoved,
-    ExpiryRestored, IssuedSecret, IssuedSigningSecret, RedirectExceptionGranted, RedirectExceptionWithdrawn,
-    RedirectUrisChanged, ResponsibleChanged, RotationCancelled, RotationCompleted, ScopeChanged,
-    SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked, SecretRotated, SigningSecretRevealed,
-    SigningSecretRotated, SigningSecretRotationCompleted, StatusChanged,
+    ExpiryRestored, IssuedSecret, IssuedSigningSecret, PayloadEncryptionChanged, RedirectExceptionGranted,
+    RedirectExceptionWithdrawn, RedirectUrisChanged, ResponsibleChanged, RotationCancelled,
+    RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked,
+    SecretRotated, SigningSecretRevealed, SigningSecretRotated, SigningSecretRotationCompleted,
+    StatusChanged,
 };
 pub use metadata::{ClientDraft, ClientMetadata, MOST_REDIRECT_URIS};
+pub use payload::PayloadUse;
 pub use secret::{PreviousSigningSecret, Rotation, Secret, SecretState, SigningSecret};
 
 use crate::{
@@ -94,6 +97,8 @@ pub struct Registration {
     /// The one before it, if it got an overlap; [`previous_signing_secret`](Self::previous_signing_secret) says whether
     /// it still verifies.
     pub replaced_signing_secret: Option<PreviousSigningSecret>,
+    /// Whether it asks for its payloads to be encrypted.
+    pub payload_encryption: bool,
     /// Whether it is the one client of its type in its environment, and holds that claim.
     pub singleton: bool,
 }
@@ -182,6 +187,7 @@ impl Registration {
             newest_rotation: None,
             signing_secret: SigningSecret::issued(&created.signing_secret, at),
             replaced_signing_secret: None,
+            payload_encryption: false,
             singleton: created.singleton,
         }
     }
@@ -238,6 +244,9 @@ impl Registration {
                     end.map(|expires_at| PreviousSigningSecret { secret, expires_at });
             }
             ClientEvent::SigningSecretRotationCompleted(_) => self.replaced_signing_secret = None,
+            ClientEvent::PayloadEncryptionChanged(change) => {
+                self.payload_encryption = change.payload_encryption.new;
+            }
             ClientEvent::Deactivated(_) => self.status = Status::Inactive,
             ClientEvent::Enabled(_) => self.status = Status::Active,
             ClientEvent::Deleted(_) => self.status = Status::Deleted,

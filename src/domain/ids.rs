@@ -49,6 +49,10 @@ uuid_id!(
     /// A legal hold.
     LegalHoldId
 );
+uuid_id!(
+    /// A verification of the audit.
+    VerificationId
+);
 
 /// The id of one client secret, signing secret or personal token; part of the secret's own text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

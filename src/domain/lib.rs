@@ -47,7 +47,7 @@ pub use client_type::{ClientType, ClientTypeCommand, ClientTypeError, ClientType
 pub use environment::{Environment, EnvironmentCommand, EnvironmentError, EnvironmentEvent};
 pub use erasure::{ErasureCommand, ErasureError, ErasureEvent, Erasures};
 pub use event::{Change, DecodeError, Event};
-pub use ids::{ClientId, EnvironmentName, LegalHoldId, MemberId, PersonId, SecretId};
+pub use ids::{ClientId, EnvironmentName, LegalHoldId, MemberId, PersonId, SecretId, VerificationId};
 pub use legal_hold::{LegalHoldCommand, LegalHoldError, LegalHoldEvent, LegalHolds};
 pub use member::{Member, MemberCommand, MemberError, MemberEvent};
 pub use permission::Permission;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::events;
+use crate::{SecretId, VerificationId, event::events};
 
 events! {
     /// Recorded for the audit alone; no state is folded from them.
@@ -22,6 +22,12 @@ events! {
         AuditRead(AuditRead) = "audit.read", 1;
         /// The audit was exported (behaviour A2), each time.
         AuditExported(AuditExported) = "audit.exported", 1;
+        /// Somebody has log and views verified (behaviour A12).
+        AuditVerificationStarted(AuditVerificationStarted) = "audit.verification_started", 1;
+        /// What that found (behaviour A12).
+        AuditVerified(AuditVerified) = "audit.verified", 1;
+        /// A member used a client's signing secret (behaviour O4); the same use soon after is not recorded again.
+        SigningSecretUsed(SigningSecretUsed) = "signing_secret.used", 1;
         /// The views of a node were folded anew and changed for the old ones (behaviour A8).
         ViewsRebuilt(ViewsRebuilt) = "views.rebuilt", 1;
         /// A day of the activity log is over (behaviour A11).
@@ -162,6 +168,46 @@ pub struct AuditExported {
     pub after: u64,
     /// It ends with this position.
     pub until: u64,
+}
+
+/// A verification that begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditVerificationStarted {
+    /// Its id.
+    pub verification_id: VerificationId,
+    /// The last position there was.
+    pub head: u64,
+}
+
+/// A verification that has come to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditVerified {
+    /// Its id.
+    pub verification_id: VerificationId,
+    /// `sound`, `log_damaged`, `views_differ`, `views_incomplete`.
+    pub verdict: String,
+    /// The last position that it has seen.
+    pub position: u64,
+    /// How much in the log is not as the log writes it.
+    pub defects: u64,
+    /// How many rows of the views are not what the log says.
+    pub differing_rows: u64,
+}
+
+/// Who did what with which secrets; the payload is nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningSecretUsed {
+    /// The client's stream.
+    pub subject: String,
+    /// `sign`, `verify`, `encrypt`, `decrypt`.
+    pub operation: String,
+    /// The secrets that it was done with, the newest first.
+    pub signing_secret_ids: Vec<SecretId>,
+    /// For how long the same use through the same token is not recorded again.
+    pub coalesced_seconds: u32,
 }
 
 /// What a rebuild of the views found.

@@ -46,6 +46,8 @@ pub enum Rule {
     Unsupported,
     /// The member is deactivated, and answers for nothing new.
     NotActive,
+    /// What was sent was altered, or is not by who could have made it.
+    NotAuthentic,
     /// The environment demands a reason for this command.
     ReasonRequired,
 }

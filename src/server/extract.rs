@@ -16,6 +16,7 @@ mod read;
 mod tests;
 
 pub(crate) use anonymous::Anonymous;
+pub(crate) use body::body_of;
 pub(crate) use command::{Command, CommandBody, Why, why};
 pub(crate) use context::source;
 pub(crate) use idempotency_key::NAME as IDEMPOTENCY_KEY;

@@ -2,6 +2,7 @@
 
 mod basic;
 pub(crate) mod own_client;
+pub(crate) mod payloads;
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -75,7 +76,7 @@ fn invalid_client(environment: &EnvironmentName) -> HttpResponse {
 /// Nobody could find out: no answer about the client.
 fn unavailable(http: &HttpRequest, error: &CommandError) -> HttpResponse {
     let cause: &dyn std::error::Error = error;
-    tracing::error!(request_id = RequestId::of(http).0, cause, "authenticating a client failed");
+    tracing::error!(request_id = RequestId::of(http).0, cause, "answering a client failed");
     answer(StatusCode::SERVICE_UNAVAILABLE)
         .insert_header((header::RETRY_AFTER, "1"))
         .json(OAuthError { error: "temporarily_unavailable" })

@@ -58,7 +58,7 @@ pub(crate) enum Audit {
     Activity,
     /// That it was refused, if it was; that private parts were opened, if they were.
     Refusals,
-    /// That it was read; and what [`Self::Refusals`] says.
+    /// That it was read or used, the same once in a while; and what [`Self::Refusals`] says.
     Reads,
     /// What it did, or that it was refused.
     Everything,
@@ -131,6 +131,10 @@ static ROUTES: &[Route] = &routes! {
     POST   "/api/v1/environments/{environment}/clients/{client_id}/signing_secret"      "RotateSigningSecret" CLIENTS_WRITE, Everything => api::clients::rotate_signing_secret;
     POST   "/api/v1/environments/{environment}/clients/{client_id}/signing_secret/complete" "CompleteSigningSecretRotation" CLIENTS_WRITE, Everything => api::clients::complete_signing_secret_rotation;
     POST   "/api/v1/environments/{environment}/clients/{client_id}/reveal"              "RevealSigningSecret" SECRETS_REVEAL, Everything => api::clients::reveal_signing_secret;
+    POST   "/api/v1/environments/{environment}/clients/{client_id}/payloads/sign"       "SignPayload"         SECRETS_REVEAL, Reads => api::clients::payloads::sign;
+    POST   "/api/v1/environments/{environment}/clients/{client_id}/payloads/verify"     "VerifyPayload"       SECRETS_REVEAL, Reads => api::clients::payloads::verify;
+    POST   "/api/v1/environments/{environment}/clients/{client_id}/payloads/encrypt"    "EncryptPayload"      SECRETS_REVEAL, Reads => api::clients::payloads::encrypt;
+    POST   "/api/v1/environments/{environment}/clients/{client_id}/payloads/decrypt"    "DecryptPayload"      SECRETS_REVEAL, Reads => api::clients::payloads::decrypt;
     GET    "/api/v1/environments/{environment}/clients/{client_id}/credentials"         "GetClientCredentials" AUDIT_READ, Reads => api::clients::credentials;
     GET    "/api/v1/environments/{environment}/clients/{client_id}/difference"          "GetClientDifference" AUDIT_READ, Reads => api::clients::difference;
     GET    "/api/v1/environments/{environment}/clients/{client_id}/history"             "GetClientHistory"    CLIENTS_READ, Reads => api::clients::history;
@@ -193,6 +197,10 @@ static ROUTES: &[Route] = &routes! {
     GET    "/metrics"                                                                   "GetMetrics"          ANYONE, Nothing => metrics::endpoint;
     GET    "/openapi.json"                                                              "GetOpenApi"          ANYONE, Nothing => openapi::endpoint;
     GET    "/{environment}/client"                                                      "GetOwnClient"        CLIENT, Activity => oauth::own_client;
+    POST   "/{environment}/client/payloads/sign"                                        "SignOwnPayload"      CLIENT, Activity => oauth::payloads::sign;
+    POST   "/{environment}/client/payloads/verify"                                      "VerifyOwnPayload"    CLIENT, Activity => oauth::payloads::verify;
+    POST   "/{environment}/client/payloads/encrypt"                                     "EncryptOwnPayload"   CLIENT, Activity => oauth::payloads::encrypt;
+    POST   "/{environment}/client/payloads/decrypt"                                     "DecryptOwnPayload"   CLIENT, Activity => oauth::payloads::decrypt;
     GET    "/"                                                                          "GetPointer"          ANYONE, Nothing => api::pointer;
 };
 

@@ -30,6 +30,7 @@ mod model;
 mod old_shapes;
 mod openapi;
 mod operation;
+mod payloads;
 mod permissions;
 mod rebuild;
 mod redirects;

@@ -12,6 +12,7 @@
 pub mod crash;
 pub mod http;
 pub mod model;
+pub mod python;
 pub mod schemathesis;
 pub mod service;
 

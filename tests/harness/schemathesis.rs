@@ -3,14 +3,14 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{Service, http::CLIENTS};
+use crate::{Service, http::CLIENTS, python};
 
 /// The version under which the tests were last looked at.
 const VERSION: &str = "4.32.5";
@@ -28,7 +28,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 /// # Panics
 /// If the service fails or answers what its description does not say; then with the requests to repeat it.
 pub async fn draw(service: &Service, seconds: u32) {
-    let program = installed();
+    let program = python::program("schemathesis", VERSION, "schemathesis");
     let config = service.folder().join("schemathesis.toml");
     fs::write(&config, known_things(service).await).expect("a file");
     let output = run(&program, service, &config, seconds);
@@ -83,24 +83,4 @@ async fn known_things(service: &Service) -> String {
         )
     });
     described.join("\n")
-}
-
-/// The program, in a directory of its own beside what cargo builds; put there if it is not.
-fn installed() -> PathBuf {
-    let own = std::env::current_exe().expect("a test has a path");
-    // Tests and examples are `target/<profile>/<kind>/<name>`.
-    let target = own.ancestors().nth(3).expect("tests are built in a target directory");
-    let folder = target.join(format!("schemathesis-{VERSION}"));
-    let program = folder.join("bin/schemathesis");
-    if !program.is_file() {
-        must_work(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-        let package = format!("schemathesis=={VERSION}");
-        must_work(Command::new(folder.join("bin/pip")).args(["install", "--quiet", &package]));
-    }
-    program
-}
-
-fn must_work(command: &mut Command) {
-    let status = command.stdin(Stdio::null()).status().expect("Python with venv: ./tests/run installs it");
-    assert!(status.success(), "{command:?} ended with {status}");
 }

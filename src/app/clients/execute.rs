@@ -282,6 +282,7 @@ fn ended_credentials(before: &Client, events: &[ClientEvent], now: Timestamp) ->
             | ClientEvent::ResponsibleChanged(_)
             | ClientEvent::SecretChanged(_)
             | ClientEvent::SecretLeakReported(_)
+            | ClientEvent::PayloadEncryptionChanged(_)
             | ClientEvent::SigningSecretRevealed(_)
             | ClientEvent::Deactivated(_)
             | ClientEvent::Enabled(_) => {}

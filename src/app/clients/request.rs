@@ -43,6 +43,8 @@ pub struct ChangeClientRequest {
     pub redirect_uri_edit: Option<RedirectUriEdit>,
     /// The new scopes, in the wire form.
     pub scope: Option<String>,
+    /// Whether payloads are encrypted from now on.
+    pub payload_encryption: Option<bool>,
 }
 
 /// One redirect URI more or less.

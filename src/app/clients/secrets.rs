@@ -176,11 +176,10 @@ impl App {
             let context = Context { idempotency: None, ..context };
             let work = inner.reveal_signing(&context, &target);
             let client = inner.on_client(&context, &target, Permission::SecretsReveal, work).await?;
-            let secret = inner.open_signing_secret(&client.registration.signing_secret).await?;
+            let shown = async |secret| Ok::<_, Fault>(inner.open_signing_secret(secret).await?.reveal());
+            let secret = shown(&client.registration.signing_secret).await?;
             let previous = match client.registration.previous_signing_secret(inner.log.now()) {
-                Some(previous) => {
-                    Some((inner.open_signing_secret(&previous.secret).await?, previous.expires_at))
-                }
+                Some(previous) => Some((shown(&previous.secret).await?, previous.expires_at)),
                 None => None,
             };
             Ok(RevealedSigningSecrets { client, secret, previous })
@@ -285,13 +284,14 @@ impl Inner {
         self.execute(context, target, |_| Ok(ClientCommand::RevealSigningSecret), Beside::default()).await
     }
 
-    async fn open_signing_secret(
+    pub(super) async fn open_signing_secret(
         &self,
         secret: &domain::client::SigningSecret,
-    ) -> Result<SecretString, Fault> {
+    ) -> Result<SigningSecret, Fault> {
         let log = self.log.as_ref();
         let text = self.vault.open_credential(log, &secret.id.0, &secret.commitment).await?;
-        Ok(SecretString::from(text.expose().clone()))
+        SigningSecret::parse(text.expose())
+            .map_err(|malformed| Fault::permanent("opening a signing secret", malformed))
     }
 
     pub(super) fn mint_client_secret(

@@ -15,7 +15,7 @@ use crate::{
 pub enum ClientCommand {
     /// Register it.
     CreateClient(Box<CreateClient>),
-    /// Change name, contacts, redirect URIs or scopes.
+    /// Change name, contacts, redirect URIs, scopes, or whether payloads are encrypted.
     ChangeClient(Box<ChangeClient>),
     /// Let another member answer for it.
     ChangeResponsible(ChangeResponsible),
@@ -117,6 +117,8 @@ pub struct ChangeClient {
     pub redirect_uris: Option<Vec<String>>,
     /// The new scopes, in the wire form.
     pub scope: Option<String>,
+    /// Whether payloads are encrypted from now on.
+    pub payload_encryption: Option<bool>,
     /// The rule of its environment for redirect URIs that are new.
     pub redirect_rule: RedirectRule,
     /// The rules of its type; needed to add scopes.

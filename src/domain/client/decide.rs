@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use super::{
     ChangeClient, ChangeResponsible, Client, ClientCommand, ClientCreated, ClientError, ClientEvent,
-    ClientNameChanged, ContactsChanged, CreateClient, RedirectUrisChanged, Registration, ResponsibleChanged,
-    ScopeChanged, SigningSecretRevealed, Status, StatusChanged, metadata, metadata::ClientMetadata,
+    ClientNameChanged, ContactsChanged, CreateClient, PayloadEncryptionChanged, RedirectUrisChanged,
+    Registration, ResponsibleChanged, ScopeChanged, SigningSecretRevealed, Status, StatusChanged, metadata,
+    metadata::ClientMetadata,
 };
 use crate::{
     Change, PersonId, Rule, Violation,
@@ -30,7 +31,7 @@ impl Client {
     pub fn decide(&self, command: ClientCommand, now: Timestamp) -> Result<Vec<ClientEvent>, ClientError> {
         if let ClientCommand::CreateClient(create) = command {
             return match self {
-                Self::Absent => Ok(vec![ClientEvent::Created(create.decide(now)?)]),
+                Self::Absent => create.events(now),
                 Self::Registered(_) => Err(ClientError::AlreadyExists),
             };
         }
@@ -70,6 +71,12 @@ impl Client {
 }
 
 impl CreateClient {
+    fn events(self, now: Timestamp) -> Result<Vec<ClientEvent>, ClientError> {
+        let encryption = self.metadata.payload_encryption.then(|| payload_encryption(false, true));
+        let created = ClientEvent::Created(self.decide(now)?);
+        Ok([created].into_iter().chain(encryption).collect())
+    }
+
     fn decide(self, now: Timestamp) -> Result<ClientCreated, ClientError> {
         let (metadata, mut wrong) = match ClientMetadata::parse(&self.metadata, self.policy.redirect_rule) {
             Ok(metadata) => (Some(metadata), Violations::default()),
@@ -177,6 +184,11 @@ impl Registration {
                 Err(violations) => wrong.0.extend(violations),
             }
         }
+        if let Some(new) = change.payload_encryption
+            && new != self.payload_encryption
+        {
+            events.push(payload_encryption(self.payload_encryption, new));
+        }
         wrong.refuse(ClientError::Invalid)?;
         Ok(events)
     }
@@ -195,6 +207,12 @@ impl Registration {
     fn becomes(&self, new: Status) -> StatusChanged {
         StatusChanged { status: Change::new(self.status, new) }
     }
+}
+
+fn payload_encryption(old: bool, new: bool) -> ClientEvent {
+    ClientEvent::PayloadEncryptionChanged(PayloadEncryptionChanged {
+        payload_encryption: Change::new(old, new),
+    })
 }
 
 /// What is wrong at `pointer` with a member of this status, or with none, as the one who answers for a client.

@@ -41,6 +41,9 @@ pub enum ClientError {
     /// A second overlap would cut the first one short.
     #[error("a rotation of the signing secret is under way")]
     RotationUnderWay,
+    /// The client has not asked for its payloads to be encrypted.
+    #[error("the client's `payload_encryption` is off")]
+    PayloadEncryptionOff,
     /// More live secrets than can be told apart.
     #[error("the client has {most} usable secrets already: revoke one first")]
     TooManySecrets {

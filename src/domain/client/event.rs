@@ -48,6 +48,8 @@ events! {
         SigningSecretRotated(SigningSecretRotated) = "client.signing_secret_rotated", 2;
         /// The signing secret that was replaced ended before the overlap did.
         SigningSecretRotationCompleted(SigningSecretRotationCompleted) = "client.signing_secret_rotation_completed", 1;
+        /// It asks for its payloads to be encrypted, or no longer.
+        PayloadEncryptionChanged(PayloadEncryptionChanged) = "client.payload_encryption_changed", 1;
         /// Someone saw the signing secret.
         SigningSecretRevealed(SigningSecretRevealed) = "client.signing_secret_revealed", 1;
         /// It gets no token until it is enabled.
@@ -99,6 +101,7 @@ impl ClientEvent {
             | Self::SecretLeakReported(_)
             | Self::SigningSecretRotated(_)
             | Self::SigningSecretRotationCompleted(_)
+            | Self::PayloadEncryptionChanged(_)
             | Self::SigningSecretRevealed(_)
             | Self::Deactivated(_)
             | Self::Enabled(_) => Vec::new(),
@@ -367,6 +370,14 @@ pub struct SigningSecretRotationCompleted {
     pub signing_secret_id: SecretId,
     /// The one that ended.
     pub ended_id: SecretId,
+}
+
+/// Whether payloads are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayloadEncryptionChanged {
+    /// Old and new.
+    pub payload_encryption: Change<bool>,
 }
 
 /// Someone saw it.

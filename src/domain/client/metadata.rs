@@ -30,6 +30,8 @@ pub struct ClientDraft {
     pub grant_types: Option<Vec<String>>,
     /// `token_endpoint_auth_method`; `None` takes `client_secret_basic`.
     pub token_endpoint_auth_method: Option<String>,
+    /// Whether its payloads are encrypted.
+    pub payload_encryption: bool,
 }
 
 /// Metadata whose every field obeys its own rules and agrees with the others.

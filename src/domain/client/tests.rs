@@ -3,6 +3,7 @@
 mod change;
 mod claims;
 mod create;
+mod payload;
 mod redirects;
 mod responsible;
 mod rotation;
@@ -117,6 +118,7 @@ fn create() -> CreateClient {
             scope: "matters:write matters:read".into(),
             grant_types: None,
             token_endpoint_auth_method: None,
+            payload_encryption: false,
         },
         contacts: vec![person(1)],
         responsible: MemberId(Uuid::from_u128(7)),

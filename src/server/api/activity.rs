@@ -28,7 +28,8 @@ pub(crate) struct Parameters {
     /// The id of the secret that was used.
     secret: Option<String>,
     environment: Option<String>,
-    /// `authentication`, `member_authentication`.
+    /// `authentication`, `member_authentication`, `payload_signing`, `payload_verification`, `payload_encryption`,
+    /// `payload_decryption`.
     kind: Option<String>,
     #[param(inline)]
     outcome: Option<OutcomeName>,

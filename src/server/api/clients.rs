@@ -21,6 +21,7 @@ pub(crate) mod issue_secret;
 pub(crate) mod list;
 pub(crate) mod list_secrets;
 pub(crate) mod moment;
+pub(crate) mod payloads;
 mod redirect_uri;
 pub(crate) mod remove_redirect_uri;
 pub(crate) mod reveal_signing_secret;

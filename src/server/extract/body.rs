@@ -1,11 +1,28 @@
 //! The bytes of a body.
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, error::PayloadError, web::Bytes};
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    error::PayloadError,
+    web::{self, Bytes},
+};
+use serde::de::DeserializeOwned;
 
+use super::json;
 use crate::{
     problem::{Kind, Problem},
     service::Service,
 };
+
+/// The body of a request whose caller is known by now.
+pub(crate) async fn body_of<B: DeserializeOwned>(
+    service: &Service,
+    http: &HttpRequest,
+    payload: web::Payload,
+) -> Result<B, Problem> {
+    must_be_json(http)?;
+    json::parse(&read(service, http, &mut payload.into_inner()).await?)
+}
 
 /// The whole body, if it is not too long and arrives in time.
 pub(super) async fn read(

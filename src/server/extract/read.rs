@@ -12,7 +12,7 @@ use domain::Permission;
 use serde::de::DeserializeOwned;
 use store::Position;
 
-use super::{NoParameters, body, context, json, path, principal, query};
+use super::{NoParameters, body_of, context, path, principal, query};
 use crate::{
     answer::POSITION,
     problem::{Kind, Problem},
@@ -74,9 +74,7 @@ pub(crate) async fn body_of_read<B: DeserializeOwned, Q>(
     read: &Read<Q>,
     payload: Payload,
 ) -> Result<B, Problem> {
-    body::must_be_json(&read.http)?;
-    let bytes = body::read(&read.service, &read.http, &mut payload.into_inner()).await?;
-    json::parse(&bytes)
+    body_of(&read.service, &read.http, payload).await
 }
 
 /// What every endpoint shares; put there when the server is built.

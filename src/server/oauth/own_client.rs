@@ -32,6 +32,8 @@ pub(crate) struct OwnClient {
     grant_types: Vec<GrantType>,
     #[schema(value_type = String)]
     token_endpoint_auth_method: TokenEndpointAuthMethod,
+    /// Whether its payloads can be encrypted.
+    payload_encryption: bool,
     /// The secrets that work, or will; oldest first.
     secrets: Vec<OwnSecret>,
 }
@@ -95,6 +97,7 @@ impl OwnClient {
             scope: client.scope.to_wire(),
             grant_types: client.grant_types.clone(),
             token_endpoint_auth_method: client.token_endpoint_auth_method,
+            payload_encryption: client.payload_encryption,
             secrets: secrets.collect(),
         }
     }

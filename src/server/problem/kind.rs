@@ -53,13 +53,14 @@ mod table {
         MethodNotAllowed     = METHOD_NOT_ALLOWED "method_not_allowed", "Method not allowed", "the path answers the methods named in `Allow`";
         RequestTimeout       = REQUEST_TIMEOUT "request_timeout", "Request timeout", "the body did not arrive in time";
         ClientExists         = CONFLICT "client_exists", "Client exists", "there is a client with this id already";
-        ClientNotActive      = CONFLICT "client_not_active", "Client not active", "only an active client can be deactivated";
+        ClientNotActive      = CONFLICT "client_not_active", "Client not active", "this takes an active client, and it is deactivated";
         ClientNotInactive    = CONFLICT "client_not_inactive", "Client not inactive", "only a deactivated client can be enabled";
         PublicClient         = CONFLICT "public_client", "Public client", "a public client has no secrets (RFC 6749 section 2.1)";
         SecretNotUsable      = CONFLICT "secret_not_usable", "Secret not usable", "the secret is revoked or expired already";
         LastSecret           = CONFLICT "last_secret", "Last secret", "it is the last secret that works: issue another first, or say allow_lockout=true";
         NoRotation           = CONFLICT "no_rotation", "No rotation", "no overlap to this secret is under way: it is over already, or there was none";
         RotationUnderWay     = CONFLICT "rotation_under_way", "Rotation under way", "the signing secret before the last one still verifies: complete that rotation first, or say overlap_seconds 0";
+        PayloadEncryptionOff = CONFLICT "payload_encryption_off", "Payload encryption off", "the client has not asked for its payloads to be encrypted: set its `payload_encryption` to true";
         TooManySecrets       = CONFLICT "too_many_secrets", "Too many secrets", "the client has as many working secrets as it can have: revoke one first";
         MemberExists         = CONFLICT "member_exists", "Member exists", "there is a member with this id already";
         MemberNotActive      = CONFLICT "member_not_active", "Member not active", "only an active member can be deactivated";
@@ -114,6 +115,7 @@ impl Kind {
                 ClientError::LastSecret(_) => Self::LastSecret,
                 ClientError::NoRotation => Self::NoRotation,
                 ClientError::RotationUnderWay => Self::RotationUnderWay,
+                ClientError::PayloadEncryptionOff => Self::PayloadEncryptionOff,
                 ClientError::TooManySecrets { .. } => Self::TooManySecrets,
             },
             CommandError::Member(error) => match error {

@@ -14,7 +14,8 @@ pub(crate) struct ActivityRecord {
     #[serde(with = "domain::time::micros")]
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// `authentication`, `member_authentication`.
+    /// `authentication`, `member_authentication`, `payload_signing`, `payload_verification`, `payload_encryption`,
+    /// `payload_decryption`.
     kind: String,
     #[schema(value_type = String, pattern = "^(done|refused)$")]
     outcome: &'static str,

@@ -43,6 +43,8 @@ pub(crate) struct Client {
     pub(crate) grant_types: Vec<GrantType>,
     #[schema(value_type = String)]
     pub(crate) token_endpoint_auth_method: TokenEndpointAuthMethod,
+    /// Whether it asks for its payloads to be encrypted.
+    pub(crate) payload_encryption: bool,
     /// The version of the developer terms that was accepted when it was created.
     pub(crate) terms_accepted: String,
     /// When it was.
@@ -174,6 +176,7 @@ impl Client {
             contacts: client.contacts.iter().map(|id| Contact::new(service, *id)).collect(),
             grant_types: client.grant_types.clone(),
             token_endpoint_auth_method: client.token_endpoint_auth_method,
+            payload_encryption: client.payload_encryption,
             terms_accepted: client.terms_accepted.clone(),
             terms_accepted_at: client.created_at,
             responsible: client.responsible,

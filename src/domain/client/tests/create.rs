@@ -265,6 +265,7 @@ fn l2_one_answer_names_everything_that_is_wrong() {
             scope: "events:notify".into(),
             grant_types: Some(texts(&["authorization_code", "password"])),
             token_endpoint_auth_method: Some("magic".into()),
+            payload_encryption: false,
         };
         create.contacts = vec![];
         create.terms_accepted = None;

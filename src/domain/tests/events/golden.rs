@@ -38,7 +38,7 @@ fn file_name(sample: &Sample) -> String {
 /// Type and schema of a golden file: `client.created.v1.least.json` is schema 1 of `client.created`.
 fn parse_name(name: &str) -> (String, u32) {
     let stem = name.strip_suffix(".json").expect(name);
-    let (event_type, rest) = stem.split_once(".v").expect(name);
+    let (event_type, rest) = stem.rsplit_once(".v").expect(name);
     let schema = rest.split('.').next().unwrap_or_default().parse().expect(name);
     (event_type.to_owned(), schema)
 }

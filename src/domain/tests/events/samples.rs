@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use domain::{
     BuiltInRole, Change, ClientEvent, ClientTypeEvent, EnvironmentEvent, EnvironmentName, ErasureEvent,
     Event, LegalHoldEvent, LegalHoldId, MemberEvent, MemberId, Permission, PersonId, Reach, RoleEvent,
-    RoleGrant, RoleName, ScopeEvent, SecretId,
+    RoleGrant, RoleName, ScopeEvent, SecretId, VerificationId,
     client::{
         ClientCreated, ClientNameChanged, ContactsChanged, ExpiryChanged, ExpiryMoved, ExpiryRestored,
-        IssuedSecret, IssuedSigningSecret, RedirectExceptionGranted, RedirectExceptionWithdrawn,
-        RedirectUrisChanged, ResponsibleChanged, RotationCancelled, RotationCompleted, ScopeChanged,
-        SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked, SecretRotated, SigningSecretRevealed,
-        SigningSecretRotated, SigningSecretRotationCompleted, Status, StatusChanged,
+        IssuedSecret, IssuedSigningSecret, PayloadEncryptionChanged, RedirectExceptionGranted,
+        RedirectExceptionWithdrawn, RedirectUrisChanged, ResponsibleChanged, RotationCancelled,
+        RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked,
+        SecretRotated, SigningSecretRevealed, SigningSecretRotated, SigningSecretRotationCompleted, Status,
+        StatusChanged,
     },
     client_type::{
         ClientTypeCreated, ClientTypeDeprecated, ClientTypeDescriptionChanged, ClientTypeRestored,
@@ -30,8 +31,9 @@ use domain::{
         GrantType, RedirectRule, RedirectScheme, RedirectUri, ScopeSet, ScopeToken, TokenEndpointAuthMethod,
     },
     registry::{
-        ActivitySegmentClosed, AuditExported, AuditRead, ClockStepped, CommandRefused, PrivatePartsOpened,
-        RebuiltView, RefusalsCounted, RefusedField, RegistryEvent, ViewsRebuilt,
+        ActivitySegmentClosed, AuditExported, AuditRead, AuditVerificationStarted, AuditVerified,
+        ClockStepped, CommandRefused, PrivatePartsOpened, RebuiltView, RefusalsCounted, RefusedField,
+        RegistryEvent, SigningSecretUsed, ViewsRebuilt,
     },
     role::{RoleCreated, RoleDeleted, RolePermissionsChanged},
     scope::{ScopeCreated, ScopeDeprecated, ScopeDescriptionChanged, ScopeRestored},
@@ -72,6 +74,7 @@ pub fn samples() -> Vec<Sample> {
         full(ClientEvent::SigningSecretRotated(signing_secret_rotated()).into()),
         least(ClientEvent::SigningSecretRotated(least_signing_secret_rotated()).into()),
         full(ClientEvent::SigningSecretRotationCompleted(signing_secret_rotation_completed()).into()),
+        full(ClientEvent::PayloadEncryptionChanged(payload_encryption_changed()).into()),
         full(ClientEvent::SigningSecretRevealed(signing_secret_revealed()).into()),
         full(ClientEvent::Deactivated(status(Status::Active, Status::Inactive)).into()),
         full(ClientEvent::Enabled(status(Status::Inactive, Status::Active)).into()),
@@ -125,6 +128,9 @@ pub fn samples() -> Vec<Sample> {
         least(RegistryEvent::AuditRead(least_audit_read()).into()),
         full(RegistryEvent::AuditExported(audit_exported()).into()),
         least(RegistryEvent::AuditExported(least_audit_exported()).into()),
+        full(RegistryEvent::AuditVerificationStarted(audit_verification_started()).into()),
+        full(RegistryEvent::AuditVerified(audit_verified()).into()),
+        full(RegistryEvent::SigningSecretUsed(signing_secret_used()).into()),
         full(RegistryEvent::ViewsRebuilt(views_rebuilt()).into()),
         least(RegistryEvent::ViewsRebuilt(least_views_rebuilt()).into()),
         full(RegistryEvent::ActivitySegmentClosed(activity_segment_closed()).into()),
@@ -315,6 +321,10 @@ fn least_signing_secret_rotated() -> SigningSecretRotated {
 
 fn signing_secret_rotation_completed() -> SigningSecretRotationCompleted {
     SigningSecretRotationCompleted { signing_secret_id: secret("sig3d4e5f"), ended_id: secret("sig0a1b2c") }
+}
+
+fn payload_encryption_changed() -> PayloadEncryptionChanged {
+    PayloadEncryptionChanged { payload_encryption: Change::new(false, true) }
 }
 
 fn signing_secret_revealed() -> SigningSecretRevealed {
@@ -569,6 +579,29 @@ fn audit_exported() -> AuditExported {
 
 fn least_audit_exported() -> AuditExported {
     AuditExported { filters: [].into(), private_filters: vec![], include_private: false, ..audit_exported() }
+}
+
+fn audit_verification_started() -> AuditVerificationStarted {
+    AuditVerificationStarted { verification_id: VerificationId(uuid(11)), head: 41 }
+}
+
+fn audit_verified() -> AuditVerified {
+    AuditVerified {
+        verification_id: VerificationId(uuid(11)),
+        verdict: "views_differ".into(),
+        position: 42,
+        defects: 0,
+        differing_rows: 1,
+    }
+}
+
+fn signing_secret_used() -> SigningSecretUsed {
+    SigningSecretUsed {
+        subject: "client-0193b4a2-7c00-7000-8000-000000000001".into(),
+        operation: "verify".into(),
+        signing_secret_ids: vec![secret("sig3d4e5f"), secret("sig0a1b2c")],
+        coalesced_seconds: 900,
+    }
 }
 
 fn views_rebuilt() -> ViewsRebuilt {

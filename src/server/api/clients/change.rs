@@ -33,6 +33,10 @@ pub(crate) struct ChangeClient {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     scope: Option<String>,
+    /// Whether its payloads can be encrypted.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    payload_encryption: Option<bool>,
     /// Why, in free text; sealed.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 1000)]
@@ -46,7 +50,7 @@ why!(ChangeClient);
 
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
-        .summary("Change name, contacts, redirect URIs or scopes")
+        .summary("Change name, contacts, redirect URIs, scopes, or whether payloads are encrypted")
         .if_match()
         .body::<ChangeClient>()
         .json::<Client>(StatusCode::OK, "The client")
@@ -70,6 +74,7 @@ impl From<ChangeClient> for ChangeClientRequest {
             redirect_uris: body.redirect_uris,
             redirect_uri_edit: None,
             scope: body.scope,
+            payload_encryption: body.payload_encryption,
         }
     }
 }

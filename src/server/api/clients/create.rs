@@ -53,6 +53,9 @@ pub(crate) struct CreateClient {
     /// `client_secret_basic` if left out; `none` makes a public client.
     #[serde(default)]
     token_endpoint_auth_method: Option<String>,
+    /// Whether its payloads can be encrypted.
+    #[serde(default)]
+    payload_encryption: bool,
     /// How long its first secret lives; left out, what the environment says.
     #[serde(default)]
     expires_in_seconds: Option<u32>,
@@ -117,6 +120,7 @@ impl From<CreateClient> for CreateClientRequest {
                 scope: body.scope,
                 grant_types: body.grant_types,
                 token_endpoint_auth_method: body.token_endpoint_auth_method,
+                payload_encryption: body.payload_encryption,
             },
             contacts: body.contacts.into_iter().map(|Object(contact)| contact.into()).collect(),
             terms_accepted: body.terms_accepted,
