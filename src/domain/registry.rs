@@ -186,7 +186,7 @@ pub struct AuditVerificationStarted {
 pub struct AuditVerified {
     /// Its id.
     pub verification_id: VerificationId,
-    /// `sound`, `log_damaged`, `views_differ`, `views_incomplete`.
+    /// `sound`, `log_damaged`, `views_differ`, `views_incomplete`, `failed`.
     pub verdict: String,
     /// The last position that it has seen.
     pub position: u64,

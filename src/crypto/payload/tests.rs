@@ -60,11 +60,12 @@ fn o4_hkdf_is_that_of_rfc_5869() {
 
 #[test]
 fn o4_the_key_of_encryption_is_frozen() {
-    let mut expected = [0; 32];
+    let mut derived = [0; 32];
     hkdf::Hkdf::<sha2::Sha256>::new(None, golden_key().expose_bytes())
-        .expand(b"muniment/v1/payload-encryption", &mut expected)
+        .expand(b"muniment/v1/payload-encryption", &mut derived)
         .unwrap();
-    assert_eq!(golden_key().derive(ENCRYPTION).expose_bytes(), &expected);
+    assert_eq!(hex(&derived), "14b43e7c879cf71c90639bb79162b49c1a9a21661496824c395d40d645ac661f");
+    assert_eq!(golden_key().derive(ENCRYPTION).expose_bytes(), &derived);
 }
 
 #[test]
