@@ -164,7 +164,7 @@ impl Projection for Clients {
     }
 
     fn view_version(&self) -> u32 {
-        4
+        5
     }
 
     fn schema(&self) -> &'static str {
