@@ -1,12 +1,17 @@
 //! Looking at the past: the same fold, ended earlier.
 
+mod difference;
+
 use std::borrow::Cow;
 use std::path::Path;
+use std::str::FromStr;
 
 use domain::{Client, ClientId, SecretId};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use store::{ActorKind, EventLog, Position, RecordedEvent, Revision, ScannedEvent, StreamName};
+
+pub use difference::{ClientDifference, FieldChange, Side, difference};
 
 use crate::catch_up::catch_up;
 use crate::clients::{self, ClientRow};
@@ -38,6 +43,35 @@ impl Moment {
         match self {
             Self::Position(last) => position <= last,
             Self::Time(last) => at <= last,
+        }
+    }
+
+    /// The time that it stands for: the states of secrets are judged by it.
+    ///
+    /// # Errors
+    /// When the log cannot be read there.
+    pub async fn time(self, log: &dyn EventLog) -> Result<Timestamp, QueryError> {
+        let position = match self {
+            Self::Time(time) => return Ok(time),
+            Self::Position(position) => position,
+        };
+        let before = Position::new(position.get().saturating_sub(1));
+        match log.read_all(before, 1).await?.first() {
+            Some(event) => Ok(event.envelope().map_err(ApplyError::Corrupt)?.at),
+            // Before the first event, or after the last.
+            None => Ok(log.now()),
+        }
+    }
+}
+
+/// A position if it is a number, else a time of RFC 3339.
+impl FromStr for Moment {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(position) => Ok(Self::Position(Position::new(position))),
+            Err(_) => text.parse().map(Self::Time),
         }
     }
 }

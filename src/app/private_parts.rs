@@ -68,7 +68,8 @@ impl App {
         .await
     }
 
-    /// Opens who a client's contacts are, in their order. Needs `audit:read_private`; recorded before.
+    /// Opens who a client's contacts were when it was at `revision`, in their order. Needs `audit:read_private`; recorded
+    /// before.
     ///
     /// # Errors
     /// As [`App::open_private_parts`].
@@ -76,13 +77,14 @@ impl App {
         &self,
         context: Context,
         client_id: ClientId,
+        revision: Revision,
     ) -> Result<Vec<Value>, CommandError> {
         self.run(move |inner| async move {
             let stream = Loader::<domain::Client>::stream(&client_id.to_string())?;
             if let Err(error) = context.demand(Permission::AuditReadPrivate) {
                 return Err(inner.refused(&context, Some(&stream), error).await);
             }
-            let wanted = inner.newest_parts(&stream, &NAME_CONTACTS).await?;
+            let wanted = inner.newest_parts(&stream, &NAME_CONTACTS, Some(revision)).await?;
             let parts =
                 inner.open_recorded(&context, "client.contacts", Some(stream.to_string()), &wanted).await?;
             Ok(called(CONTACT, &wanted, &parts))
@@ -131,7 +133,7 @@ impl Inner {
     /// Who a client's contacts are, for a decision of the write side; nobody is shown them.
     pub(crate) async fn contacts_of(&self, client_id: ClientId) -> Result<Vec<Value>, CommandError> {
         let stream = Loader::<domain::Client>::stream(&client_id.to_string())?;
-        let wanted = self.newest_parts(&stream, &NAME_CONTACTS).await?;
+        let wanted = self.newest_parts(&stream, &NAME_CONTACTS, None).await?;
         Ok(called(CONTACT, &wanted, &self.open_parts(&wanted).await?))
     }
 
@@ -143,17 +145,25 @@ impl Inner {
         types: &[&str],
         name: &str,
     ) -> Result<Option<Value>, CommandError> {
-        let wanted = self.newest_parts(stream, types).await?;
+        let wanted = self.newest_parts(stream, types, None).await?;
         Ok(called(name, &wanted, &self.open_parts(&wanted).await?).pop())
     }
 
-    /// The private parts of the newest event of these types.
-    async fn newest_parts(&self, stream: &StreamName, types: &[&str]) -> Result<Vec<DisclosureRef>, Fault> {
+    /// The private parts of the newest event of these types; of those up to a revision, if one is given.
+    async fn newest_parts(
+        &self,
+        stream: &StreamName,
+        types: &[&str],
+        until: Option<Revision>,
+    ) -> Result<Vec<DisclosureRef>, Fault> {
         let mut newest = Vec::new();
         let mut after = Revision::NONE;
         loop {
             let page = self.log.read_stream(stream, after, PAGE).await?;
             for event in &page {
+                if until.is_some_and(|until| event.revision > until) {
+                    return Ok(newest);
+                }
                 let envelope =
                     event.envelope().map_err(|error| Fault::permanent("reading an event", error))?;
                 if types.contains(&envelope.event_type.as_ref()) {

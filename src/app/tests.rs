@@ -238,20 +238,32 @@ async fn a3_deleting_a_persons_key_erases_what_was_said_and_nothing_else() {
     let node = Node::start().await;
     let created = node.create("Matter sync").await.client;
     let context = node.admin().await;
-    let opened = node.app.open_contacts(context.clone(), created.client_id).await.expect("contacts");
+    let opened =
+        node.app.open_contacts(context.clone(), created.client_id, created.revision).await.expect("contacts");
     assert_eq!(opened[0]["email"], "ops@example.com");
     let before =
         node.log.read_stream(&stream(created.client_id), Revision::NONE, 10).await.expect("the stream");
     let person = created.registration.contacts[0];
     node.app.erase_person(context.clone(), person).await.expect("an erasure");
-    assert!(node.app.open_contacts(context.clone(), created.client_id).await.expect("a look").is_empty());
+    assert!(
+        node.app
+            .open_contacts(context.clone(), created.client_id, created.revision)
+            .await
+            .expect("a look")
+            .is_empty()
+    );
     node.app.erase_person(context.clone(), person).await.expect("erasing twice is no error");
     // Another process, or this one after a restart: keys that were in memory are gone too.
     node.log.close().await;
     drop((node.app, node.log, node.keys, node.activity));
     let (app, log, ..) = open(&node.folder, &node.clock).await;
     assert!(app.is_erased(person));
-    assert!(app.open_contacts(context.clone(), created.client_id).await.expect("a look").is_empty());
+    assert!(
+        app.open_contacts(context.clone(), created.client_id, created.revision)
+            .await
+            .expect("a look")
+            .is_empty()
+    );
     let after = log.read_stream(&stream(created.client_id), Revision::NONE, 10).await.expect("the stream");
     assert_eq!(before, after, "the entry stays what it was");
     let again = app.create_client(context, sandbox(), request("After")).await.expect("the same person again");

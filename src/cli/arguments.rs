@@ -274,7 +274,7 @@ fn format() -> impl TypedValueParser<Value = Format> {
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Replay {
     #[command(subcommand)]
-    pub verify: Option<ReplayCommand>,
+    pub command: Option<ReplayCommand>,
     #[command(flatten)]
     pub place: Place,
     /// Up to this moment: an RFC 3339 time or a position [default: the end of the log]
@@ -297,6 +297,27 @@ pub enum ReplayCommand {
     /// Verify the log, fold it again and compare the live views row by row
     #[command(after_help = exit::OF_VERIFY)]
     Verify(Verify),
+    /// What became of a client between two moments
+    Difference(ClientDifference),
+}
+
+/// Arguments of `replay difference`.
+#[derive(Args, Debug)]
+pub struct ClientDifference {
+    #[command(flatten)]
+    pub place: Place,
+    /// Which client
+    #[arg(long, value_name = "CLIENT_ID")]
+    pub client: String,
+    /// The earlier moment: an RFC 3339 time or a position
+    #[arg(long, value_name = "MOMENT")]
+    pub from: String,
+    /// The later moment [default: the end of the log]
+    #[arg(long, value_name = "MOMENT")]
+    pub to: Option<String>,
+    /// One JSON object, as the API tells it
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `replay verify`.

@@ -48,6 +48,7 @@ pub use limits::LimitsConfig;
 pub use metrics::Metrics;
 pub use openapi::document as openapi_document;
 pub use proxy::{ForwardedHeader, Network, ProxyConfig};
+pub use representation::Difference;
 pub use tls::{Certificates, TlsConfig, TlsError};
 
 use crate::service::Service;

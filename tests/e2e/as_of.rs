@@ -1,7 +1,11 @@
 //! Looking at the past of one client.
 
+use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Service, http::CLIENTS};
+use tests::{
+    Service, client_body,
+    http::{CLIENTS, answer},
+};
 
 /// The secrets of an answer that authenticate.
 fn authenticating(body: &Value) -> Vec<&str> {
@@ -33,6 +37,7 @@ async fn a6_who_could_authenticate_at_a_moment_and_who_issued_the_secrets() {
     assert_eq!(later.body["can_authenticate"], true);
     assert_eq!(authenticating(&later.body).len(), 1);
     assert_ne!(authenticating(&later.body), [first.as_str()]);
+    // Until it was paused, what worked worked; what came later changes no answer about then.
     let inactive = service.get(&at(paused.header("muniment-position"))).await.expect(200);
     assert_eq!(inactive.body["status"], "inactive");
     assert_eq!(inactive.body["can_authenticate"], false);
@@ -73,5 +78,79 @@ async fn a6_the_difference_between_two_moments_is_told_field_by_field() {
         .get(&format!("{client}/difference?from={to}&to={from}"))
         .await
         .expect_problem(400, "invalid_parameter");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a6_the_command_line_tells_the_difference_as_the_api_does() {
+    let service = Service::start().await;
+    let (id, created) = service.create_client("Matter sync").await;
+    let client = format!("{CLIENTS}/{id}");
+    service.patch(&client, "*", &json!({ "client_name": "Renamed" })).await.expect(200);
+    let rotate = json!({ "overlap_seconds": 0, "label": "second" });
+    let rotated = service.post(&format!("{client}/secrets"), &rotate).await.expect(201);
+    let (from, to) = (created.header("muniment-position"), rotated.header("muniment-position"));
+    let told = service.get(&format!("{client}/difference?from={from}&to={to}")).await.expect(200);
+    let command = ["replay", "difference", "--client", &id, "--from", from, "--to", to];
+    let json = service.muniment(command.into_iter().chain(["--json"]));
+    let json: Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!(json, told.body);
+    let shown = service.muniment(command);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    for line in [
+        "fields\n  client_name: \"Matter sync\" -> \"Renamed\"\n",
+        &format!("secrets ended\n  {} revoked\n", created.text_of("/secrets/0/id")),
+        "active second\n",
+        "events: 2\n",
+        " client.secret_rotated by ",
+    ] {
+        assert!(shown.contains(line), "{line} in {shown}");
+    }
+    // From before it existed to the end of the log.
+    let whole = service.muniment(["replay", "difference", "--client", &id, "--from", "0"]);
+    assert!(String::from_utf8_lossy(&whole.stdout).contains("status: null -> \"active\""), "{whole:?}");
+    for wrong in [["--from", "yesterday"], ["--from", "1000000000"]] {
+        let refused = service.muniment(["replay", "difference", "--client", &id].into_iter().chain(wrong));
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    }
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a6_contacts_are_shown_as_they_were_unless_erased() {
+    let service = Service::start().await;
+    let mut body = client_body("Matter sync");
+    body["contacts"] = json!([{ "name": "Ada", "email": "ada@contacts.example" }]);
+    let created = service.post(CLIENTS, &body).await.expect(201);
+    let client = format!("{CLIENTS}/{}", created.text_of("/client_id"));
+    let respelled = json!({ "contacts": [{ "name": "Ada L.", "email": "ada@contacts.example" }] });
+    let respelled = service.patch(&client, "*", &respelled).await.expect(200);
+    let replaced = json!({ "contacts": [{ "name": "Bob", "email": "bob@contacts.example" }] });
+    service.patch(&client, "*", &replaced).await.expect(200);
+    let then = |position: &str| format!("{client}?at={position}&include=private");
+    let first = then(created.header("muniment-position"));
+    let named = |answer: &tests::http::Answer| answer.text_of("/contacts/0/name").to_owned();
+    assert_eq!(named(&service.get(&first).await.expect(200)), "Ada");
+    let second = then(respelled.header("muniment-position"));
+    assert_eq!(named(&service.get(&second).await.expect(200)), "Ada L.");
+    assert_eq!(named(&service.get(&format!("{client}?include=private")).await.expect(200)), "Bob");
+    let opened =
+        service.get("/api/v1/audit/events?type=audit.private_parts_opened&order=asc").await.expect(200);
+    let opened = opened.body["items"].as_array().expect("items").clone();
+    assert_eq!(opened.len(), 3, "{opened:?}");
+    let data = &opened[0]["entry"]["data"];
+    assert_eq!(
+        (&data["what"], &data["positions"][0]),
+        (&json!("client.contacts"), &created.body["position"])
+    );
+
+    let (_, reader) = service.create_member("Mild Manager", &["integration_manager"]).await;
+    let refused = answer(service.request_as(&reader, Method::GET, &first)).await;
+    refused.expect_problem(403, "permission_denied");
+    let ada = created.text_of("/contacts/0/id");
+    let erase = json!({ "ticket": "GDPR-1", "reason": "asked for it" });
+    service.post(&format!("/api/v1/persons/{ada}/erase"), &erase).await.expect(200);
+    let erased = service.get(&first).await.expect(200);
+    assert_eq!(erased.body["contacts"], json!([{ "id": ada, "erased": true }]));
     service.finish().await;
 }

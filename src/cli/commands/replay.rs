@@ -1,9 +1,10 @@
 //! `muniment replay`: the clients as they were at a moment; and the proof that the live views equal a replay.
 
+mod difference;
+
 use anyhow::{Context, bail};
 use comfy_table::{Table, TableStyle};
 use domain::{ClientId, EnvironmentName};
-use jiff::Timestamp;
 use projections::{
     Reader, VerifiedView,
     as_of::{self, Moment},
@@ -25,14 +26,17 @@ use crate::{
 const PAGE: usize = 500;
 /// Findings that are shown to a person; a script gets all of them.
 const MOST_SHOWN: usize = 50;
+/// After everything that happened.
+const THE_END: Moment = Moment::Position(Position::new(u64::MAX));
 
 /// Runs the command.
 ///
 /// # Errors
 /// If log or views cannot be read.
 pub fn run(replay: &Replay) -> anyhow::Result<Exit> {
-    match &replay.verify {
+    match &replay.command {
         Some(ReplayCommand::Verify(arguments)) => verify(arguments),
+        Some(ReplayCommand::Difference(arguments)) => difference::run(arguments),
         None => show(replay),
     }
 }
@@ -40,13 +44,12 @@ pub fn run(replay: &Replay) -> anyhow::Result<Exit> {
 fn show(replay: &Replay) -> anyhow::Result<Exit> {
     let config = Config::load(&replay.place)?;
     let log = open_to_read(&config)?;
-    let moment = replay.at.as_deref().map_or(Ok(Moment::Position(Position::new(u64::MAX))), moment)?;
+    let moment = replay.at.as_deref().map_or(Ok(THE_END), |at| moment("--at", at))?;
     let replayed = as_of::replay(log.as_ref(), moment)?;
     let reader = &replayed.reader;
     let rows = match &replay.client {
         Some(id) => {
-            let client_id: ClientId = id.parse().context("reading --client")?;
-            let row = clients::get(reader, client_id)?;
+            let row = clients::get(reader, client_id(id)?)?;
             vec![row.with_context(|| format!("there was no client {id} at that moment"))?]
         }
         None => all_clients(reader, replay.environment.as_deref())?,
@@ -118,14 +121,14 @@ fn client_json(row: &ClientRow) -> anyhow::Result<serde_json::Value> {
     }))
 }
 
-/// A position if it is a number, else a time.
-fn moment(text: &str) -> anyhow::Result<Moment> {
-    if let Ok(position) = text.parse() {
-        return Ok(Moment::Position(Position::new(position)));
-    }
-    let at: Timestamp =
-        text.parse().context("--at must be a position or an RFC 3339 time like 2026-11-20T22:13:25Z")?;
-    Ok(Moment::Time(at))
+/// The moment in an option.
+fn moment(option: &str, text: &str) -> anyhow::Result<Moment> {
+    let needed = || format!("{option} must be a position or an RFC 3339 time like 2026-11-20T22:13:25Z");
+    text.parse().with_context(needed)
+}
+
+fn client_id(text: &str) -> anyhow::Result<ClientId> {
+    text.parse().context("reading --client")
 }
 
 fn verify(arguments: &Verify) -> anyhow::Result<Exit> {

@@ -48,8 +48,12 @@ pub(crate) enum OpenedPart {
 impl AuditEvent {
     /// An event, without its private parts.
     pub(crate) fn new(position: Position, entry: Vec<u8>) -> Result<Self, Problem> {
-        let text = String::from_utf8(entry).map_err(corrupt)?;
-        Ok(Self { position, entry: RawValue::from_string(text).map_err(corrupt)?, private: None })
+        Self::parsed(position, &entry).map_err(corrupt)
+    }
+
+    /// The same, for who tells of problems in another way.
+    pub(super) fn parsed(position: Position, entry: &[u8]) -> Result<Self, serde_json::Error> {
+        Ok(Self { position, entry: serde_json::from_slice(entry)?, private: None })
     }
 
     /// The entry, decoded.

@@ -1,10 +1,7 @@
 //! `GET /environments/{environment}/clients/{client_id}/credentials`: who could authenticate as a client at a moment.
 
 use actix_web::{HttpResponse, http::StatusCode};
-use domain::{
-    ClientId,
-    client::{SecretState, Status},
-};
+use domain::{ClientId, client::Status};
 use jiff::Timestamp;
 use projections::as_of::{self, Issuer};
 use serde::{Deserialize, Serialize};
@@ -17,7 +14,7 @@ use crate::{
     extract::{Read, path},
     openapi::Operation,
     problem::{Kind, Problem},
-    representation::{Client, Secret},
+    representation::Secret,
 };
 
 /// When.
@@ -45,7 +42,7 @@ struct Credentials {
     status: Status,
     /// Whether anything authenticated it.
     can_authenticate: bool,
-    /// Every secret that it had by then, oldest first.
+    /// Every secret that could be used then, and the newest of those that had ended, oldest first.
     secrets: Vec<Credential>,
 }
 
@@ -97,17 +94,13 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let asked =
         app::AuditQuery::of("client.credentials").about(format!("{}-{client_id}", domain::Client::CATEGORY));
     recorded(&service, &context, asked).await?;
-    let at = moment::time_of(&service.app, moment).await?;
-    let active = row.client.status == Status::Active;
-    let secrets: Vec<_> = Client::viewed(&service, &row, at)
-        .secrets
-        .into_iter()
-        .map(|secret| Credential {
-            authenticates: active && secret.state == SecretState::Active,
-            issued_by: issuers.iter().find(|issuer| issuer.secret_id.0 == secret.id).map(IssuedBy::from),
-            secret,
-        })
-        .collect();
+    let at = moment.time(service.app.log().as_ref()).await?;
+    let secrets = row.client.secrets.iter().map(|secret| Credential {
+        authenticates: row.client.live_secrets(at).any(|live| live.id == secret.id),
+        issued_by: issuers.iter().find(|issuer| issuer.secret_id == secret.id).map(IssuedBy::from),
+        secret: Secret::new(secret, at),
+    });
+    let secrets: Vec<_> = secrets.collect();
     Ok(HttpResponse::Ok().json(Credentials {
         client_id,
         environment: environment.to_string(),

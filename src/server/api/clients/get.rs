@@ -4,7 +4,7 @@ use actix_web::{
     HttpResponse,
     http::{StatusCode, header},
 };
-use domain::{ClientId, client::Status};
+use domain::client::Status;
 use projections::as_of;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -16,7 +16,6 @@ use crate::{
     openapi::Operation,
     problem::{Kind, Problem},
     representation::Client,
-    service::Service,
 };
 
 /// When, and how much.
@@ -27,7 +26,7 @@ pub(crate) struct Parameters {
     /// The client as it was then: a time of RFC 3339, or a position of the log.
     #[param(example = "2026-11-20T22:13:25.123456Z")]
     at: Option<String>,
-    /// `private` names the contacts; needs audit:read_private, and is recorded.
+    /// `private` names the contacts, as they were then; needs audit:read_private, and is recorded.
     #[param(inline)]
     include: Option<Include>,
 }
@@ -55,16 +54,12 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let client_id = path::client_id(&http)?;
     let ((row, freshness), now) = match parameters.at.as_deref() {
         None => (viewed(&service, &environment, client_id).await?, service.app.log().now()),
-        Some(_) if parameters.include.is_some() => {
-            let detail = "contacts are opened as they are now: leave out `at`, or read the history with include=private";
-            return Err(Problem::in_query("include", "contradiction", detail));
-        }
         Some(at) => {
             let moment = moment::past(&service.app, "at", at).await?;
             let row = as_of::client_as_of(service.app.log().as_ref(), client_id, moment).await?;
             let row = row.filter(|row| row.client.environment == environment);
             let row = row.ok_or_else(|| path::not_found("client"))?;
-            ((row, Freshness::OF_THE_LOG), moment::time_of(&service.app, moment).await?)
+            ((row, Freshness::OF_THE_LOG), moment.time(service.app.log().as_ref()).await?)
         }
     };
     if row.client.status == Status::Deleted {
@@ -75,17 +70,9 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         Client::show_uses(&service, std::slice::from_mut(&mut client)).await?;
     }
     if parameters.include.is_some() {
-        client.name_contacts(&opened(&service, context, client_id).await?);
+        client.name_contacts(&service.app.open_contacts(context, client_id, row.revision).await?);
     }
     Ok(freshness.ok().insert_header((header::ETAG, answer::etag(row.revision))).json(client))
-}
-
-async fn opened(
-    service: &Service,
-    context: app::Context,
-    client_id: ClientId,
-) -> Result<Vec<serde_json::Value>, Problem> {
-    Ok(service.app.open_contacts(context, client_id).await?)
 }
 
 /// The client was deleted; `path` is where it was.

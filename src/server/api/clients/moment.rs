@@ -1,11 +1,9 @@
 //! Moments of the past that a query names.
 
 use app::{App, Fault};
-use jiff::Timestamp;
 use projections::as_of::Moment;
-use store::Position;
 
-use crate::{problem::Problem, representation::audit::corrupt};
+use crate::problem::Problem;
 
 /// The moment in a parameter: a position if it is a number, else a time. One that has not been is refused: an answer
 /// would pass what is for what was.
@@ -24,32 +22,16 @@ pub(crate) async fn past(app: &App, parameter: &'static str, text: &str) -> Resu
 }
 
 fn parse(parameter: &'static str, text: &str) -> Result<Moment, Problem> {
-    if let Ok(position) = text.parse() {
-        return Ok(Moment::Position(Position::new(position)));
-    }
     // A `+` of an offset that was not percent-encoded has become a blank.
-    let time = text.replace(' ', "+").parse().map(Moment::Time);
     let needed = "must be a time like 2026-11-20T22:13:25.123456Z, or a position";
-    time.map_err(|_| Problem::in_query(parameter, "malformed", needed))
-}
-
-/// The time that a moment stands for: the states of secrets are judged by it.
-pub(crate) async fn time_of(app: &App, moment: Moment) -> Result<Timestamp, Problem> {
-    let position = match moment {
-        Moment::Time(time) => return Ok(time),
-        Moment::Position(position) => position,
-    };
-    let before = Position::new(position.get().saturating_sub(1));
-    match app.log().read_all(before, 1).await?.first() {
-        Some(event) => Ok(event.envelope().map_err(corrupt)?.at),
-        // Position 0 is before the first event.
-        None => Ok(app.log().now()),
-    }
+    text.replace(' ', "+").parse().map_err(|_| Problem::in_query(parameter, "malformed", needed))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Moment, Position, parse};
+    use store::Position;
+
+    use super::{Moment, parse};
 
     #[test]
     fn a6_a_moment_is_a_position_or_a_time() {
