@@ -47,8 +47,8 @@ pub(crate) enum OpenedPart {
 
 impl AuditEvent {
     /// An event, without its private parts.
-    pub(crate) fn new(position: Position, entry: Vec<u8>) -> Result<Self, Problem> {
-        Self::parsed(position, &entry).map_err(corrupt)
+    pub(crate) fn new(position: Position, entry: &[u8]) -> Result<Self, Problem> {
+        Self::parsed(position, entry).map_err(corrupt)
     }
 
     /// The same, for who tells of problems in another way.

@@ -182,7 +182,7 @@ impl Pages {
             let mut found = self.service.app.log().read_all(self.after, PAGE).await?;
             found.retain(|event| event.position <= self.until);
             let seen = found.last().map_or(self.until, |event| event.position);
-            let events = found.into_iter().map(|event| AuditEvent::new(event.position, event.entry));
+            let events = found.into_iter().map(|event| AuditEvent::new(event.position, &event.entry));
             (events.collect::<Result<Vec<_>, _>>()?, seen)
         } else {
             let page = AuditPage {
@@ -192,7 +192,7 @@ impl Pages {
                 limit: PAGE,
             };
             let (items, found) = self.question.search(&self.service, &self.context, page).await?;
-            let events = items.into_iter().map(|item| AuditEvent::new(item.position, item.entry));
+            let events = items.into_iter().map(|item| AuditEvent::new(item.position, &item.entry));
             (events.collect::<Result<Vec<_>, _>>()?, found.rest.unwrap_or(self.until))
         };
         self.after = seen;

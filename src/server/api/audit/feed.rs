@@ -58,7 +58,7 @@ impl Feed {
             let found = service.app.log().read_all(after.unwrap_or_default(), limit).await;
             let found = found.map_err(Fault::from)?;
             let last = found.last().map(|event| event.position);
-            let items = found.into_iter().map(|event| AuditEvent::new(event.position, event.entry));
+            let items = found.into_iter().map(|event| AuditEvent::new(event.position, &event.entry));
             (items.collect::<Result<Vec<_>, _>>()?, last.or(after))
         } else {
             freshness = Freshness::of(service, audit_trail::NAME).await;
@@ -69,7 +69,7 @@ impl Feed {
             } else {
                 found.rest
             };
-            let items = items.into_iter().map(|item| AuditEvent::new(item.position, item.entry));
+            let items = items.into_iter().map(|item| AuditEvent::new(item.position, &item.entry));
             let mut items = items.collect::<Result<Vec<_>, _>>()?;
             if let Some(stream) = about.as_deref().filter(|_| own) {
                 items = of_stream(stream, items)?;

@@ -199,7 +199,7 @@ impl Follower {
             if filter.lets_through(event.position, &event.entry).map_err(corrupt)? {
                 let position = event.position;
                 let event =
-                    serde_json::to_string(&AuditEvent::new(position, event.entry)?).map_err(corrupt)?;
+                    serde_json::to_string(&AuditEvent::new(position, &event.entry)?).map_err(corrupt)?;
                 text.push_str(&format!("id: {position}\ndata: {event}\n\n"));
             }
         }

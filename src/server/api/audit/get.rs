@@ -39,7 +39,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let found = service.app.log().read_all(Position::new(position.get() - 1), 1).await?;
     let event = found.into_iter().next().ok_or_else(|| path::not_found("event"))?;
     recorded(&service, &context, AuditQuery::of("audit.event")).await?;
-    let mut event = AuditEvent::new(event.position, event.entry)?;
+    let mut event = AuditEvent::new(event.position, &event.entry)?;
     if parameters.include.is_some() {
         let opened = disclosed(&service, context, "audit.event", None, vec![event]).await?;
         event = opened.into_iter().next().ok_or_else(|| path::not_found("event"))?;

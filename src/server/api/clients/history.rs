@@ -86,7 +86,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     if order == Order::Desc {
         events.reverse();
     }
-    let items = events.into_iter().map(|event| AuditEvent::new(event.position, event.entry));
+    let items = events.into_iter().map(|event| AuditEvent::new(event.position, &event.entry));
     let mut items = items.collect::<Result<Vec<_>, _>>()?;
     if include.is_some() {
         items = disclosed(&service, context, WHAT, Some(stream), items).await?;
