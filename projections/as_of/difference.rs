@@ -139,6 +139,7 @@ fn fields(client: &Registration, at: Timestamp) -> Map<String, Value> {
         newest_rotation: _,
         signing_secret,
         replaced_signing_secret: _,
+        payload_encryption,
         singleton: _,
     } = client;
     let contacts: Vec<_> = contacts.iter().map(|id| json!({ "id": id })).collect();
@@ -164,6 +165,7 @@ fn fields(client: &Registration, at: Timestamp) -> Map<String, Value> {
         ("rotation", json!(rotation)),
         ("signing_secret_id", json!(signing_secret.id)),
         ("previous_signing_secret_id", json!(previous)),
+        ("payload_encryption", json!(payload_encryption)),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
