@@ -21,7 +21,7 @@ use crate::{App, Inner, context::Source, error::Fault};
 /// What somebody does who is known by a secret of a client.
 pub(crate) const AUTHENTICATION: &str = "authentication";
 /// What somebody tries who presents a personal token.
-const MEMBER_AUTHENTICATION: &str = "member_authentication";
+pub(crate) const MEMBER_AUTHENTICATION: &str = "member_authentication";
 /// How often counters and segments are looked at.
 const TICK: Duration = Duration::from_secs(1);
 

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `context` | who asks, from where, why |
 //! | `authenticate` | whose personal token this is |
+//! | `token_uses` | when personal tokens were used |
 //! | `authenticate_client` | whether a client is who it says it is |
 //! | `activity` | what is recorded of clients, and what of a flood is counted |
 //! | `clients`, `members`, `roles`, `catalog`, `environments`, `bootstrap`, `rebuild` | the use cases |
@@ -47,6 +48,7 @@ mod rebuild;
 mod refusal;
 mod refusal_limit;
 mod roles;
+mod token_uses;
 mod vault;
 
 use std::{num::NonZeroUsize, sync::Arc};
@@ -114,6 +116,7 @@ pub(crate) struct Inner {
     pub(crate) audit_reads: audit_reads::RecordedReads,
     pub(crate) refusals: refusal_limit::RefusalLimit,
     pub(crate) known_secrets: authenticate_client::KnownSecrets,
+    pub(crate) token_uses: token_uses::TokenUses,
     pub(crate) flood: activity::Flood,
     pub(crate) write_failures: health::WriteFailures,
 }
@@ -164,6 +167,7 @@ impl App {
             audit_reads: audit_reads::RecordedReads::new(),
             refusals: refusal_limit::RefusalLimit::default(),
             known_secrets: authenticate_client::KnownSecrets::new(),
+            token_uses: token_uses::TokenUses::new(),
             flood: activity::Flood::default(),
             write_failures: health::WriteFailures::default(),
             entropy,

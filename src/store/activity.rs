@@ -66,7 +66,7 @@ pub struct RecordedActivity {
 /// What becomes durable together.
 #[derive(Clone, Debug, Default)]
 pub struct ActivityCommit {
-    /// In this order. One that is done and names client and credential is a use of the credential.
+    /// In this order. One that is done and names a credential is a use of it.
     pub records: Vec<Activity>,
     /// Digests of secrets that were verified.
     pub digests: Vec<VerifiedDigest>,

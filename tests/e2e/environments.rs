@@ -82,6 +82,7 @@ fn body_for(schema: &Value, document: &Value) -> Value {
         Some("array") => json!([]),
         Some("integer") => schema.get("minimum").cloned().unwrap_or(json!(1)),
         Some("boolean") => json!(false),
+        Some("string") if schema["format"] == "uuid" => json!("0193e0a5-6f4e-7c3a-9d5e-1f2a3b4c5d6e"),
         Some("string") => json!("x"),
         _ => {
             let required = schema["required"].as_array().cloned().unwrap_or_default();

@@ -352,3 +352,32 @@ async fn l1_who_may_not_hears_that_before_anything_about_ids() {
     assert_eq!(events.body["items"].as_array().map(Vec::len), Some(5), "each is recorded");
     service.finish().await;
 }
+
+#[tokio::test]
+async fn l1_when_a_token_was_last_used_is_shown_and_recorded_once_an_hour() {
+    let mut service = Service::start().await;
+    let (member, token) = service.create_member("Ada Lovelace", &["auditor"]).await;
+    let tokens = format!("/api/v1/members/{member}/tokens");
+    let listed = service.get(&tokens).await.expect(200);
+    assert_eq!(listed.body["items"][0]["last_used_at"], json!(null), "it never was");
+    let id = listed.text_of("/items/0/id").to_owned();
+    let look = || answer(service.request_as(&token, Method::GET, "/api/v1/projections"));
+    for _ in 0..3 {
+        look().await.expect(200);
+    }
+    let uses = format!("/api/v1/activity?kind=member_authentication&secret={id}");
+    let recorded = service.get(&uses).await.expect(200);
+    assert_eq!(recorded.body["items"].as_array().map(Vec::len), Some(1), "one for the hour");
+    let at = &recorded.body["items"][0]["at"];
+    assert!(recorded.body["items"][0]["client"].is_null());
+    assert_eq!(&service.get(&tokens).await.expect(200).body["items"][0]["last_used_at"], at);
+    let shown = service.get(&format!("/api/v1/members/{member}")).await.expect(200);
+    assert_eq!(&shown.body["tokens"][0]["last_used_at"], at);
+    // What was recorded stays; a process that does not remember it records the next use anew.
+    service.stop().await;
+    service.launch().await;
+    assert_eq!(&service.get(&tokens).await.expect(200).body["items"][0]["last_used_at"], at);
+    answer(service.request_as(&token, Method::GET, "/api/v1/me")).await.expect(200);
+    assert_ne!(&service.get(&tokens).await.expect(200).body["items"][0]["last_used_at"], at);
+    service.finish().await;
+}

@@ -25,11 +25,11 @@ use crate::{
 pub(crate) struct Parameters {
     /// The id of the client that was claimed.
     client: Option<String>,
-    /// The id of the secret that was used.
+    /// The id of the secret or personal token that was used.
     secret: Option<String>,
     environment: Option<String>,
-    /// `authentication`, `member_authentication`, `payload_signing`, `payload_verification`, `payload_encryption`,
-    /// `payload_decryption`.
+    /// `authentication` of clients; `member_authentication`: a use of a personal token, once an hour each, and what was
+    /// refused; `payload_signing`, `payload_verification`, `payload_encryption`, `payload_decryption`.
     kind: Option<String>,
     #[param(inline)]
     outcome: Option<OutcomeName>,

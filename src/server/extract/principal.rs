@@ -32,7 +32,10 @@ pub(crate) async fn who(service: &Service, http: &HttpRequest) -> Result<Actor, 
         return Err(Problem::new(Kind::Unauthenticated));
     };
     let reason = match service.app.authenticate(token).await {
-        Ok(principal) => return Ok(Actor::Member(principal)),
+        Ok(principal) => {
+            service.app.token_used(&principal, RequestId::of(http).0, source(service, http)).await;
+            return Ok(Actor::Member(principal));
+        }
         Err(AuthenticationError::Malformed) => "malformed",
         Err(AuthenticationError::Unknown) => "unknown",
         Err(AuthenticationError::NotLive) => "not_live",

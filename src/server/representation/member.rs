@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use app::ChangedMember;
+use app::{ChangedMember, Fault};
 use domain::{
     EnvironmentName, MemberId, Permission, Reach,
     member::{MemberStatus, PersonalToken},
@@ -86,6 +86,11 @@ pub(crate) struct Token {
     #[serde(with = "domain::time::micros::option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) revoked_at: Option<Timestamp>,
+    /// When it was last used, exact to the hour: uses within the hour after this one are not told apart. Null if it never
+    /// was; left null in answers to commands.
+    #[serde(with = "domain::time::micros::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) last_used_at: Option<Timestamp>,
 }
 
 impl Member {
@@ -150,7 +155,18 @@ impl Token {
             created_at: token.created_at,
             expires_at: token.expires_at,
             revoked_at: token.revoked_at,
+            last_used_at: None,
         }
+    }
+
+    /// Says of each when it was last used.
+    pub(crate) async fn show_uses(service: &Service, tokens: &mut [Self]) -> Result<(), Fault> {
+        let ids: Vec<_> = tokens.iter().map(|token| token.id.clone()).collect();
+        let used = service.app.activity().last_used(&ids).await?;
+        for token in tokens {
+            token.last_used_at = used.get(&token.id).copied();
+        }
+        Ok(())
     }
 }
 

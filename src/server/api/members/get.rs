@@ -10,7 +10,7 @@ use crate::{
     extract::{Read, path},
     openapi::Operation,
     problem::{Kind, Problem},
-    representation::Member,
+    representation::{Member, Token},
 };
 
 pub(crate) fn document(operation: Operation) -> Operation {
@@ -21,5 +21,7 @@ pub(crate) async fn handle(read: Read) -> Result<HttpResponse, Problem> {
     let member_id = path::member_id(&read.http)?;
     let member = read.service.app.member(&read.context, member_id).await?;
     let etag = (header::ETAG, answer::etag(member.revision));
-    Ok(HttpResponse::Ok().insert_header(etag).json(Member::new(&read.service, &member)))
+    let mut shown = Member::new(&read.service, &member);
+    Token::show_uses(&read.service, &mut shown.tokens).await?;
+    Ok(HttpResponse::Ok().insert_header(etag).json(shown))
 }

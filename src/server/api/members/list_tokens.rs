@@ -63,6 +63,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let shown: Vec<_> = found.by_ref().take(limit).collect();
     let last = shown.last().filter(|_| found.next().is_some()).map(|(place, _)| *place);
     let next = last.map(|place| page::cursor(cursors, &scope, &place)).transpose()?;
-    let items = shown.into_iter().map(|(_, token)| Token::new(token, now)).collect();
+    let mut items: Vec<_> = shown.into_iter().map(|(_, token)| Token::new(token, now)).collect();
+    Token::show_uses(&service, &mut items).await?;
     Ok(HttpResponse::Ok().json(Tokens { items, next }))
 }

@@ -134,7 +134,9 @@ impl<'c> Session<'c> {
                 record.source.as_ref().map(|source| &source.token),
                 record.source.as_ref().map(|source| &source.sealed),
             ])?;
-            if let (Outcome::Done, Some(credential), Some(client)) = (outcome, credential, client) {
+            if let (Outcome::Done, Some(credential)) = (outcome, credential) {
+                // A personal token is no client's.
+                let client = client.as_deref().unwrap_or_default();
                 self.statements.used.execute(params![credential, client, at])?;
             }
         }
