@@ -130,6 +130,10 @@ impl EventLog for Faulty {
     fn now(&self) -> Timestamp {
         self.log.now()
     }
+    fn write_probe(&self) -> store::WriteProbe {
+        self.log.write_probe()
+    }
+
     fn verify(
         &self,
         progress: &mut dyn FnMut(Position),

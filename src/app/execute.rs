@@ -121,8 +121,8 @@ impl Inner {
         };
         let appended = self.log.append(commit).await;
         match &appended {
-            Err(AppendError::Unavailable { .. }) => self.write_failures.failed(),
-            Ok(_) => self.write_failures.succeeded(),
+            Err(AppendError::Unavailable { .. }) => self.writing.failed(),
+            Ok(_) => self.writing.succeeded(),
             Err(_) => {}
         }
         match appended {

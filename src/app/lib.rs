@@ -118,7 +118,7 @@ pub(crate) struct Inner {
     pub(crate) known_secrets: authenticate_client::KnownSecrets,
     pub(crate) token_uses: token_uses::TokenUses,
     pub(crate) flood: activity::Flood,
-    pub(crate) write_failures: health::WriteFailures,
+    pub(crate) writing: health::Writing,
 }
 
 /// What the write side is made of.
@@ -169,7 +169,7 @@ impl App {
             known_secrets: authenticate_client::KnownSecrets::new(),
             token_uses: token_uses::TokenUses::new(),
             flood: activity::Flood::default(),
-            write_failures: health::WriteFailures::default(),
+            writing: health::Writing::default(),
             entropy,
             log,
             activity,
@@ -178,6 +178,7 @@ impl App {
         let app = Self { inner: Arc::new(inner), commands };
         app.count_refusals();
         app.keep_house();
+        app.try_disk();
         Ok(app)
     }
 
@@ -207,11 +208,11 @@ impl App {
         }
     }
 
-    /// Whether log and keys can be read, and whether the last write took place.
+    /// Whether log and keys can be read, and whether something can be written where the log is.
     pub async fn health(&self) -> Health {
         Health {
             log_readable: self.inner.log.head().await.is_ok(),
-            log_writable: !self.inner.write_failures.failed_recently(),
+            log_writable: self.inner.writing.works(),
             keys_readable: self.inner.vault.keys_readable().await,
         }
     }

@@ -462,6 +462,10 @@ impl EventLog for Unsure {
         self.log.now()
     }
 
+    fn write_probe(&self) -> store::WriteProbe {
+        self.log.write_probe()
+    }
+
     fn verify(
         &self,
         progress: &mut dyn FnMut(Position),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::commit::{ClaimKey, Commit, Disclosure, DisclosureRef, Receipt, RecordedCommand};
-use crate::error::{AppendError, ReadError};
+use crate::error::{AppendError, Cause, ReadError};
 use crate::event::RecordedEvent;
 use crate::position::{Position, Revision};
 use crate::stream::StreamName;
@@ -37,6 +37,10 @@ pub struct TokenPage {
     /// How many at most.
     pub limit: usize,
 }
+
+/// Writes a few bytes where a log is kept, makes them durable and leaves nothing behind. It blocks for as long as the disk
+/// does, and holds nothing of the log.
+pub type WriteProbe = Box<dyn FnOnce() -> Result<(), Cause> + Send>;
 
 /// One append-only log of events with dense positions, and the vault's rows that are written together with them.
 ///
@@ -122,6 +126,9 @@ pub trait EventLog: Send + Sync {
     /// The later of the wall clock and the time of the last event: what expiry is judged by. A clock set back brings
     /// nothing to life again before an event tells of it, as the next one recorded does.
     fn now(&self) -> Timestamp;
+
+    /// What tells whether something could be appended, without appending anything.
+    fn write_probe(&self) -> WriteProbe;
 
     /// Walks the whole log and tells of everything that is not as the log writes it (see [`Defect`]), then says how
     /// far the log reaches. `progress` hears of each position. Blocks the thread.

@@ -38,7 +38,7 @@ pub use error::{
     AppendError, BackUpError, Cause, InvalidCommit, KeyStoreError, LogClosed, OpenError, Place, ReadError,
 };
 pub use event::{CorruptEntry, Envelope, EnvelopeActor, RecordedEvent};
-pub use event_log::{EventLog, ScannedEvent, TokenPage};
+pub use event_log::{EventLog, ScannedEvent, TokenPage, WriteProbe};
 pub use keys::{KeyStore, PersonKey, WrappedKey};
 pub use position::{ExpectedRevision, MAX_INTEGER, Position, Revision};
 pub use repository::{LogRepository, PersistRefused};

@@ -47,7 +47,7 @@ use crate::clock::Clock;
 use crate::commit::{ClaimKey, Commit, Disclosure, DisclosureRef, Receipt, RecordedCommand};
 use crate::error::{AppendError, LogClosed, OpenError, ReadError};
 use crate::event::RecordedEvent;
-use crate::event_log::{EventLog, ScannedEvent, TokenPage};
+use crate::event_log::{EventLog, ScannedEvent, TokenPage, WriteProbe};
 use crate::position::{Position, Revision};
 use crate::prepared::PreparedCommit;
 use crate::stream::StreamName;
@@ -63,7 +63,7 @@ pub struct SqliteLog {
     shared: Arc<Shared>,
     writer: Option<Writer<Request>>,
     /// Keeps the lock for as long as the files are open.
-    _directory: DataDirectory,
+    directory: DataDirectory,
 }
 
 /// What the writer tells everybody.
@@ -101,7 +101,7 @@ impl SqliteLog {
         let shared = Arc::new(Shared::new(clock, reader.with(Tail::read)?));
         let start = |index| Writer::start("log", &LOG, &log, index, Commits(Arc::clone(&shared)));
         let writer = index.map(start).transpose()?;
-        Ok(Self { reader, shared, writer, _directory: directory.clone() })
+        Ok(Self { reader, shared, writer, directory: directory.clone() })
     }
 
     /// The ids of all credentials that are kept.
@@ -266,6 +266,10 @@ impl EventLog for SqliteLog {
         let last_at = self.shared.last_at.load(Ordering::Acquire);
         let now = self.shared.clock.now();
         Timestamp::from_microsecond(last_at).map_or(now, |last_at| now.max(last_at))
+    }
+
+    fn write_probe(&self) -> WriteProbe {
+        self.directory.write_probe()
     }
 
     fn verify(

@@ -6,10 +6,11 @@ use std::{
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
     process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
-use tests::{Service, binary, muniment};
+use tests::{Service, binary, client_body, http::CLIENTS, muniment};
 
 /// Somebody who is not root, whom no mode keeps from writing.
 const NOBODY: u32 = 65_534;
@@ -252,4 +253,47 @@ fn completions_and_manual_pages_name_the_commands() {
     assert!(folder.path().join("pages/muniment-replay-verify.1").is_file());
     let help = muniment(folder.path(), ["--help"]);
     assert!(String::from_utf8_lossy(&help.stdout).contains("Exit codes:"), "{help:?}");
+}
+
+/// Asks until the answer has this status, and answers what it says.
+async fn wait_for_readiness(service: &Service, status: u16) -> Value {
+    let told = async {
+        loop {
+            let ready = service.get("/readyz").await;
+            if ready.status == status {
+                return ready.body;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), told).await.expect("in time")
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_before_anybody_meets_it_and_until_it_has_room() {
+    let service = Service::start_on_a_disk_that_can_fail().await;
+    service.create_client("Matter sync").await;
+    assert_eq!(wait_for_readiness(&service, 200).await["log"]["writable"], true);
+    let full = service.folder().join("write");
+    fs::write(&full, "").expect("a full disk");
+    // No command has met it: only the probe can have.
+    let unavailable = wait_for_readiness(&service, 503).await;
+    assert_eq!(unavailable["status"], "unavailable", "{unavailable}");
+    assert_eq!(unavailable["log"], json!({ "readable": true, "writable": false }));
+    service.get(CLIENTS).await.expect(200);
+    let refused = service.post(CLIENTS, &client_body("Another")).await;
+    refused.expect_problem(503, "unavailable");
+    for _ in 0..30 {
+        service.get("/readyz").await.expect(503);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    fs::remove_file(&full).expect("room again");
+    let mended = Instant::now();
+    wait_for_readiness(&service, 200).await;
+    assert!(
+        mended.elapsed() < Duration::from_secs(7),
+        "the probe saw it before time alone would have told it"
+    );
+    service.create_client("Another").await;
+    service.finish().await;
 }

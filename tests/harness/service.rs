@@ -85,7 +85,7 @@ impl Service {
     }
 
     /// A service on an empty directory whose disk fails on demand: while the folder holds a file `write`, no write to a
-    /// write-ahead log succeeds; while it holds `fsync`, no fsync of one.
+    /// write-ahead log or a probe of the disk succeeds; while it holds `fsync`, no fsync of one.
     pub async fn start_on_a_disk_that_can_fail() -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         Self::start_with(folder, Some(failing_disk())).await

@@ -10,7 +10,13 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::schema::{self, ACTIVITY, KEYS, LOG};
-use crate::error::OpenError;
+use crate::error::{Cause, OpenError};
+use crate::event_log::WriteProbe;
+
+/// The name, for a moment, of what is written to see whether anything can be.
+const PROBE: &str = "write.probe";
+/// A block of the file system: fewer bytes might find room where no more fit.
+const PROBE_BYTES: usize = 4_096;
 
 /// The directory of `log.db` and `keys.db`, held by this process alone, or opened to read.
 ///
@@ -73,6 +79,12 @@ impl DataDirectory {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What tells whether anything can be written here.
+    pub(super) fn write_probe(&self) -> WriteProbe {
+        let path = self.path.join(PROBE);
+        Box::new(move || probe(&path).map_err(|error| Arc::new(error) as Cause))
     }
 
     /// Whether it was opened to read.
@@ -175,6 +187,14 @@ fn write_pid(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     writeln!(file, "{}", process::id())
+}
+
+/// The file has a name only until it is open, so that nothing stays behind, whatever happens.
+fn probe(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    std::fs::remove_file(path)?;
+    file.write_all(&[0; PROBE_BYTES])?;
+    file.sync_all()
 }
 
 fn io_error(path: &Path, source: io::Error) -> OpenError {

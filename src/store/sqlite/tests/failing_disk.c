@@ -1,6 +1,6 @@
 /*
  * A disk that fails when it is told to: with LD_PRELOAD, and FAILING_DISK naming a directory. While that
- * holds a file `fsync`, no fsync of a write-ahead log succeeds; while it holds `write`, no write to one.
+ * holds a file `fsync`, no fsync of a write-ahead log or of a probe succeeds; while it holds `write`, no write to one.
  * What is fsynced is listed in its file `trace`. CRASH_AT is the number of the write or fsync of a file in `of`
  * before which the process ends.
  */
@@ -32,7 +32,8 @@ static const char *told(const char *what, char *path) {
 static int fails(const char *what, int file) {
     char name[PATH_MAX + 1], path[PATH_MAX];
     size_t length = strlen(name_of(file, name));
-    return length > 4 && strcmp(name + length - 4, "-wal") == 0 && access(told(what, path), F_OK) == 0;
+    int durable = (length > 4 && strcmp(name + length - 4, "-wal") == 0) || strstr(name, "/write.probe");
+    return durable && access(told(what, path), F_OK) == 0;
 }
 
 static void may_crash(int file) {
