@@ -8,6 +8,7 @@
 //! The binary is `MUNIMENT_TEST_BINARY`, or what cargo builds from this tree with optimisation.
 #![expect(clippy::print_stdout, reason = "a script that prints its figures")]
 
+mod connection;
 #[path = "../benches/commands/measure.rs"]
 mod measure;
 #[cfg_attr(feature = "peers", path = "../benches/commands/peer.rs")]
@@ -23,12 +24,9 @@ use std::{
 };
 
 use tests::{Service, http::CLIENTS};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
 
 use crate::{
+    connection::{Connection, optimised_binary},
     measure::{Caller, Result, Sample, Subject, compare, drive, load_average},
     peer::Durability::{Full, Normal},
 };
@@ -69,20 +67,6 @@ fn measure_in_child(arguments: &[String], slow_disk: Option<u64>) -> Result<()> 
         child.env("SLOW_DISK_MILLISECONDS", milliseconds.to_string());
     }
     if child.status()?.success() { Ok(()) } else { Err("the measurement failed".into()) }
-}
-
-fn optimised_binary() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("MUNIMENT_TEST_BINARY") {
-        return Ok(path.into());
-    }
-    let build = ["build", "--quiet", "--release", "--package", "cli"];
-    if !Command::new(env!("CARGO")).args(build).current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success() {
-        return Err("the service does not build".into());
-    }
-    // `target/<profile>/examples/http` is this program.
-    let own = std::env::current_exe()?;
-    let target = own.ancestors().nth(3).ok_or("this program is not in cargo's target directory")?;
-    Ok(target.join("release/muniment"))
 }
 
 fn slow_disk_library(folder: &Path) -> Result<PathBuf> {
@@ -147,9 +131,7 @@ async fn command(
     let address = service.base.trim_start_matches("http://");
     let mut connections = Vec::with_capacity(clients.len());
     for clients in clients {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        connections.push(Connection { stream, clients, turn: 0, buffer: Vec::with_capacity(8 << 10) });
+        connections.push(Switching { connection: Connection::open(address).await?, clients, turn: 0 });
     }
     // Whoever holds the data directory has written its process id into the lock.
     let process = fs::read_to_string(service.data().join("muniment.lock"))?;
@@ -187,12 +169,11 @@ fn post(host: &str, token: &str, path: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// One keep-alive connection, and what it asks for.
-struct Connection {
-    stream: TcpStream,
+/// A connection, and what it asks for.
+struct Switching {
+    connection: Connection,
     clients: Vec<Switched>,
     turn: usize,
-    buffer: Vec<u8>,
 }
 
 /// A client, and the requests that switch it.
@@ -202,40 +183,14 @@ struct Switched {
     enable: Vec<u8>,
 }
 
-impl Caller for Connection {
+impl Caller for Switching {
     async fn call(&mut self) -> Result<ControlFlow<()>> {
         let turn = self.turn % self.clients.len();
         let client = &mut self.clients[turn];
         self.turn += 1;
         let request = if client.active { &client.deactivate } else { &client.enable };
         client.active = !client.active;
-        self.stream.write_all(request).await?;
-        self.buffer.clear();
-        loop {
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return Err("the service closed the connection".into());
-            }
-            if is_whole(&self.buffer)? {
-                break;
-            }
-        }
-        if self.buffer.starts_with(b"HTTP/1.1 200 ") {
-            Ok(ControlFlow::Continue(()))
-        } else {
-            Err(String::from_utf8_lossy(&self.buffer).into_owned().into())
-        }
+        self.connection.ask(request, b"HTTP/1.1 200 ").await?;
+        Ok(ControlFlow::Continue(()))
     }
-}
-
-/// Whether all of an answer is there; it must say how long it is.
-fn is_whole(answer: &[u8]) -> Result<bool> {
-    let Some(head) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return Ok(false) };
-    for line in str::from_utf8(&answer[..head])?.split("\r\n") {
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            return Ok(answer.len() - (head + 4) >= value.trim().parse()?);
-        }
-    }
-    Err("an answer without a length".into())
 }
