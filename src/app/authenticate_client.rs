@@ -278,19 +278,20 @@ impl Inner {
         commitment: &str,
     ) -> Result<Option<VerifiedDigest>, ClientAuthenticationError> {
         let text = secret.expose_secret().as_bytes();
-        let known = match self.known_secrets.0.get(id) {
-            Some(digest) => Some(digest.to_vec()),
-            None => self.activity.digest(id).await.map_err(Fault::from)?,
-        };
-        if let Some(known) = known {
-            // A digest that does not fit may be damaged: it is disposable, and refuses nobody.
-            if self.vault.ring.digests.matches(DIGEST_LABEL, &[text], &known) {
-                if let Ok(digest) = known.try_into() {
-                    self.known_secrets.0.insert(id.to_owned(), digest);
+        let fits = |known: &[u8]| self.vault.ring.digests.matches(DIGEST_LABEL, &[text], known);
+        match self.known_secrets.0.get(id) {
+            Some(known) if fits(&known) => return Ok(None),
+            Some(_) => {}
+            None => {
+                let kept = self.activity.digest(id).await.map_err(Fault::from)?;
+                let kept: Option<[u8; 32]> = kept.and_then(|kept| kept.try_into().ok());
+                if let Some(known) = kept.filter(|known| fits(known)) {
+                    self.known_secrets.0.insert(id.to_owned(), known);
+                    return Ok(None);
                 }
-                return Ok(None);
             }
         }
+        // A digest that does not fit may be damaged: it is disposable, and refuses nobody.
         let verifier = self.vault.open_credential(self.log.as_ref(), id, commitment).await?;
         let verified = self.argon2.verify(secret.clone(), verifier.expose().clone()).await;
         if !verified.map_err(CommandError::from)? {
