@@ -99,7 +99,7 @@ pub enum LogFormat {
 pub struct CommandsSection {
     /// Threads that commands run on.
     pub threads: NonZeroUsize,
-    /// Threads that compute Argon2; each keeps 19 MiB.
+    /// Threads that compute Argon2; each takes 19 MiB while it does.
     pub argon2_workers: NonZeroUsize,
 }
 

@@ -23,10 +23,10 @@ use worker::{Job, Task};
 
 /// A fixed number of threads that do Argon2id, and a queue of fixed length before them.
 ///
-/// New verifiers take 19 MiB, 2 passes, 1 lane (OWASP's first choice) and are PHC strings. Each thread keeps
-/// one buffer of that size for good, so that the pool's memory is known beforehand: `workers × 19 MiB`. A
-/// verifier with other costs, from an import, is checked at its own costs, within limits, in memory that is
-/// given back.
+/// New verifiers take 19 MiB, 2 passes, 1 lane (OWASP's first choice) and are PHC strings. A thread has one
+/// buffer of that size while it has work, and none while it waits for some: the pool takes `workers × 19 MiB` at
+/// the most. A verifier with other costs, from an import, is checked at its own costs, within limits, in memory
+/// of its own.
 ///
 /// At most `workers + queue` requests are inside. One more is answered [`Busy`](VerifierError::Busy) at once:
 /// under a flood of guesses the wait stays short for those who are in. A request whose future is dropped is

@@ -1,7 +1,7 @@
 //! One thread of the pool.
 
 use std::sync::mpsc::Receiver;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, TryLockError};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use subtle::ConstantTimeEq;
@@ -31,11 +31,9 @@ type Answer<T> = oneshot::Sender<Result<T, VerifierError>>;
 
 /// Works until the pool lets go of its end of the queue.
 pub(super) fn run(jobs: &Mutex<Receiver<Job>>) {
-    let mut memory = vec![Block::default(); COSTS.block_count()];
-    loop {
-        // Held while waiting, not while working: one thread waits for a job, the others for the lock.
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { task, place }) = job else { return };
+    let mut memory = Vec::new();
+    while let Some(Job { task, place }) = next(jobs, &mut memory) {
+        memory.resize_with(COSTS.block_count(), Block::default);
         match task {
             Task::Hash { secret, salt, answer } => {
                 respond(answer, place, || hash(&secret, &salt, &mut memory));
@@ -45,6 +43,22 @@ pub(super) fn run(jobs: &Mutex<Receiver<Job>>) {
             }
         }
     }
+}
+
+/// The next job. A thread that finds none waiting gives its memory back first: a service that checks no secrets for a
+/// while is as small as one that never did.
+fn next(jobs: &Mutex<Receiver<Job>>, memory: &mut Vec<Block>) -> Option<Job> {
+    let waiting = match jobs.try_lock() {
+        Ok(jobs) => jobs.try_recv().ok(),
+        Err(TryLockError::Poisoned(jobs)) => jobs.into_inner().try_recv().ok(),
+        // Whoever has the lock waits for a job: there is none.
+        Err(TryLockError::WouldBlock) => None,
+    };
+    waiting.or_else(|| {
+        *memory = Vec::new();
+        // Held while waiting, not while working: one thread waits for a job, the others for the lock.
+        jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    })
 }
 
 /// Computes the answer, unless nobody waits for it any more.
