@@ -82,7 +82,7 @@ pub use persons::Person;
 pub use private_parts::{OpenedPart, PrivatePart};
 pub use rebuild::RecordedRebuild;
 pub use roles::{ChangedRole, CreateRoleRequest, KnownRole};
-pub use vault::{KeyRingError, unopenable_credentials};
+pub use vault::{CredentialDefect, KeyRingError, compare_credentials};
 
 use crate::{aggregates::Loader, vault::Vault};
 

@@ -753,3 +753,32 @@ async fn a4_what_was_done_from_an_address_is_found_until_the_person_is_erased() 
     node.app.erase_person(host(), domain::PersonId(principal.member.0)).await.expect("an erasure");
     assert!(find("192.0.2.7").await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d6_a_credential_that_opens_and_is_another_than_its_event_committed_to_is_found() {
+    let node = Node::start().await;
+    let created = node.create("Matter sync").await;
+    let client = created.client.client_id;
+    let rotation = IssueSecretRequest { overlap_seconds: Some(0), ..IssueSecretRequest::default() };
+    node.app.issue_secret(node.admin().await, sandbox(), client, rotation).await.expect("a rotation");
+    let signing = created.client.registration.signing_secret.id.0.clone();
+    let wrong = async || {
+        let mut wrong = Vec::new();
+        let ids = node.log.credential_ids().expect("the ids");
+        let (log, keys) = (node.log.as_ref(), node.keys.as_ref());
+        let report = &mut |defect| wrong.push(defect);
+        compare_credentials(log, keys, &master_key(), &crypto::SystemEntropy, ids, report)
+            .await
+            .expect("a comparison");
+        wrong
+    };
+    assert_eq!(wrong().await, []);
+    // The service's own key seals another value in its place.
+    let other =
+        node.app.inner.vault.seal_credential(&signing, "signing_secret", "whsec_other").expect("a seal");
+    let raw = rusqlite::Connection::open(node.folder.path().join("data/log.db")).expect("the file");
+    raw.execute("DELETE FROM credentials WHERE id = ?1", [&signing]).expect("one less");
+    let insert = "INSERT INTO credentials (id, sealed) VALUES (?1, ?2)";
+    raw.execute(insert, rusqlite::params![signing, other.row.sealed]).expect("another one");
+    assert_eq!(wrong().await, [CredentialDefect::Swapped(signing)]);
+}

@@ -4,6 +4,7 @@
 //! free-text reason, under a key of its own event; deleting a key erases what it sealed and leaves every proof valid,
 //! because the entry holds only a salted digest.
 
+mod compare;
 mod event_keys;
 mod marked_key;
 mod ring;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use store::{DisclosureKey, EventLog, KeyStore, PersonKey, SealedSource, SegmentNumber};
 use uuid::Uuid;
 
+pub use compare::{CredentialDefect, compare_credentials};
 pub use ring::KeyRingError;
 use ring::{KeyRing, PERSON_KEY};
 
@@ -127,13 +129,7 @@ impl Vault {
             log.credential(id).await?.ok_or_else(|| damaged(CredentialError::Missing(id.to_owned())))?;
         let swapped = || damaged(CredentialError::Swapped(id.to_owned()));
         let encoded = self.ring.unseal(&credential_place(id), &sealed).ok_or_else(swapped)?;
-        let disclosure = str::from_utf8(&encoded)
-            .ok()
-            .and_then(|text| Disclosure::parse(text).ok())
-            .ok_or_else(swapped)?;
-        if disclosure.digest() != commitment {
-            return Err(swapped());
-        }
+        let disclosure = committed_to(&encoded, commitment).ok_or_else(swapped)?;
         disclosure.expose_value().as_str().map(|text| Personal::new(text.to_owned())).ok_or_else(swapped)
     }
 
@@ -321,28 +317,10 @@ async fn check_person_keys(
     Ok(())
 }
 
-/// Those of some credentials that are sealed under no key of this log, or were altered; one that is not there has been
-/// destroyed. Changes nothing, unlike opening the write side: for the tools of who operates it. Nothing that was opened
-/// leaves.
-///
-/// # Errors
-/// A wrong master key, missing or damaged keys, or a log that cannot be read.
-pub async fn unopenable_credentials(
-    log: &dyn EventLog,
-    keys: &dyn KeyStore,
-    master_key: &MasterKey,
-    entropy: &dyn Entropy,
-    ids: Vec<String>,
-) -> Result<Vec<String>, KeyRingError> {
-    let ring = KeyRing::open(keys, master_key, log, entropy).await?;
-    let mut unopenable = Vec::new();
-    for id in ids {
-        let sealed = log.credential(&id).await?;
-        if sealed.is_some_and(|sealed| ring.unseal(&credential_place(&id), &sealed).is_none()) {
-            unopenable.push(id);
-        }
-    }
-    Ok(unopenable)
+/// What an opened credential says, if it is what its event committed to.
+fn committed_to(encoded: &[u8], commitment: &str) -> Option<Disclosure> {
+    let disclosure = Disclosure::parse(str::from_utf8(encoded).ok()?).ok()?;
+    (disclosure.digest() == commitment).then_some(disclosure)
 }
 
 fn credential_place(id: &str) -> String {

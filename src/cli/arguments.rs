@@ -298,6 +298,7 @@ pub enum ReplayCommand {
     #[command(after_help = exit::OF_VERIFY)]
     Verify(Verify),
     /// What became of a client between two moments
+    #[command(after_help = exit::OF_OUTPUT)]
     Difference(ClientDifference),
 }
 

@@ -145,6 +145,24 @@ async fn d6_a_doctor_says_whose_keys_they_are_and_which_credential_does_not_open
     let report: Value = serde_json::from_slice(&sick.stdout).expect("JSON");
     assert!(report.to_string().contains(&secret), "{report}");
     put(&sealed);
+
+    let doctor = |wrong: &str| {
+        let sick = service.muniment(["doctor", "--json"]);
+        assert_eq!(sick.status.code(), Some(10), "{sick:?}");
+        let report: Value = serde_json::from_slice(&sick.stdout).expect("JSON");
+        let findings = report["findings"].as_array().expect("findings");
+        let found =
+            findings.iter().find(|finding| finding["what"] == "credentials").expect("the credentials");
+        assert_eq!(found["detail"].as_str(), Some(wrong), "{report}");
+    };
+    let all: usize =
+        log.query_row("SELECT count(*) FROM credentials", [], |row| row.get(0)).expect("a count");
+    log.execute("DELETE FROM credentials WHERE id = ?1", [&secret]).expect("one less");
+    doctor(&format!("{} are kept; wrong: `{secret}` is missing", all - 1));
+    put(&sealed);
+    log.execute("INSERT INTO credentials (id, sealed) VALUES ('nobody', ?1)", [&sealed]).expect("one more");
+    doctor(&format!("{} are kept; wrong: `nobody` is in no event", all + 1));
+    log.execute("DELETE FROM credentials WHERE id = 'nobody'", []).expect("as it was");
     drop(log);
     let healthy = service.muniment(["doctor"]);
     assert_eq!(healthy.status.code(), Some(0), "{healthy:?}");

@@ -69,7 +69,7 @@ fn json(service: &Service, arguments: &[&str]) -> Vec<Value> {
 #[tokio::test]
 async fn every_command_that_answers_does_so_in_json() {
     let service = Service::start().await;
-    service.create_client("Matter sync").await;
+    let (id, _) = service.create_client("Matter sync").await;
     let name = ["--name", "Ada", "--email", "ada@members.example", "--role", "auditor"];
     // In this order: the later take what the earlier made.
     let arguments: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
@@ -86,6 +86,7 @@ async fn every_command_that_answers_does_so_in_json() {
         ("projections status", vec![]),
         ("recover", vec!["--bootstrap-token-file", "recovered"]),
         ("replay", vec![]),
+        ("replay difference", vec!["--client", &id, "--from", "1"]),
         ("replay verify", vec![]),
         ("restore", vec!["--from", "backup", "--keys-from", "keys"]),
     ]);

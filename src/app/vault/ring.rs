@@ -63,6 +63,9 @@ pub enum KeyRingError {
     /// What was erased could not be read, or not be erased again.
     #[error("applying the list of erasures")]
     Erasures(#[from] Fault),
+    /// The credentials could not be compared with the events that committed to them.
+    #[error("comparing the credentials with the log")]
+    Credentials(#[source] Fault),
     /// The key store cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyStoreError),

@@ -6,7 +6,7 @@ use anyhow::Context;
 use comfy_table::{Table, TableStyle};
 use crypto::SystemEntropy;
 use serde_json::json;
-use store::{EventLog, SqliteKeys, SqliteLog, SystemClock};
+use store::{ActivityLog, EventLog, SqliteActivity, SqliteKeys, SqliteLog, SystemClock};
 
 use crate::{
     arguments::Doctor,
@@ -50,6 +50,7 @@ pub fn run(doctor: &Doctor) -> anyhow::Result<Exit> {
     match store::DataDirectory::open_read_only(&config.data.directory) {
         Ok(data) => {
             findings.push(log(&data));
+            findings.push(activity(&data).unwrap_or_else(|error| bad("activity", &error)));
             findings.extend(keys(&config, &data));
         }
         Err(error) => findings.push(bad("log", &error.into())),
@@ -114,6 +115,23 @@ fn log(data: &store::DataDirectory) -> Finding {
     }
 }
 
+/// What clients did, against what the log says of its closed segments.
+fn activity(data: &store::DataDirectory) -> anyhow::Result<Finding> {
+    let what = "activity";
+    let log = SqliteLog::open(data, Arc::new(SystemClock))?;
+    let activity = SqliteActivity::open(data, Arc::new(SystemClock))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let mut defects = Vec::new();
+    let mut report = |defect: app::SegmentDefect| defects.push(defect.to_string());
+    let closed = runtime.block_on(app::compare_segments(&log, &activity, &mut report))?;
+    if !defects.is_empty() {
+        return Ok(Finding { what, verdict: Verdict::Bad, detail: defects.join("; ") });
+    }
+    let head = runtime.block_on(activity.head())?;
+    let detail = format!("{head} records, {closed} closed segments: what the log says of them");
+    Ok(Finding { what, verdict: Verdict::Good, detail })
+}
+
 fn keys(config: &Config, data: &store::DataDirectory) -> Vec<Finding> {
     let what = "keys";
     let mut findings = Vec::new();
@@ -121,7 +139,7 @@ fn keys(config: &Config, data: &store::DataDirectory) -> Vec<Finding> {
         Ok(true) => {}
         Ok(false) => {
             let detail = "keys.db belongs to another log: take both from one back-up".to_owned();
-            findings.push(Finding { what, verdict: Verdict::Bad, detail });
+            return vec![Finding { what, verdict: Verdict::Bad, detail }];
         }
         Err(error) => findings.push(bad(what, &error.into())),
     }
@@ -144,7 +162,7 @@ fn opened(config: &Config, data: &store::DataDirectory) -> anyhow::Result<Vec<Fi
     let log = SqliteLog::open(data, Arc::new(SystemClock))?;
     let keys = SqliteKeys::open(data)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let (stored, ids, unopenable) = runtime.block_on(async {
+    let (stored, ids, defects) = runtime.block_on(async {
         let stored = store::KeyStore::data_keys(&keys).await?;
         for key in &stored {
             let place = crypto::DataKeyRef { purpose: &key.purpose, id: &key.id };
@@ -153,17 +171,21 @@ fn opened(config: &Config, data: &store::DataDirectory) -> anyhow::Result<Vec<Fi
                 .with_context(|| format!("unwrapping data key `{}`", key.id))?;
         }
         let ids = log.credential_ids()?;
-        let all = ids.len();
-        let unopenable = app::unopenable_credentials(&log, &keys, &master_key, &SystemEntropy, ids).await?;
-        anyhow::Ok((stored.len(), all, unopenable))
+        let (all, mut defects) = (ids.len(), Vec::new());
+        app::compare_credentials(&log, &keys, &master_key, &SystemEntropy, ids, &mut |defect| {
+            defects.push(defect.to_string());
+        })
+        .await?;
+        anyhow::Ok((stored.len(), all, defects))
     })?;
-    let detail = format!("master key {id} opens all {stored} data keys");
+    let detail = format!("keys of this log; master key {id} opens all {stored} data keys");
     let mut findings = vec![Finding { what: "keys", verdict: Verdict::Good, detail }];
     let what = "credentials";
-    findings.push(if unopenable.is_empty() {
-        Finding { what, verdict: Verdict::Good, detail: format!("all {ids} can be opened") }
+    findings.push(if defects.is_empty() {
+        let detail = format!("all {ids} are those that the log committed to");
+        Finding { what, verdict: Verdict::Good, detail }
     } else {
-        let detail = format!("{} of {ids} cannot be opened: {}", unopenable.len(), unopenable.join(", "));
+        let detail = format!("{ids} are kept; wrong: {}", defects.join("; "));
         Finding { what, verdict: Verdict::Bad, detail }
     });
     Ok(findings)
