@@ -89,3 +89,69 @@ async fn a2_a_flood_of_refusals_is_recorded_up_to_a_limit_and_counted_beyond_it(
     assert_eq!(counted["problem"], "permission_denied");
     service.finish().await;
 }
+
+#[tokio::test]
+async fn a2_every_route_that_reads_the_audit_leaves_a_record_of_who_read_what() {
+    let service = Service::start().await;
+    let (client, created) = service.create_client("Matter sync").await;
+    let (member, auditor) = service.create_member("Keen Auditor", &["auditor", "integration_manager"]).await;
+    let description = service.get("/openapi.json").await.expect(200);
+    let paths = description.body["paths"].as_object().expect("paths");
+    let reading = paths.iter().filter(|(_, operations)| operations["get"]["x-audit"] == "reads");
+    let mut walked = 0;
+    for (path, _) in reading {
+        let filled = path
+            .replace("{environment}", "sandbox")
+            .replace("{client_id}", &client)
+            .replace("{member_id}", &member)
+            .replace("{person_id}", created.text_of("/contacts/0/id"))
+            .replace("{position}", created.header("muniment-position"));
+        let query = match path.rsplit('/').next() {
+            Some("credentials") => "?at=1000",
+            Some("difference") => "?from=1",
+            Some(_) | None => "",
+        };
+        let query = query.replace("1000", created.header("muniment-position"));
+        let asked = service.request_as(&auditor, Method::GET, &format!("{filled}{query}"));
+        // The feed never ends: its head is enough, and it leaves after the record is durable.
+        let answer = asked.send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{path}");
+        let request_id = answer.headers()["x-request-id"].to_str().expect("an id").to_owned();
+        drop(answer);
+        let found = service.get(&format!("/api/v1/audit/events?request_id={request_id}")).await.expect(200);
+        let record = &found.body["items"][0]["entry"];
+        let expected = if path.ends_with("/export") { "audit.exported" } else { "audit.read" };
+        assert_eq!(record["type"], expected, "{path}");
+        assert_eq!(record["actor"]["id"], member.as_str(), "{path}");
+        walked += 1;
+    }
+    assert!(walked >= 11, "{walked}");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a2_an_export_is_recorded_each_time_with_what_was_asked_and_whether_private_parts_were_opened() {
+    let service = Service::start().await;
+    service.create_client("Matter sync").await;
+    let export = "/api/v1/audit/export?format=csv&type=client.created&ticket=INC-42&q=sync";
+    service.get(export).await.expect(200);
+    service.get(export).await.expect(200);
+    service.get("/api/v1/audit/export?type=client.created&include=private").await.expect(200);
+    let found = service.get("/api/v1/audit/events?type=audit.*&order=asc&limit=500").await.expect(200);
+    let items = found.body["items"].as_array().expect("items");
+    let of = |wanted: &str| {
+        let of_type = items.iter().map(|item| &item["entry"]).filter(|entry| entry["type"] == wanted);
+        of_type.map(|entry| entry["data"].clone()).collect::<Vec<_>>()
+    };
+    let exported = of("audit.exported");
+    assert_eq!(exported.len(), 3, "{exported:?}");
+    assert_eq!(exported[0]["format"], "csv");
+    assert_eq!(exported[0]["filters"]["type"], "client.created");
+    assert_eq!(exported[0]["filters"]["ticket"], "INC-42");
+    assert_eq!(exported[0]["private_filters"][0], "q");
+    let private: Vec<_> = exported.iter().map(|data| data["include_private"] == true).collect();
+    assert_eq!(private, [false, false, true]);
+    let opened = of("audit.private_parts_opened");
+    assert_eq!((opened.len(), &opened[0]["what"]), (1, &Value::from("audit.export")));
+    service.finish().await;
+}

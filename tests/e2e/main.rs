@@ -19,6 +19,7 @@ mod crash;
 mod docs;
 mod environments;
 mod erasure;
+mod export_memory;
 mod faults;
 mod help;
 mod idempotency;

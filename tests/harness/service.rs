@@ -181,6 +181,14 @@ impl Service {
         std::fs::read_to_string(self.stderr_file()).unwrap_or_default()
     }
 
+    /// Resident memory of the service that is no page of a file, in KiB.
+    pub fn allocated(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid().as_raw_nonzero());
+        let status = std::fs::read_to_string(path).expect("the service runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a line of /proc");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     fn pid(&self) -> Pid {
         let id = self.child.as_ref().and_then(Child::id).expect("the service runs");
         Pid::from_raw(i32::try_from(id).expect("a process id")).expect("a process id")

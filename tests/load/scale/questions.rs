@@ -15,6 +15,10 @@ use crate::{
 
 /// How long each question is asked again and again.
 const TIME: Duration = Duration::from_secs(2);
+/// What an export may take of memory, in MiB, whatever the size of the log.
+const MOST_FOR_EXPORT: u64 = 32;
+/// Bytes of an export after which its memory is looked at again.
+const LOOK_EVERY: usize = 1 << 20;
 const CLIENTS: &str = "/api/v1/environments/sandbox/clients";
 const AUDIT: &str = "/api/v1/audit/events";
 
@@ -115,25 +119,33 @@ pub async fn ask(instance: &mut Instance, history: &History) -> Result<()> {
     Ok(())
 }
 
-/// Takes everything there is, as an auditor would, and says how fast it came and what it took of memory.
+/// Takes everything there is, as an auditor would, and says how fast it came and what it took of memory: if that grew with
+/// the log, it fails (behaviour A5).
 async fn export(instance: &Instance, format: &str, head: u64) -> Result<()> {
-    let before = instance.resident()?;
+    let before = instance.allocated()?;
+    let mut most = before;
     let began = Instant::now();
     let url = format!("{}/api/v1/audit/export?format={format}", instance.base);
     let mut answer = instance.http.get(url).bearer_auth(&instance.token).send().await?.error_for_status()?;
     let mut bytes = 0;
     while let Some(chunk) = answer.chunk().await? {
+        let looked_at = bytes / LOOK_EVERY;
         bytes += chunk.len();
+        if bytes / LOOK_EVERY > looked_at {
+            most = most.max(instance.allocated()?);
+        }
     }
     let seconds = began.elapsed().as_secs_f64();
     crate::said(
         &format!("export of everything as {format}"),
         format_args!(
-            "{:.0} events/s, {} MiB in {seconds:.1} s; resident {before} MiB before, {} MiB after",
+            "{:.0} events/s, {} MiB in {seconds:.1} s; allocated {before} MiB before, {most} MiB at most",
             head as f64 / seconds,
             bytes >> 20,
-            instance.resident()?
         ),
     );
+    if most > before + MOST_FOR_EXPORT {
+        return Err(format!("an export of {} MiB took {} MiB of memory", bytes >> 20, most - before).into());
+    }
     Ok(())
 }

@@ -92,6 +92,11 @@ impl Instance {
         self.memory("VmRSS:")
     }
 
+    /// Resident memory that is no page of a file, in MiB: what grows if a page after the other is kept.
+    pub fn allocated(&self) -> Result<u64> {
+        self.memory("RssAnon:")
+    }
+
     /// The most it ever was, in MiB.
     pub fn most_resident(&self) -> Result<u64> {
         self.memory("VmHWM:")
