@@ -20,13 +20,13 @@ const LONGEST: usize = 32_768;
 /// What is asked, in a body that only the client sends, and in one that a member sends, who may say why.
 macro_rules! bodies {
     ($($(#[$meta:meta])* $own:ident, $members:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)+ })+) => {$(
-        $(#[$meta])*
         #[derive(Deserialize, ToSchema)]
+        $(#[$meta])*
         #[serde(deny_unknown_fields)]
         pub(crate) struct $own { $($(#[$field_meta])* $field: $type,)+ }
 
-        $(#[$meta])*
         #[derive(Deserialize, ToSchema)]
+        $(#[$meta])*
         #[serde(deny_unknown_fields)]
         pub(crate) struct $members {
             $($(#[$field_meta])* $field: $type,)+
@@ -51,9 +51,10 @@ macro_rules! bodies {
 
 bodies! {
     /// A payload: text, whose bytes in UTF-8 are meant, or any bytes in base64url. One of the two.
+    #[schema(example = json!({ "payload": "{\"matter\":42}" }))]
     OwnPayload, Payload {
         #[serde(default)]
-        #[schema(max_length = 32768, example = "{\"matter\":42}")]
+        #[schema(max_length = 32768)]
         payload: Option<String>,
         /// Without padding.
         #[serde(default)]
@@ -61,6 +62,10 @@ bodies! {
         payload_base64url: Option<String>,
     }
     /// A payload, in one of two forms, and what is said to be its signature.
+    #[schema(example = json!({
+        "payload": "{\"matter\":42}",
+        "signature": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+    }))]
     OwnSignedPayload, SignedPayload {
         #[serde(default)]
         #[schema(max_length = 32768)]
@@ -76,6 +81,9 @@ bodies! {
     /// What was encrypted.
     OwnEncryptedPayload, EncryptedPayload {
         /// In compact serialisation (RFC 7516), `dir` and `A256GCM`.
+        #[schema(
+            example = "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA"
+        )]
         jwe: String,
     }
 }
