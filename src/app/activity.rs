@@ -1,7 +1,7 @@
 //! What is recorded of clients: each use of a secret, and refusals until there are too many of a kind.
 
 mod compare;
-mod flood;
+mod group;
 mod segments;
 
 use std::{
@@ -9,12 +9,10 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use store::{Activity, ActivityCommit, ActivityUnavailable, Outcome, SegmentNumber, VerifiedDigest};
 
 pub use compare::{SegmentDefect, compare_segments};
-pub(crate) use flood::Flood;
-use flood::Group;
+pub(crate) use group::Group;
 
 use crate::{App, Inner, context::Source, error::Fault};
 
@@ -57,7 +55,10 @@ impl App {
     /// # Errors
     /// The fault that kept it from being recorded.
     pub async fn close(&self) -> Result<(), Fault> {
-        self.inner.record_flood(true).await
+        // Whatever becomes of the one, the other is recorded.
+        let refusals = self.inner.record_counted(true).await;
+        let flood = self.inner.record_flood(true).await;
+        refusals.and(flood)
     }
 
     /// Looks after counters and segments for as long as the write side is there.
@@ -74,6 +75,9 @@ impl App {
 
 async fn tick(inner: &Weak<Inner>, known_segment: &mut Option<SegmentNumber>) -> Option<()> {
     let inner = inner.upgrade()?;
+    if let Err(fault) = inner.record_counted(false).await {
+        tracing::warn!(error = %fault, "recording how many commands were refused");
+    }
     if let Err(fault) = inner.record_flood(false).await {
         tracing::warn!(error = %fault, "recording refusals that were counted");
     }
@@ -96,10 +100,10 @@ impl Inner {
             kind: deed.kind,
             environment: deed.environment.clone(),
             client: deed.client.clone(),
-            prefix: deed.source.as_ref().map(|source| flood::prefix(source.address.expose())),
+            prefix: deed.source.as_ref().map(|source| group::prefix(source.address.expose())),
             reason,
         };
-        if !self.flood.lists(group, self.log.now()) {
+        if !self.flood.lists(group, self.log.now(), || ()) {
             return Ok(());
         }
         let record = self.listed(deed, Outcome::Refused, Some(reason)).await?;
@@ -128,7 +132,7 @@ impl Inner {
                 credential: None,
                 request_id: None,
                 count: count.times,
-                since: Some(count.since),
+                since: Some(count.from),
                 source,
             });
         }
@@ -171,11 +175,4 @@ impl Inner {
         let recorded = self.activity.append(commit).await.map(drop);
         recorded.map_err(|error: ActivityUnavailable| Fault::passing("recording activity", error))
     }
-}
-
-/// How often something happened, and since when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Count {
-    times: u64,
-    since: Timestamp,
 }

@@ -17,7 +17,8 @@
 //! | `erasures`, `legal_holds` | erasing persons and reasons, and what wins over that |
 //! | `execute` | from events to one commit |
 //! | `idempotency` | the order of every use case: permission, repeated request, work; unknown outcomes |
-//! | `refusal_limit` | what is counted of refusals instead |
+//! | `flood` | which refusals are listed, and which are only counted |
+//! | `refusal_limit` | what is counted of refused commands |
 //! | `refusal` | what is recorded of refusals and of what was read |
 //! | `audit_reads` | what is recorded of who reads the audit |
 //! | `aggregates` | loading through `cqrs-es`, and the cache that the log's head keeps honest |
@@ -37,6 +38,7 @@ mod environments;
 mod erasures;
 mod error;
 mod execute;
+mod flood;
 mod health;
 mod idempotency;
 mod ids;
@@ -114,10 +116,10 @@ pub(crate) struct Inner {
     pub(crate) roles: Loader<Role>,
     pub(crate) tokens: authenticate::TokenCache,
     pub(crate) audit_reads: audit_reads::RecordedReads,
-    pub(crate) refusals: refusal_limit::RefusalLimit,
+    pub(crate) refusals: flood::Flood<refusal_limit::Refusal>,
     pub(crate) known_secrets: authenticate_client::KnownSecrets,
     pub(crate) token_uses: token_uses::TokenUses,
-    pub(crate) flood: activity::Flood,
+    pub(crate) flood: flood::Flood<activity::Group>,
     pub(crate) writing: health::Writing,
 }
 
@@ -165,10 +167,10 @@ impl App {
             roles: Loader::new(&log),
             tokens: authenticate::TokenCache::new(),
             audit_reads: audit_reads::RecordedReads::new(),
-            refusals: refusal_limit::RefusalLimit::default(),
+            refusals: flood::Flood::default(),
             known_secrets: authenticate_client::KnownSecrets::new(),
             token_uses: token_uses::TokenUses::new(),
-            flood: activity::Flood::default(),
+            flood: flood::Flood::default(),
             writing: health::Writing::default(),
             entropy,
             log,
@@ -176,7 +178,6 @@ impl App {
         };
         inner.finish_erasures().await?;
         let app = Self { inner: Arc::new(inner), commands };
-        app.count_refusals();
         app.keep_house();
         app.try_disk();
         Ok(app)

@@ -97,13 +97,10 @@ async fn serve_until_told(
     };
     let served = server.run_until(told).await;
     // The log first refuses what is new and finishes what is queued; then nothing follows any more.
-    if let Err(fault) = instance.app.record_counted_refusals().await {
-        tracing::error!(error = %fault, "recording how many commands were refused");
-    }
-    views.stop();
     if let Err(fault) = instance.app.close().await {
         tracing::error!(error = %fault, "recording refusals that were counted");
     }
+    views.stop();
     instance.activity.close().await;
     instance.log.close().await;
     served.context("serving")?;
