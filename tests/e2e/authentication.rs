@@ -193,3 +193,69 @@ async fn a2_a_wrong_token_of_a_member_is_recorded() {
     assert_eq!(reasons(&found), ["malformed", "malformed"]);
     service.finish().await;
 }
+
+#[tokio::test]
+async fn a4_activity_is_found_by_client_secret_environment_kind_outcome_reason_and_time() {
+    let service = Service::start().await;
+    let (one, created) = service.create_client("One").await;
+    let (other, other_created) = service.create_client("Other").await;
+    let secret = created.text_of("/client_secret").to_owned();
+    own(&service, "sandbox", &one, &secret).await.expect(200);
+    own(&service, "sandbox", &other, other_created.text_of("/client_secret")).await.expect(200);
+    let rotate = json!({ "overlap_seconds": 0 });
+    let rotated = service.post(&format!("{CLIENTS}/{one}/secrets"), &rotate).await.expect(201);
+    refused(own(&service, "sandbox", &one, &secret).await);
+    own(&service, "sandbox", &one, rotated.text_of("/client_secret")).await.expect(200);
+    own(&service, "production", &one, &secret).await.expect(401);
+    answer(service.request_as("nobody", Method::GET, "/api/v1/me")).await.expect(401);
+
+    let found = async |query: &str| {
+        let items = activity(&service, &format!("{query}&order=asc")).await;
+        reasons(&items).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&format!("client={one}")).await, ["done", "revoked", "done", "other_environment"]);
+    assert_eq!(found(&format!("client={other}")).await, ["done"]);
+    let first = created.text_of("/secrets/0/id");
+    assert_eq!(found(&format!("secret={first}&outcome=done")).await, ["done"]);
+    let second = rotated.text_of("/secret/id");
+    assert_eq!(found(&format!("secret={second}")).await, ["done"]);
+    assert_eq!(found(&format!("client={one}&environment=production")).await, ["other_environment"]);
+    assert_eq!(found(&format!("client={one}&outcome=refused")).await, ["revoked", "other_environment"]);
+    assert_eq!(found("reason=revoked").await, ["revoked"]);
+    assert_eq!(found("kind=authentication&outcome=done").await, ["done"; 3]);
+    assert_eq!(found("kind=member_authentication&outcome=refused").await, ["malformed"]);
+    let all = activity(&service, &format!("client={one}&order=asc")).await;
+    let middle = all[1]["at"].as_str().expect("a time");
+    let since = format!("client={one}&from={middle}");
+    assert_eq!(found(&since).await, ["revoked", "done", "other_environment"], "`from` is included");
+    assert_eq!(found(&format!("client={one}&to={middle}")).await, ["done"], "`to` is not");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn o5_nobody_is_let_in_while_the_head_of_the_log_cannot_be_read() {
+    let service = Service::start_on_a_disk_that_can_fail().await;
+    let (id, created) = service.create_client("Matter sync").await;
+    let secret = created.text_of("/client_secret").to_owned();
+    own(&service, "sandbox", &id, &secret).await.expect(200);
+    service.get("/api/v1/me").await.expect(200);
+    let broken = service.folder().join("fsync");
+    std::fs::write(&broken, "").expect("a disk that fails");
+    // What became of this command is unknown, and so is whether it revoked anything.
+    service.post(&format!("{CLIENTS}/{id}/deactivate"), &json!({})).await.expect_problem(503, "unavailable");
+    for _ in 0..3 {
+        service.get("/api/v1/me").await.expect_problem(503, "unavailable");
+        let shut = own(&service, "sandbox", &id, &secret).await.expect(503);
+        assert!(!shut.text.contains(&id), "{}", shut.text);
+    }
+    std::fs::remove_file(&broken).expect("a disk that works");
+    let told = async {
+        while own(&service, "sandbox", &id, &secret).await.status == 503 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), told).await.expect("in time");
+    // The command is known now not to have happened.
+    own(&service, "sandbox", &id, &secret).await.expect(200);
+    service.finish().await;
+}
