@@ -41,7 +41,10 @@ impl fmt::Display for ClaimDifference {
 ///
 /// # Errors
 /// If the log cannot be read.
-pub fn verify_claims(log: &dyn EventLog, report: &mut dyn FnMut(ClaimDifference)) -> Result<(), ReadError> {
+pub(crate) fn verify_claims(
+    log: &dyn EventLog,
+    report: &mut dyn FnMut(ClaimDifference),
+) -> Result<(), ReadError> {
     let mut told = Told::default();
     let mut readable = true;
     log.scan(Position::ORIGIN, &mut |event| match changes(event.entry) {

@@ -31,6 +31,7 @@ mod reader;
 mod rebuild;
 mod runner;
 mod shadow;
+mod verification;
 mod verify;
 mod views;
 mod wait;
@@ -38,7 +39,7 @@ mod wait;
 #[cfg(test)]
 mod testing;
 
-pub use claims::{ClaimDifference, verify_claims};
+pub use claims::ClaimDifference;
 pub use envelope::{Envelope, EnvelopeActor};
 pub use error::{QueryError, RebuildError, ViewsError};
 pub use file::{Inspected, inspect};
@@ -48,7 +49,8 @@ pub use projection::{ApplyError, Projection, ViewedEvent};
 pub use reader::Reader;
 pub use rebuild::{Comparison, Rebuilt, RebuiltView, rebuild};
 pub use shadow::RebuildProgress;
-pub use verify::{Difference, VerifiedView, verify};
+pub use verification::{Finding, Stage, Verdict, Verification, verify_all};
+pub use verify::{Difference, VerifiedView};
 pub use views::{ProjectionState, ProjectionStatus, Views};
 
 /// Every projection there is, in the order in which they are shown.

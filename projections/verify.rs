@@ -1,7 +1,7 @@
 //! Comparing live views with a fresh fold, row by row.
 
 use std::cmp::Ordering;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Rows};
@@ -44,24 +44,24 @@ pub struct VerifiedView {
 ///
 /// A view that has folded more than an undamaged log would give is not compared: nobody can say what it should be.
 ///
-/// `progress` hears of each position that was folded. Changes nothing that is live, and works while the views are being followed. Blocks.
+/// `progress` hears of each position that was folded. Changes nothing that is live, and works while the views are being
+/// followed. Blocks.
 ///
 /// # Errors
 /// When there are no live views that can be read, the log cannot be read, or there is no room for the fresh fold.
-pub fn verify(
-    data_directory: &Path,
+pub(crate) fn verify(
+    directory: &ViewsDirectory,
     log: &dyn EventLog,
     progress: &dyn Fn(Position),
     report: &mut dyn FnMut(Difference),
 ) -> Result<Vec<VerifiedView>, ViewsError> {
-    let directory = ViewsDirectory::of(data_directory);
     let missing = || ViewsError::Missing(directory.path().to_owned());
     let path = directory.live().ok_or_else(missing)?;
     let unreadable = |error| ViewsError::database(&path)(error);
     let live = file::open_to_compare(&path).map_err(|_| missing())?;
     let reached = checkpoints(&live, &crate::all()).map_err(unreadable)?;
 
-    let scratch = Scratch::new(&directory);
+    let scratch = Scratch::new(directory);
     let broken = |error| ViewsError::database(&scratch.0)(error);
     let mut fold = file::create_offline(&scratch.0).map_err(broken)?;
     let end = reached.iter().map(|view| view.position).max().unwrap_or_default();

@@ -3,9 +3,10 @@ use std::sync::mpsc as blocking;
 
 use super::*;
 use crate::clients::{self, ListFilter};
-use crate::file::inspect;
+use crate::file::{ViewsDirectory, inspect};
 use crate::testing::{Happening, IntoEvent as _, TestLog, client, created, happens, sandbox, stream};
-use crate::{QueryError, Reader, verify};
+use crate::verify::verify;
+use crate::{QueryError, Reader};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -61,7 +62,8 @@ async fn a8_a_rebuild_beside_the_live_views_gives_the_same_digests_and_is_follow
     assert!(views.wait_for(position, LONG).await);
     assert_eq!(views.read(count).await.unwrap(), 11);
     views.stop();
-    verify(log.path(), &*log.log, &|_| (), &mut |difference| panic!("{difference:?}")).unwrap();
+    verify(&ViewsDirectory::of(log.path()), &*log.log, &|_| (), &mut |difference| panic!("{difference:?}"))
+        .unwrap();
 }
 
 #[tokio::test]

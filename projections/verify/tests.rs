@@ -28,14 +28,18 @@ fn equal(rebuilt: &Rebuilt) -> Vec<bool> {
 
 fn differences(log: &TestLog) -> Vec<Difference> {
     let mut found = Vec::new();
-    verify(log.path(), &*log.log, &|_| (), &mut |difference| found.push(difference)).unwrap();
+    verify(&ViewsDirectory::of(log.path()), &*log.log, &|_| (), &mut |difference| found.push(difference))
+        .unwrap();
     found
 }
 
 #[tokio::test]
 async fn a8_views_that_nobody_touched_are_verified_and_nothing_is_left_behind() {
     let log = viewed().await;
-    let reached = verify(log.path(), &*log.log, &|_| (), &mut |difference| panic!("{difference:?}")).unwrap();
+    let reached = verify(&ViewsDirectory::of(log.path()), &*log.log, &|_| (), &mut |difference| {
+        panic!("{difference:?}")
+    })
+    .unwrap();
     assert!(reached.iter().all(|view| view.checkpoint.position == Position::new(6)));
     let mut names: Vec<_> =
         std::fs::read_dir(log.path().join("views")).unwrap().map(|file| file.unwrap().file_name()).collect();
@@ -112,7 +116,7 @@ async fn views_can_be_verified_while_they_are_followed() {
 #[tokio::test]
 async fn without_views_there_is_nothing_to_verify() {
     let log = TestLog::new();
-    let error = verify(log.path(), &*log.log, &|_| (), &mut |_| ()).unwrap_err();
+    let error = verify(&ViewsDirectory::of(log.path()), &*log.log, &|_| (), &mut |_| ()).unwrap_err();
     assert!(matches!(error, ViewsError::Missing(_)), "{error:?}");
     assert!(!log.path().join("views").exists());
 }
@@ -121,8 +125,10 @@ async fn without_views_there_is_nothing_to_verify() {
 async fn a7_views_of_a_log_with_a_hole_are_compared_as_far_as_it_is_whole() {
     let log = viewed().await;
     log.lose(Position::new(4));
-    let verified =
-        verify(log.path(), &*log.log, &|_| (), &mut |difference| panic!("{difference:?}")).unwrap();
+    let verified = verify(&ViewsDirectory::of(log.path()), &*log.log, &|_| (), &mut |difference| {
+        panic!("{difference:?}")
+    })
+    .unwrap();
     let why = "reading the log at position 4: the event is missing, position 5 follows";
     assert!(verified.iter().all(|view| view.incomparable.as_deref() == Some(why)), "{verified:?}");
 
@@ -130,8 +136,10 @@ async fn a7_views_of_a_log_with_a_hole_are_compared_as_far_as_it_is_whole() {
     let views = Views::open(log.path(), log.shared()).unwrap();
     views.start().unwrap();
     assert!(!views.wait_for(Position::new(4), Duration::from_secs(20)).await);
-    let verified =
-        verify(log.path(), &*log.log, &|_| (), &mut |difference| panic!("{difference:?}")).unwrap();
+    let verified = verify(&ViewsDirectory::of(log.path()), &*log.log, &|_| (), &mut |difference| {
+        panic!("{difference:?}")
+    })
+    .unwrap();
     for view in verified {
         assert_eq!((view.checkpoint.position, view.incomparable), (Position::new(3), None));
     }

@@ -6,9 +6,10 @@ use store::Position;
 
 use super::*;
 use crate::clients::{self, ListFilter};
-use crate::file::inspect;
+use crate::file::{ViewsDirectory, inspect};
 use crate::testing::{Happening, IntoEvent as _, TestLog, client, created, happens, sandbox, stream};
-use crate::{RebuiltView, audit_trail, rebuild, verify};
+use crate::verify::verify;
+use crate::{RebuiltView, audit_trail, rebuild};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -194,7 +195,10 @@ async fn a9_a_halted_view_is_tried_again_by_a_restart_and_never_skips() {
     assert_eq!(rebuilt.views[0].halt.as_ref().map(|halt| halt.position), Some(poison));
     assert!(rebuilt.views[0].comparison.as_ref().unwrap().is_equal());
     assert_eq!(
-        verify(log.path(), &*log.log, &|_| (), &mut |difference| panic!("{difference:?}")).unwrap()[1]
+        verify(&ViewsDirectory::of(log.path()), &*log.log, &|_| (), &mut |difference| panic!(
+            "{difference:?}"
+        ))
+        .unwrap()[1]
             .checkpoint
             .position,
         poison

@@ -62,6 +62,9 @@ pub enum CommandError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,
+    /// The audit is being verified already. Recorded.
+    #[error("the audit is being verified already")]
+    VerificationRunning,
     /// The views are being rebuilt already. Recorded.
     #[error("the views are being rebuilt already")]
     RebuildRunning,
@@ -288,6 +291,7 @@ impl CommandError {
             Self::PreconditionFailed { .. } => "precondition_failed",
             Self::PreconditionRequired => "precondition_required",
             Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::VerificationRunning => "verification_running",
             Self::RebuildRunning => "rebuild_running",
             Self::RebuildHalts => "rebuild_halts",
             Self::Contended => "contended",

@@ -21,6 +21,7 @@
 //! | `refusal_limit` | what is counted of refused commands |
 //! | `refusal` | what is recorded of refusals and of what was read |
 //! | `audit_reads` | what is recorded of who reads the audit |
+//! | `verification` | verifying the audit: who may, and what is recorded of it |
 //! | `aggregates` | loading through `cqrs-es`, and the cache that the log's head keeps honest |
 //! | `vault` | keys, sealed credentials, sealed private parts |
 
@@ -52,6 +53,7 @@ mod refusal_limit;
 mod roles;
 mod token_uses;
 mod vault;
+mod verification;
 
 use std::{num::NonZeroUsize, sync::Arc};
 
@@ -85,6 +87,7 @@ pub use private_parts::{OpenedPart, PrivatePart};
 pub use rebuild::RecordedRebuild;
 pub use roles::{ChangedRole, CreateRoleRequest, KnownRole};
 pub use vault::{CredentialDefect, KeyRingError, compare_credentials};
+pub use verification::StartedVerification;
 
 use crate::{aggregates::Loader, vault::Vault};
 

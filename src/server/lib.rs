@@ -28,6 +28,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod verifications;
 
 use std::{
     future::Future,

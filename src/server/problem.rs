@@ -274,6 +274,7 @@ impl From<CommandError> for Problem {
             | CommandError::BuiltInRole
             | CommandError::PreconditionRequired
             | CommandError::IdempotencyMismatch
+            | CommandError::VerificationRunning
             | CommandError::RebuildRunning
             | CommandError::RebuildHalts
             | CommandError::Contended

@@ -15,6 +15,7 @@ use crate::{
     limits::Limits,
     metrics::Metrics,
     problem::{Kind, Problem},
+    verifications::Verifications,
 };
 
 /// What every endpoint shares.
@@ -28,6 +29,8 @@ pub(crate) struct Service {
     pub(crate) limits: Limits,
     /// Whether a browser that was here once must not come back without TLS.
     pub(crate) only_tls: bool,
+    /// The verifications of the audit that were asked for here.
+    pub(crate) verifications: Arc<Verifications>,
     /// How long a client may take to send a body.
     pub(crate) client_timeout: Duration,
     /// How the service is reached from outside, without a slash at the end.
@@ -53,6 +56,7 @@ impl Service {
             metrics,
             proxy,
             limits: Limits::new(&limits),
+            verifications: Arc::default(),
             only_tls: public_url.starts_with("https:"),
             client_timeout: Duration::from_secs(config.client_timeout_seconds),
             public_url,

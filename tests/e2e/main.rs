@@ -40,3 +40,4 @@ mod secrecy;
 mod secrets;
 mod session;
 mod tls;
+mod verification;

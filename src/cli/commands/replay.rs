@@ -2,16 +2,18 @@
 
 mod difference;
 
+use std::cell::RefCell;
+
 use anyhow::{Context, bail};
 use comfy_table::{Table, TableStyle};
 use domain::{ClientId, EnvironmentName};
 use projections::{
-    Reader, VerifiedView,
+    Finding, Reader, Stage, Verdict, VerifiedView,
     as_of::{self, Moment},
     clients::{self, ClientRow, ListFilter},
 };
 use serde_json::json;
-use store::{EventLog, Position, ReadError};
+use store::{EventLog, Position};
 
 use crate::{
     arguments::{Replay, ReplayCommand, Verify},
@@ -135,43 +137,30 @@ fn verify(arguments: &Verify) -> anyhow::Result<Exit> {
     let config = Config::load(&arguments.place)?;
     let log = open_to_read(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let mut defects = Vec::new();
     let head = runtime.block_on(log.head())?;
-    let progress = Progress::new("verifying the log");
-    let verified = log.verify(&mut |position| progress.event(position, head), &mut |defect| {
-        defects.push(defect.to_string());
-    });
-    drop(progress);
-    let verified = match verified {
-        Ok(verified) => Some(verified),
-        // A row that cannot be read at all is a verdict too, not a failure of this command.
-        Err(error @ ReadError::Corrupt { .. }) => {
-            defects.push(error.to_string());
-            None
+    let shown = RefCell::new((Stage::Log, Progress::new("verifying the log")));
+    let progress = |stage, position| {
+        let mut shown = shown.borrow_mut();
+        if shown.0 != stage {
+            *shown = (stage, Progress::new("folding the log again"));
         }
-        Err(error) => return Err(error.into()),
+        shown.1.event(position, head);
     };
-    if verified.is_some() {
-        match projections::verify_claims(log.as_ref(), &mut |found| defects.push(found.to_string())) {
-            // A hole is among the defects already.
-            Ok(()) | Err(ReadError::Corrupt { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let mut differences = Vec::new();
-    let progress = Progress::new("folding the log again");
-    let folded = |position| progress.event(position, head);
-    let compared = projections::verify(&config.data.directory, log.as_ref(), &folded, &mut |found| {
-        differences.push(found);
-    });
-    drop(progress);
-    let (views, missing) = match compared {
-        Ok(views) => (views, false),
-        Err(projections::ViewsError::Missing(_)) => (Vec::new(), true),
-        Err(error) => return Err(error.into()),
-    };
-    let halted = views.iter().any(|view| view.checkpoint.halt.is_some());
-    let incomparable = views.iter().any(|view| view.incomparable.is_some());
+    let (mut defects, mut differences) = (Vec::new(), Vec::new());
+    let found =
+        projections::verify_all(
+            &config.data.directory,
+            log.as_ref(),
+            &progress,
+            &mut |finding| match finding {
+                Finding::Defect(defect) => defects.push(defect),
+                Finding::Row(row) => differences.push(row),
+            },
+        );
+    drop(shown);
+    let found = found?;
+    let (verified, missing) = (found.log, found.views.is_none());
+    let views = found.views.as_deref().unwrap_or_default();
     if arguments.json {
         let rows: Vec<_> = differences
             .iter()
@@ -202,7 +191,7 @@ fn verify(arguments: &Verify) -> anyhow::Result<Exit> {
             None => say(&format!("log: it cannot be read to its end, {} defects", defects.len()))?,
         }
         defects.iter().take(MOST_SHOWN).try_for_each(|defect| say(&format!("  {defect}")))?;
-        for VerifiedView { checkpoint: view, incomparable } in &views {
+        for VerifiedView { checkpoint: view, incomparable } in views {
             let rows = differences.iter().filter(|row| row.projection == view.projection).count();
             let halt =
                 view.halt.as_ref().map(|halt| format!(", halted before {}: {}", halt.position, halt.cause));
@@ -232,14 +221,10 @@ fn verify(arguments: &Verify) -> anyhow::Result<Exit> {
             say("views: there are none yet; they are folded when the service starts")?;
         }
     }
-    // What a second look at the log found damaged is as bad as what the first one did.
-    Ok(if !defects.is_empty() || incomparable {
-        Exit::LogDamaged
-    } else if !differences.is_empty() {
-        Exit::ViewsDiffer
-    } else if missing || halted {
-        Exit::ViewsIncomplete
-    } else {
-        Exit::Done
+    Ok(match found.verdict() {
+        Verdict::LogDamaged => Exit::LogDamaged,
+        Verdict::ViewsDiffer => Exit::ViewsDiffer,
+        Verdict::ViewsIncomplete => Exit::ViewsIncomplete,
+        Verdict::Sound => Exit::Done,
     })
 }

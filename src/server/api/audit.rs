@@ -4,10 +4,12 @@ pub(crate) mod export;
 pub(crate) mod feed;
 pub(crate) mod follow;
 pub(crate) mod get;
+pub(crate) mod get_verification;
 pub(crate) mod list;
 pub(crate) mod parameters;
 pub(crate) mod question;
 pub(crate) mod redact_reason;
+pub(crate) mod verify;
 
 use app::{AuditQuery, Context};
 use serde::Deserialize;

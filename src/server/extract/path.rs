@@ -3,7 +3,9 @@
 use std::str::FromStr;
 
 use actix_web::HttpRequest;
-use domain::{ClientId, EnvironmentName, LegalHoldId, MemberId, PersonId, RoleName, SecretId};
+use domain::{
+    ClientId, EnvironmentName, LegalHoldId, MemberId, PersonId, RoleName, SecretId, VerificationId,
+};
 use store::Position;
 
 use crate::problem::{Kind, Problem};
@@ -31,6 +33,11 @@ pub(crate) fn person_id(http: &HttpRequest) -> Result<PersonId, Problem> {
 /// The legal hold.
 pub(crate) fn legal_hold_id(http: &HttpRequest) -> Result<LegalHoldId, Problem> {
     segment(http, "legal_hold_id", "legal_hold")
+}
+
+/// The verification.
+pub(crate) fn verification_id(http: &HttpRequest) -> Result<VerificationId, Problem> {
+    segment(http, "verification_id", "verification")
 }
 
 /// The event.

@@ -220,7 +220,7 @@ impl Operation {
                 )
                 .header("Muniment-Views", views_behind());
         }
-        if status == StatusCode::CREATED {
+        if status == StatusCode::CREATED || status == StatusCode::ACCEPTED {
             response = response.header("Location", header(string(), "Where it is"));
         }
         response

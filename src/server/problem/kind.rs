@@ -75,6 +75,7 @@ mod table {
         LegalHoldReleased    = CONFLICT "legal_hold_released", "Legal hold released", "the legal hold was released before";
         PersonErased         = CONFLICT "person_erased", "Person erased", "the person was erased before: there is nothing left to keep";
         Taken                = CONFLICT "taken", "Taken", "a value that must be unique is taken: see `errors`";
+        VerificationRunning  = CONFLICT "verification_running", "Verification running", "the audit is being verified already: wait for that one to end";
         RebuildRunning       = CONFLICT "rebuild_running", "Rebuild running", "the views are being rebuilt already: GET /api/v1/projections says how far";
         RebuildHalts         = CONFLICT "rebuild_halts", "Rebuild halts", "a rebuilt view halts before the live one, which stays: `muniment replay verify` says where";
         Contended            = CONFLICT "contended", "Contended", "other requests were faster, again and again: try again";
@@ -146,6 +147,7 @@ impl Kind {
             CommandError::PreconditionFailed { .. } => Self::PreconditionFailed,
             CommandError::PreconditionRequired => Self::PreconditionRequired,
             CommandError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            CommandError::VerificationRunning => Self::VerificationRunning,
             CommandError::RebuildRunning => Self::RebuildRunning,
             CommandError::RebuildHalts => Self::RebuildHalts,
             CommandError::Contended => Self::Contended,

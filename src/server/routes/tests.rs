@@ -26,6 +26,7 @@ fn example(path: &str) -> String {
         .replace("{member_id}", id)
         .replace("{person_id}", id)
         .replace("{legal_hold_id}", id)
+        .replace("{verification_id}", id)
         .replace("{secret_id}", "x")
         .replace("{token_id}", "x")
         .replace("{name}", "standard")
