@@ -1,7 +1,7 @@
 //! What reading the audit leaves behind, and what being refused again and again does.
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{
     Service,
     http::{CLIENTS, answer},
@@ -95,6 +95,7 @@ async fn a2_every_route_that_reads_the_audit_leaves_a_record_of_who_read_what() 
     let service = Service::start().await;
     let (client, created) = service.create_client("Matter sync").await;
     let (member, auditor) = service.create_member("Keen Auditor", &["auditor", "integration_manager"]).await;
+    let verification = service.post("/api/v1/audit/verify", &json!({})).await.expect(202);
     let description = service.get("/openapi.json").await.expect(200);
     let paths = description.body["paths"].as_object().expect("paths");
     let reading = paths.iter().filter(|(_, operations)| operations["get"]["x-audit"] == "reads");
@@ -105,6 +106,7 @@ async fn a2_every_route_that_reads_the_audit_leaves_a_record_of_who_read_what() 
             .replace("{client_id}", &client)
             .replace("{member_id}", &member)
             .replace("{person_id}", created.text_of("/contacts/0/id"))
+            .replace("{verification_id}", verification.text_of("/verification_id"))
             .replace("{position}", created.header("muniment-position"));
         let query = match path.rsplit('/').next() {
             Some("credentials") => "?at=1000",

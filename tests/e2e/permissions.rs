@@ -232,6 +232,7 @@ fn example(path: &str, environment: &str, member: &str) -> String {
         .replace("{client_id}", NOTHING)
         .replace("{person_id}", NOTHING)
         .replace("{legal_hold_id}", NOTHING)
+        .replace("{verification_id}", NOTHING)
         .replace("{position}", "1")
         .replace("{secret_id}", "x")
         .replace("{token_id}", "x")
