@@ -165,8 +165,8 @@ impl Context {
     /// What is wrong with reason and ticket; `reason_required` is what the environment's policy says of the command.
     pub(crate) fn violations(&self, reason_required: bool) -> Vec<Violation> {
         let mut wrong = Vec::new();
-        match self.reason.as_ref().map(|reason| reason.expose().trim()) {
-            None | Some("") if reason_required => {
+        match self.reason.as_ref().map(crypto::Personal::expose) {
+            reason if reason_required && reason.is_none_or(|reason| reason.trim().is_empty()) => {
                 wrong.push(Violation::new(
                     "/reason",
                     Rule::ReasonRequired,

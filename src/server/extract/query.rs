@@ -28,8 +28,8 @@ pub(super) fn environment(http: &HttpRequest) -> Option<EnvironmentName> {
 }
 
 pub(super) fn parse<Q: DeserializeOwned>(query: &str) -> Result<Q, Problem> {
-    let pairs = Deserializer::new(form_urlencoded::parse(query.as_bytes()));
-    serde_path_to_error::deserialize(pairs).map_err(|error| {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let parameters = serde_path_to_error::deserialize(Deserializer::new(pairs)).map_err(|error| {
         let message = error.inner().to_string();
         match message.split('`').nth(1) {
             Some(name) if message.starts_with("unknown field") => {
@@ -47,7 +47,12 @@ pub(super) fn parse<Q: DeserializeOwned>(query: &str) -> Result<Q, Problem> {
             }
             Some(_) | None => Problem::in_query(name(error.path()), "malformed", wrong(&message).detail),
         }
-    })
+    })?;
+    // A script whose variable is not set must not get everything for one thing.
+    match pairs.into_iter().find(|(_, value)| value.is_empty()) {
+        Some((name, _)) => Err(Problem::in_query(name, "required", "must not be empty: leave it out")),
+        None => Ok(parameters),
+    }
 }
 
 fn name(path: &Path) -> String {

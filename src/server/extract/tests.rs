@@ -108,6 +108,8 @@ async fn a_parameter_is_refused_by_its_name() {
         ("limit=5&limit=6", "limit", "duplicate"),
         ("limit=x", "limit", "malformed"),
         ("limit=-1", "limit", "malformed"),
+        ("limit=", "limit", "required"),
+        ("limt=", "limt", "unknown_parameter"),
     ] {
         let (status, found, found_rule, _) = wrong_query(text).await;
         assert_eq!((status, &*found, &*found_rule), (400, parameter, rule), "{text}");

@@ -53,6 +53,9 @@ pub(crate) struct Parameters {
     cursor: Option<String>,
 }
 
+/// A hundred years.
+const LONGEST_DORMANT_DAYS: u16 = 36_500;
+
 /// Some of a list of clients.
 #[derive(Debug, Serialize, ToSchema)]
 struct Clients {
@@ -139,8 +142,13 @@ fn names<A>(page: NounPage<String, A>) -> Vec<String> {
 }
 
 fn dormant_since(now: Timestamp, days: u16) -> Result<Timestamp, Problem> {
-    now.checked_sub(SignedDuration::from_hours(24 * i64::from(days)))
-        .map_err(|_| Problem::in_query("unused_for_days", "out_of_range", "reaches before all time"))
+    Some(days)
+        .filter(|days| *days <= LONGEST_DORMANT_DAYS)
+        .and_then(|days| now.checked_sub(SignedDuration::from_hours(24 * i64::from(days))).ok())
+        .ok_or_else(|| {
+            let detail = format!("must be 0 to {LONGEST_DORMANT_DAYS}");
+            Problem::in_query("unused_for_days", "out_of_range", detail)
+        })
 }
 
 /// Those of a page that were there at `since` and have used nothing from then on.
