@@ -22,7 +22,7 @@ async fn a6_fields_secrets_and_events_between_two_moments_are_told() {
     log.client(client(1), created("First").into_event()).await;
     log.client(client(1), happens(0)).await;
     // A second secret, the first one revoked with it.
-    log.client(client(1), happens(9 + 4)).await;
+    log.client(client(1), happens(10 + 4)).await;
     log.client(client(2), created("Another").into_event()).await;
     log.client(client(1), deleted()).await;
     let compare = async |from, to, most| difference(&*log.log, client(1), (from, to), most).await.unwrap();
