@@ -14,8 +14,8 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use store::{
     Actor, ActorKind, CanonicalJson, ClaimChange, ClaimKey, Clock, Commit, DataDirectory, Disclosure,
-    DisclosureKey, EventLog, ExpectedRevision, LookupToken, ManualClock, Outcome, Position, ProposedEvent,
-    SqliteLog, StreamCommit, StreamName, SystemClock,
+    DisclosureKey, EventLog, ExpectedRevision, KeyStore as _, LookupToken, ManualClock, Outcome, PersonKey,
+    Position, ProposedEvent, SqliteKeys, SqliteLog, StreamCommit, StreamName, SystemClock,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -71,6 +71,12 @@ pub fn name(number: u64) -> String {
 /// Writes `events` events of `clients` clients after what an empty directory begins with.
 pub async fn write(data: &Path, events: u64, clients: u64) -> Result<History> {
     let directory = DataDirectory::open(data)?;
+    let keys = SqliteKeys::open(&directory)?;
+    for number in 0..ADMINS {
+        // A service does not start on a log that names persons without keys.
+        let person = admin(number).0;
+        keys.insert_person(PersonKey { person, token: None, wrapped: person.as_bytes().to_vec() }).await?;
+    }
     let begins = SystemClock.now();
     let clock = Arc::new(ManualClock::new(begins));
     let log = Arc::new(SqliteLog::open(&directory, clock.clone())?);
