@@ -139,7 +139,7 @@ async fn c5_a_deleted_client_is_gone_and_says_where_its_history_is() {
         assert_eq!(history.body["next"], json!(null));
         let then = served.get(&format!("{path}?at={}", paused.header("muniment-position"))).await.expect(200);
         assert_eq!(then.body, paused.body, "as it was then");
-        served.get(&format!("{path}?at=1&include=private")).await.expect_problem(400, "invalid_parameter");
+        served.get(&format!("{path}?at=1&include=private")).await.expect_problem(404, "not_found");
         let listed = served.get(&format!("{CLIENTS}?status=deleted")).await.expect(200);
         assert_eq!(listed.body["items"].as_array().unwrap().len(), 1);
     })
