@@ -121,6 +121,10 @@ pub enum Change {
     CompleteSigningSecretRotation,
     /// A look at the signing secret.
     RevealSigningSecret,
+    /// Whether its payloads can be encrypted.
+    EncryptPayloads(bool),
+    /// Another member answers for it, in the order of enrolment.
+    Responsible(usize),
     /// No more tokens.
     Deactivate,
     /// Tokens again.

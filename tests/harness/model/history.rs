@@ -101,7 +101,8 @@ impl ReferenceStateMachine for History {
             0 => step,
             _ => prop_oneof![
                 20 => step,
-                1 => (0..clients, change()).prop_map(|(client, change)| Step::Elsewhere(client, change)),
+                1 => (0..clients, change(members))
+                    .prop_map(|(client, change)| Step::Elsewhere(client, change)),
                 4 => a_use(clients).prop_map(Step::Authenticate),
                 1 => a_use(clients).prop_map(Step::AuthenticateAndKill),
                 1 => (0..clients, 0..6_usize)
@@ -141,9 +142,11 @@ impl ReferenceStateMachine for History {
     fn preconditions(registry: &Registry, step: &Step) -> bool {
         let client_there = |client: usize| client < registry.clients.len();
         let member_there = |member: usize| member < registry.members.len();
+        let change_can_be =
+            |change: &Change| !matches!(change, Change::Responsible(member) if !member_there(*member));
         let can_be = |command: &Command| match command {
             Command::Create { .. } | Command::Scope { .. } | Command::ClientType { .. } => true,
-            Command::On { client, .. } => client_there(*client),
+            Command::On { client, change } => client_there(*client) && change_can_be(change),
             Command::Member { member, .. } => member_there(*member),
         };
         match step {
@@ -154,7 +157,8 @@ impl ReferenceStateMachine for History {
             | Step::FailDuring(command, _) => can_be(command),
             Step::By(member, command) => member_there(*member) && can_be(command),
             Step::Authenticate(a_use) | Step::AuthenticateAndKill(a_use) => client_there(a_use.client),
-            Step::ReportLeaked { client, .. } | Step::Elsewhere(client, _) => client_there(*client),
+            Step::ReportLeaked { client, .. } => client_there(*client),
+            Step::Elsewhere(client, change) => client_there(*client) && change_can_be(change),
             Step::Enrol(_) | Step::Restart | Step::DeleteViews => true,
         }
     }
@@ -182,7 +186,7 @@ fn command(clients: usize, members: usize) -> BoxedStrategy<Command> {
     }
     // Newer ones more often: histories go on, and do not only begin.
     let client = prop_oneof![0..clients, clients.saturating_sub(2)..clients];
-    let on = (client, change()).prop_map(|(client, change)| Command::On { client, change });
+    let on = (client, change(members)).prop_map(|(client, change)| Command::On { client, change });
     prop_oneof![1 => any, 4 => on].boxed()
 }
 
@@ -206,8 +210,8 @@ fn a_use(clients: usize) -> impl Strategy<Value = Use> + Clone {
     })
 }
 
-fn change() -> impl Strategy<Value = Change> + Clone {
-    prop_oneof![
+fn change(members: usize) -> BoxedStrategy<Change> {
+    let change = prop_oneof![
         2 => (0..NAMES.len()).prop_map(Change::Rename),
         1 => scopes().prop_map(Change::Scopes),
         2 => (0..URIS.len()).prop_map(Change::AddRedirectUri),
@@ -225,7 +229,12 @@ fn change() -> impl Strategy<Value = Change> + Clone {
         2 => Just(Change::Deactivate),
         2 => Just(Change::Enable),
         1 => Just(Change::Delete),
-    ]
+        1 => any::<bool>().prop_map(Change::EncryptPayloads),
+    ];
+    match members {
+        0 => change.boxed(),
+        _ => prop_oneof![15 => change, 1 => (0..members).prop_map(Change::Responsible)].boxed(),
+    }
 }
 
 /// A bit for each scope; seldom none.

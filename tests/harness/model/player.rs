@@ -26,6 +26,8 @@ pub struct Player {
     pub(super) expected: Registry,
     pub(super) known: Vec<Known>,
     pub(super) members: Vec<KnownMember>,
+    /// The id of the first administrator.
+    first: String,
     /// A position that the views must have seen before they are compared.
     seen: u64,
     /// What clients should have been at past positions.
@@ -56,12 +58,17 @@ impl StateMachineTest for Player {
     fn init_test(_: &Registry) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let service = runtime.block_on(Service::start_on_a_disk_that_can_fail());
+        let (service, first) = runtime.block_on(async {
+            let service = Service::start_on_a_disk_that_can_fail().await;
+            let first = service.get("/api/v1/me").await.expect(200).text_of("/member_id").to_owned();
+            (service, first)
+        });
         Self {
             service: Some(service),
             expected: Registry::default(),
             known: Vec::new(),
             members: Vec::new(),
+            first,
             seen: 0,
             past: Vec::new(),
             runtime,
@@ -317,8 +324,25 @@ impl Player {
         if expected.status == Status::Deleted {
             shown.expect_problem(410, "gone");
         } else {
-            same(&expected, &shown.expect(200).body);
+            self.same(&expected, &shown.expect(200).body);
         }
+    }
+
+    #[track_caller]
+    fn same(&self, expected: &Client, shown: &Value) {
+        assert_eq!(shown["client_name"], NAMES[expected.name]);
+        let status = if expected.status == Status::Active { "active" } else { "inactive" };
+        assert_eq!(shown["status"], status);
+        let responsible = expected.responsible.map_or(&self.first, |member| &self.members[member].id);
+        assert_eq!(shown["responsible"], **responsible);
+        assert_eq!(shown["payload_encryption"], expected.payload_encryption);
+        let uris: Vec<_> = expected.redirect_uris.iter().map(|uri| URIS[*uri]).collect();
+        assert_eq!(shown["redirect_uris"], json!(uris));
+        let scope = shown["scope"].as_str().unwrap_or_default().split(' ').collect();
+        assert_eq!(expected.scope(), scope);
+        let works: Vec<_> =
+            shown["secrets"].as_array().into_iter().flatten().map(|secret| secret["state"] == "active").collect();
+        assert_eq!(expected.secrets, works, "{}", shown["secrets"]);
     }
 
     async fn finish(&mut self) {
@@ -332,7 +356,7 @@ impl Player {
             );
             let shown = self.service().get(&path).await;
             if state.status != Status::Deleted {
-                same(&state, &shown.expect(200).body);
+                self.same(&state, &shown.expect(200).body);
             }
         }
         for client in 0..self.known.len() {
@@ -375,18 +399,4 @@ fn position(answer: &Answer) -> u64 {
 
 fn key() -> String {
     Uuid::from_u128(fastrand::u128(..)).to_string()
-}
-
-#[track_caller]
-fn same(expected: &Client, shown: &Value) {
-    assert_eq!(shown["client_name"], NAMES[expected.name]);
-    let status = if expected.status == Status::Active { "active" } else { "inactive" };
-    assert_eq!(shown["status"], status);
-    let uris: Vec<_> = expected.redirect_uris.iter().map(|uri| URIS[*uri]).collect();
-    assert_eq!(shown["redirect_uris"], json!(uris));
-    let scope = shown["scope"].as_str().unwrap_or_default().split(' ').collect();
-    assert_eq!(expected.scope(), scope);
-    let works: Vec<_> =
-        shown["secrets"].as_array().into_iter().flatten().map(|secret| secret["state"] == "active").collect();
-    assert_eq!(expected.secrets, works, "{}", shown["secrets"]);
 }

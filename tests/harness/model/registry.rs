@@ -63,6 +63,9 @@ pub(super) struct Client {
     rotation: Option<(usize, Vec<usize>)>,
     /// Whether a former signing secret verifies too.
     signing_overlap: bool,
+    pub(super) payload_encryption: bool,
+    /// The member who answers for it; none is the first administrator.
+    pub(super) responsible: Option<usize>,
 }
 
 /// A member as it should be.
@@ -85,8 +88,12 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Does what the command should do.
+    /// Does what the command should do if the first administrator asks for it.
     pub(super) fn apply(&mut self, command: &Command) -> Answered {
+        self.apply_as(None, command)
+    }
+
+    fn apply_as(&mut self, member: Option<usize>, command: &Command) -> Answered {
         match *command {
             Command::Create { environment, name, scopes, public } => {
                 if scopes == 0 || self.deprecated_type || scopes & self.deprecated_scopes != 0 {
@@ -105,6 +112,8 @@ impl Registry {
                     secrets: if public { Vec::new() } else { vec![true] },
                     rotation: None,
                     signing_overlap: false,
+                    payload_encryption: false,
+                    responsible: member,
                 });
                 CREATED
             }
@@ -119,6 +128,11 @@ impl Registry {
                 }
                 if let Change::Scopes(scopes) = change
                     && scopes & !self.clients[client].scopes & self.deprecated_scopes != 0
+                {
+                    return refused(422, "invalid_request");
+                }
+                if let Change::Responsible(member) = change
+                    && !self.members[member].active
                 {
                     return refused(422, "invalid_request");
                 }
@@ -144,7 +158,7 @@ impl Registry {
         if !active {
             refused(401, "unauthenticated")
         } else if role.may(command) && of_token.may(command) {
-            self.apply(command)
+            self.apply_as(Some(member), command)
         } else {
             refused(403, "permission_denied")
         }
@@ -263,6 +277,14 @@ impl Client {
             }
             Change::CompleteSigningSecretRotation => refused(409, "no_rotation"),
             Change::RevealSigningSecret => OK,
+            Change::EncryptPayloads(payload_encryption) => {
+                self.payload_encryption = payload_encryption;
+                OK
+            }
+            Change::Responsible(member) => {
+                self.responsible = Some(member);
+                OK
+            }
             Change::Deactivate if self.status == Status::Active => {
                 self.status = Status::Inactive;
                 OK

@@ -105,6 +105,10 @@ impl Player {
             Change::CompleteSigningSecretRotation => {
                 (Method::POST, format!("{path}/signing_secret/complete"), json!({}))
             }
+            Change::EncryptPayloads(on) => (Method::PATCH, path, json!({ "payload_encryption": on })),
+            Change::Responsible(member) => {
+                (Method::PUT, format!("{path}/responsible"), json!({ "member_id": self.members[member].id }))
+            }
             Change::RevealSigningSecret => (Method::POST, format!("{path}/reveal"), json!({})),
             Change::Deactivate => (Method::POST, format!("{path}/deactivate"), json!({})),
             Change::Enable => (Method::POST, format!("{path}/enable"), json!({})),
