@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use store::{EventLog, Position, ScannedEvent};
+use store::{EventLog, Position, ReadError, ScannedEvent};
 
 use crate::error::ViewsError;
 use crate::fold::{Fold, FoldError, Unread};
@@ -27,9 +27,31 @@ pub(crate) fn catch_up(
     broken: &dyn Fn(rusqlite::Error) -> ViewsError,
 ) -> Result<u64, ViewsError> {
     let begun = fold.read_to();
+    loop {
+        match scan(log, fold, includes) {
+            Err(Stopped::Fold(FoldError::Again(_))) => {}
+            Err(Stopped::Fold(error)) => return Err(error.into_views_error(broken)),
+            Err(Stopped::Log(error)) => return Err(error.into()),
+            Ok(()) => return Ok(fold.read_to().get() - begun.get()),
+        }
+    }
+}
+
+/// Why the log was not folded to its end.
+enum Stopped {
+    Fold(FoldError),
+    Log(ReadError),
+}
+
+/// Folds and commits what stands after the last event that was read.
+fn scan(
+    log: &dyn EventLog,
+    fold: &mut Fold,
+    includes: &dyn Fn(ScannedEvent<'_>) -> bool,
+) -> Result<(), Stopped> {
     let mut page = Page::default();
     let mut failure = None;
-    let scanned = log.scan(begun, &mut |event| {
+    let scanned = log.scan(fold.read_to(), &mut |event| {
         if !includes(event) {
             return ControlFlow::Break(());
         }
@@ -46,9 +68,11 @@ pub(crate) fn catch_up(
         }
     });
     let folded = failure.map_or_else(|| page.fold_into(fold), Err);
-    folded.map_err(|error| error.into_views_error(broken))?;
-    scanned?;
-    Ok(fold.read_to().get() - begun.get())
+    // Also what stands before a hole is worth keeping.
+    let settled = if matches!(folded, Ok(()) | Err(FoldError::Hole { .. })) { fold.settle() } else { Ok(()) };
+    settled.and(folded).map_err(Stopped::Fold)?;
+    scanned.map_err(Stopped::Log)?;
+    Ok(())
 }
 
 impl Page {

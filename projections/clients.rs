@@ -191,6 +191,10 @@ impl Projection for Clients {
         self.states.apply(views, event)
     }
 
+    fn held(&self) -> Option<usize> {
+        Some(self.states.held())
+    }
+
     fn flush(&mut self, views: &Connection) -> Result<(), ApplyError> {
         self.states.flush(views)
     }

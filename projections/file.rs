@@ -29,6 +29,11 @@ const POINTER: &str = "live";
 const MOST_READERS: usize = 8;
 /// Pages of a new file: a client's state is one to three kilobytes, and several of them share a page.
 const PAGE_BYTES: i32 = 16 * 1024;
+/// States of clients, of about 3 KiB each, that a fold keeps in memory before it writes them, where it is alone: most
+/// registries whole.
+pub(crate) const MOST_HELD_ALONE: usize = 131_072;
+/// The same beside a service.
+pub(crate) const MOST_HELD_BESIDE: usize = 16_384;
 /// The page cache of a fold that nobody reads.
 const OFFLINE_CACHE_KIB: i32 = 64 * 1024;
 /// How long a connection waits for another one; only opening and closing files ever makes one wait.
@@ -319,15 +324,15 @@ fn entry_digest(log: &dyn EventLog, position: Position) -> Result<Option<[u8; 32
 }
 
 /// A fold into a new file that nobody reads yet, and that is worth nothing until it is finished: no write-ahead log,
-/// nothing synchronised.
-pub(crate) fn create_offline(path: &Path) -> Result<Fold, rusqlite::Error> {
+/// nothing synchronised, and `most_held` states of clients in memory before they are written.
+pub(crate) fn create_offline(path: &Path, most_held: usize) -> Result<Fold, rusqlite::Error> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "memory")?;
     connection.pragma_update(None, "synchronous", "off")?;
     connection.pragma_update(None, "cache_size", -OFFLINE_CACHE_KIB)?;
     schema::create(&connection, &crate::all())?;
-    Fold::open(connection, crate::all())
+    Ok(Fold::open(connection, crate::all())?.holding_back(most_held))
 }
 
 /// Makes what was folded offline a file like any other: indexed, and on the disk before any pointer names it.

@@ -1,6 +1,6 @@
 //! Folding pages of the log into views: every event once, together with the checkpoint.
 
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use store::{Place, Position, ReadError};
 
 use crate::digest::sha256;
@@ -8,6 +8,9 @@ use crate::envelope::Envelope;
 use crate::error::ViewsError;
 use crate::projection::{ApplyError, Projection, ViewedEvent};
 use crate::reader::{as_signed, as_unsigned};
+
+/// Pages that are held back at the most: what is undone with them is folded again.
+const MOST_PAGES_HELD: usize = 32;
 
 /// How far a view has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,9 @@ pub(crate) enum FoldError {
     /// The file cannot be written. Nothing of the page is in it.
     #[error("writing views")]
     Database(#[from] rusqlite::Error),
+    /// An event cannot be applied, and what was held back since [`Fold::read_to`] is undone: read on from there.
+    #[error("position {0} cannot be folded with those before it")]
+    Again(Position),
 }
 
 impl FoldError {
@@ -55,6 +61,9 @@ impl FoldError {
                 ReadError::Corrupt { place: Place::Position(expected), detail: self.to_string() }.into()
             }
             Self::Database(error) => broken(error),
+            Self::Again(position) => {
+                ReadError::Corrupt { place: Place::Position(position), detail: self.to_string() }.into()
+            }
         }
     }
 }
@@ -64,6 +73,20 @@ pub(crate) struct Fold {
     connection: Connection,
     views: Vec<View>,
     read: Position,
+    /// How many states each view may hold back from one page to the next; none, if every page is committed.
+    most_held: Option<usize>,
+    held_back: Option<HeldBack>,
+    /// Up to here every page is committed: one of its events cannot be applied.
+    careful_until: Position,
+}
+
+/// Pages whose transaction is still open.
+struct HeldBack {
+    /// Where the file's checkpoints are.
+    begun: Position,
+    checkpoints: Vec<Checkpoint>,
+    pages: usize,
+    last: (Position, [u8; 32]),
 }
 
 /// One view: its projection, where it stands, and where it shall stop.
@@ -85,7 +108,7 @@ struct Page<'a> {
 /// How a view folds the events of a page; `None` if nothing may be committed.
 type FoldEvents = for<'a, 'b, 'c> fn(
     &'a mut View,
-    &'b Transaction<'_>,
+    &'b Connection,
     Position,
     &'c [ViewedEvent<'_>],
 ) -> Result<Option<Progress>, rusqlite::Error>;
@@ -113,7 +136,20 @@ impl Fold {
             })
             .collect();
         let read = views.iter().map(|view| view.checkpoint.position).min().unwrap_or_default();
-        Ok(Self { connection, views, read })
+        Ok(Self {
+            connection,
+            views,
+            read,
+            most_held: None,
+            held_back: None,
+            careful_until: Position::ORIGIN,
+        })
+    }
+
+    /// Lets each view hold back so many states from one page to the next, so that a row that changes often is written
+    /// seldom. For a file that nobody reads yet: it is behind until [`settle`](Self::settle).
+    pub(crate) fn holding_back(self, most_held: usize) -> Self {
+        Self { most_held: Some(most_held), ..self }
     }
 
     /// Where the next page begins: after this.
@@ -164,8 +200,13 @@ impl Fold {
         }
     }
 
-    fn fold_dense(&mut self, page: &[Unread<'_>]) -> Result<(), rusqlite::Error> {
+    fn fold_dense(&mut self, page: &[Unread<'_>]) -> Result<(), FoldError> {
         let Some(last) = page.last() else { return Ok(()) };
+        if let Some(most_held) = self.most_held
+            && self.read >= self.careful_until
+        {
+            return self.hold_back(page, last, most_held);
+        }
         let folded = self.fold_and_commit(page);
         match folded {
             Ok(progress) => {
@@ -176,11 +217,87 @@ impl Fold {
                 Ok(())
             }
             Err(error) => {
-                for view in &mut self.views {
-                    view.projection.rolled_back();
-                }
-                Err(error)
+                self.forget();
+                Err(error.into())
             }
+        }
+    }
+
+    /// Folds a page into a transaction that stays open for many.
+    fn hold_back(
+        &mut self,
+        page: &[Unread<'_>],
+        last: &Unread<'_>,
+        most_held: usize,
+    ) -> Result<(), FoldError> {
+        if self.held_back.is_none() {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        }
+        let held_back = self.held_back.get_or_insert_with(|| HeldBack {
+            begun: self.read,
+            checkpoints: self.views.iter().map(|view| view.checkpoint.clone()).collect(),
+            pages: 0,
+            last: (self.read, [0; 32]),
+        });
+        held_back.pages += 1;
+        held_back.last = (last.position, sha256(last.entry));
+        let full = held_back.pages == MOST_PAGES_HELD;
+        let (readable, broken) = parse(page);
+        let parsed = Page { readable: &readable, broken: None, last: Some(last) };
+        for view in &mut self.views {
+            match view.fold(&self.connection, &parsed, View::fold_and_hold) {
+                Ok(Some(progress)) if broken.is_none() => view.accept(progress),
+                Ok(_) => return Err(self.undo_held_back(last.position)),
+                Err(error) => {
+                    self.undo_held_back(last.position);
+                    return Err(error.into());
+                }
+            }
+            if view.projection.held().is_none_or(|held| held >= most_held)
+                && view.projection.flush(&self.connection).is_err()
+            {
+                return Err(self.undo_held_back(last.position));
+            }
+        }
+        self.read = last.position;
+        if full { self.settle() } else { Ok(()) }
+    }
+
+    /// Writes what was held back and commits it. Nothing to do if there is none.
+    pub(crate) fn settle(&mut self) -> Result<(), FoldError> {
+        let Some(HeldBack { last: (position, digest), .. }) = self.held_back else { return Ok(()) };
+        if self.views.iter_mut().any(|view| view.projection.flush(&self.connection).is_err()) {
+            return Err(self.undo_held_back(position));
+        }
+        for View { projection, checkpoint, .. } in &self.views {
+            let Checkpoint { position, halt, .. } = checkpoint.clone();
+            save_checkpoint(&self.connection, projection.name(), &Progress { position, halt })?;
+        }
+        save_tail(&self.connection, position, digest)?;
+        self.connection.execute_batch("COMMIT")?;
+        self.held_back = None;
+        Ok(())
+    }
+
+    /// Back to where the file is, and from there to `position` page by page: that finds the event, and halts the view.
+    fn undo_held_back(&mut self, position: Position) -> FoldError {
+        if let Some(HeldBack { begun, checkpoints, .. }) = self.held_back.take() {
+            for (view, checkpoint) in self.views.iter_mut().zip(checkpoints) {
+                view.checkpoint = checkpoint;
+            }
+            self.read = begun;
+        }
+        self.careful_until = position;
+        self.forget();
+        match self.connection.execute_batch("ROLLBACK") {
+            Ok(()) => FoldError::Again(position),
+            Err(error) => error.into(),
+        }
+    }
+
+    fn forget(&mut self) {
+        for view in &mut self.views {
+            view.projection.rolled_back();
         }
     }
 
@@ -192,9 +309,7 @@ impl Fold {
         if let Some(progress) = self.commit(&page, View::fold_at_once)? {
             return Ok(progress);
         }
-        for view in &mut self.views {
-            view.projection.rolled_back();
-        }
+        self.forget();
         Ok(self.commit(&page, View::fold_carefully)?.unwrap_or_default())
     }
 
@@ -214,11 +329,7 @@ impl Fold {
             save_checkpoint(&transaction, view.projection.name(), progress)?;
         }
         if let Some(last) = page.last {
-            transaction
-                .prepare_cached(
-                    "UPDATE meta SET tail_position = ?1, tail_digest = ?2 WHERE tail_position < ?1",
-                )?
-                .execute((as_signed(last.position.get()), sha256(last.entry)))?;
+            save_tail(&transaction, last.position, sha256(last.entry))?;
         }
         transaction.commit()?;
         Ok(Some(progress))
@@ -249,7 +360,7 @@ impl Fold {
 impl View {
     fn fold(
         &mut self,
-        transaction: &Transaction<'_>,
+        transaction: &Connection,
         page: &Page<'_>,
         fold: FoldEvents,
     ) -> Result<Option<Progress>, rusqlite::Error> {
@@ -274,10 +385,25 @@ impl View {
         self.checkpoint.halt.is_none() && self.checkpoint.position < self.until
     }
 
+    /// All events, or nothing to be committed; nothing is written back yet.
+    fn fold_and_hold(
+        &mut self,
+        views: &Connection,
+        after: Position,
+        events: &[ViewedEvent<'_>],
+    ) -> Result<Option<Progress>, rusqlite::Error> {
+        let position = events.last().map_or(after, |last| last.position);
+        match events.iter().try_for_each(|event| self.projection.apply(views, event)) {
+            Err(ApplyError::Database(error)) if is_about_the_file(&error) => Err(error),
+            Err(_) => Ok(None),
+            Ok(()) => Ok(Some(Progress { position, halt: None })),
+        }
+    }
+
     /// All events, or nothing to be committed.
     fn fold_at_once(
         &mut self,
-        transaction: &Transaction<'_>,
+        transaction: &Connection,
         after: Position,
         events: &[ViewedEvent<'_>],
     ) -> Result<Option<Progress>, rusqlite::Error> {
@@ -292,7 +418,7 @@ impl View {
     /// All events; if one of them fails, all over again, one at a time, to keep those before it.
     fn fold_carefully(
         &mut self,
-        transaction: &Transaction<'_>,
+        transaction: &Connection,
         after: Position,
         events: &[ViewedEvent<'_>],
     ) -> Result<Option<Progress>, rusqlite::Error> {
@@ -311,7 +437,7 @@ impl View {
         Ok(Some(Progress { position, halt: None }))
     }
 
-    fn apply(&mut self, transaction: &Transaction<'_>, events: &[ViewedEvent<'_>]) -> Result<(), ApplyError> {
+    fn apply(&mut self, transaction: &Connection, events: &[ViewedEvent<'_>]) -> Result<(), ApplyError> {
         events.iter().try_for_each(|event| self.projection.apply(transaction, event))?;
         self.projection.flush(transaction)
     }
@@ -319,7 +445,7 @@ impl View {
     /// Folds events completely or not at all. The outer error is the file's, the inner one an event's.
     fn attempt(
         &mut self,
-        transaction: &Transaction<'_>,
+        transaction: &Connection,
         events: &[ViewedEvent<'_>],
     ) -> Result<Result<(), ApplyError>, rusqlite::Error> {
         transaction.execute_batch("SAVEPOINT attempt")?;
@@ -370,6 +496,13 @@ fn is_about_the_file(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code().is_some_and(|code| {
         !matches!(code, ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig)
     })
+}
+
+fn save_tail(views: &Connection, position: Position, digest: [u8; 32]) -> Result<(), rusqlite::Error> {
+    views
+        .prepare_cached("UPDATE meta SET tail_position = ?1, tail_digest = ?2 WHERE tail_position < ?1")?
+        .execute((as_signed(position.get()), digest))?;
+    Ok(())
 }
 
 fn save_checkpoint(views: &Connection, projection: &str, progress: &Progress) -> Result<(), rusqlite::Error> {

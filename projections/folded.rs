@@ -87,6 +87,9 @@ impl<A: Viewed> Folded<A> {
     }
 }
 
+/// States that are kept when they have been written.
+const MOST_KEPT: usize = 8_192;
+
 /// The states that a projection has in memory, between the events of a page and from one page to the next.
 pub(crate) struct States<A: Viewed> {
     known: HashMap<A::Id, State<A>>,
@@ -123,6 +126,11 @@ impl<A: Viewed> States<A> {
         Ok(())
     }
 
+    /// How many are in memory.
+    pub(crate) fn held(&self) -> usize {
+        self.known.len()
+    }
+
     /// Writes back what changed.
     pub(crate) fn flush(&mut self, views: &Connection) -> Result<(), ApplyError> {
         let mut changed: Vec<_> = self.known.iter_mut().filter(|(_, state)| state.changed).collect();
@@ -131,8 +139,13 @@ impl<A: Viewed> States<A> {
         for (id, state) in changed {
             A::save(views, id, state)?;
         }
-        // What one page touched the next one is likely to touch; so the memory is never more than two pages need.
-        self.known.retain(|_, state| std::mem::take(&mut state.changed));
+        // What was just touched is likely to be touched again; so the memory is never more than twice what was gathered,
+        // and after much was gathered it begins anew.
+        if self.known.len() > MOST_KEPT {
+            self.known = HashMap::new();
+        } else {
+            self.known.retain(|_, state| std::mem::take(&mut state.changed));
+        }
         Ok(())
     }
 

@@ -41,7 +41,13 @@ pub trait Projection: Send {
     /// When the event does not fit: the view halts before it. What the call wrote is rolled back.
     fn apply(&mut self, views: &Connection, event: &ViewedEvent<'_>) -> Result<(), ApplyError>;
 
-    /// Writes back what a page gathered; called at the end of each, before its transaction is committed.
+    /// How many states it holds in memory, if it can go on to the next page without `flush` while nobody reads the
+    /// tables; `None` if it cannot.
+    fn held(&self) -> Option<usize> {
+        None
+    }
+
+    /// Writes back what was gathered; called before a transaction is committed.
     ///
     /// # Errors
     /// As for `apply`.

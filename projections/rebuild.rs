@@ -88,7 +88,7 @@ pub fn rebuild(
         progress(position);
         true
     };
-    let beside = Beside::fold(&directory, log, &goes_on)?;
+    let beside = Beside::fold(&directory, log, file::MOST_HELD_ALONE, &goes_on)?;
     directory.make_live(&beside.file)?;
     Ok(beside.rebuilt(begun.elapsed()))
 }
@@ -111,12 +111,13 @@ impl Beside {
     pub(crate) fn fold(
         directory: &ViewsDirectory,
         log: &dyn EventLog,
+        most_held: usize,
         goes_on: &dyn Fn(Position) -> bool,
     ) -> Result<Self, ViewsError> {
         let file = ViewsFile::new(directory.next_path()?);
         file.remove_when_dropped();
         let broken = |error| ViewsError::database(file.path())(error);
-        let mut fold = file::create_offline(file.path()).map_err(broken)?;
+        let mut fold = file::create_offline(file.path(), most_held).map_err(broken)?;
         let fold_on = |fold: &mut Fold, last: Position| {
             let given_up = Cell::new(false);
             let includes = |event: ScannedEvent<'_>| {

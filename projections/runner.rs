@@ -252,7 +252,10 @@ impl Runner {
                     self.worked(fold);
                     return Ok(());
                 }
-                Err(error @ FoldError::Hole { .. }) => return Err(Failure::Hole(error)),
+                // Nothing is held back here, so nothing has to be read again.
+                Err(error @ (FoldError::Hole { .. } | FoldError::Again(_))) => {
+                    return Err(Failure::Hole(error));
+                }
                 Err(FoldError::Database(error)) if is_damage(&error) => {
                     return Err(Failure::End(End::Damaged(error)));
                 }

@@ -10,7 +10,7 @@ use store::Position;
 use tokio::sync::oneshot;
 
 use crate::error::RebuildError;
-use crate::file::ViewsFile;
+use crate::file::{self, ViewsFile};
 use crate::rebuild::{Beside, Rebuilt};
 use crate::views::Views;
 
@@ -98,7 +98,8 @@ impl Views {
         let work = move || {
             // Where the system refuses, the fold is as important as everything else: slower for the others, not wrong.
             let _ = rustix::process::nice(NICENESS);
-            let beside = Beside::fold(&directory, &*log, &|position| turn.0.goes_on(position));
+            let goes_on = |position| turn.0.goes_on(position);
+            let beside = Beside::fold(&directory, &*log, file::MOST_HELD_BESIDE, &goes_on);
             // Nobody listens any more when the process stops.
             let _ = folded.send((beside, turn));
         };

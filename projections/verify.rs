@@ -63,7 +63,7 @@ pub(crate) fn verify(
 
     let scratch = Scratch::new(directory);
     let broken = |error| ViewsError::database(&scratch.0)(error);
-    let mut fold = file::create_offline(&scratch.0).map_err(broken)?;
+    let mut fold = file::create_offline(&scratch.0, file::MOST_HELD_BESIDE).map_err(broken)?;
     let end = reached.iter().map(|view| view.position).max().unwrap_or_default();
     let stop_at =
         |name: &str| reached.iter().find(|view| view.projection == name).map_or(end, |view| view.position);

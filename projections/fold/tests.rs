@@ -51,6 +51,44 @@ async fn the_size_of_pages_does_not_show() {
     }
 }
 
+/// All events, in pages of a size, by a fold that holds so many states back; what is undone is read again.
+fn held_back(events: &[RecordedEvent], size: usize, most_held: usize) -> Fold {
+    let mut fold = in_memory().holding_back(most_held);
+    loop {
+        let read = usize::try_from(fold.read_to().get()).unwrap();
+        let mut pages = events[read..].chunks(size);
+        match pages.try_for_each(|page| fold.page(&unread(page))).and_then(|()| fold.settle()) {
+            Err(FoldError::Again(_)) => {}
+            folded => {
+                folded.unwrap();
+                return fold;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_back_does_not_show() {
+    let log = TestLog::new();
+    history(&log).await;
+    log.record(Happening::poison(stream(client(3)))).await;
+    for number in 0..20 {
+        log.client(client(number), happens(number + 1)).await;
+    }
+    let events = log.log.read_all(Position::ORIGIN, 1_000).await.unwrap();
+    let mut plain = in_memory();
+    plain.page(&unread(&events)).unwrap();
+    assert!(plain.checkpoints()[0].halt.is_some(), "the view of clients halts half way");
+    for events in [&events[..40], &events[..]] {
+        for (size, most_held) in [(1, 1), (1, 1_000), (3, 4), (7, 1_000), (1_000, 1)] {
+            let fold = held_back(events, size, most_held);
+            assert_eq!(digests(&fold), fresh(events), "pages of {size}, {most_held} held");
+            assert_eq!(checkpoints(fold.connection(), &crate::all()).unwrap(), fold.checkpoints());
+        }
+    }
+    assert_eq!(held_back(&events, 5, 8).checkpoints(), plain.checkpoints());
+}
+
 #[tokio::test]
 async fn a_hole_is_refused_and_only_what_stands_before_it_is_kept() {
     let log = TestLog::new();

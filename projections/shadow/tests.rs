@@ -103,7 +103,7 @@ async fn a8_without_anybody_who_follows_or_once_given_up_nothing_is_left_of_a_re
     let head = some_history(&log).await;
     let views = followed(&log, head).await;
     let before = files(&log);
-    let given_up = Beside::fold(views.directory(), &*log.log, &|position| position < Position::new(5));
+    let given_up = Beside::fold(views.directory(), &*log.log, 10, &|position| position < Position::new(5));
     assert!(matches!(given_up.map(|_| ()), Err(crate::ViewsError::GivenUp)));
     assert_eq!(files(&log), before);
     views.stop();

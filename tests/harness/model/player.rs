@@ -340,8 +340,12 @@ impl Player {
         assert_eq!(shown["redirect_uris"], json!(uris));
         let scope = shown["scope"].as_str().unwrap_or_default().split(' ').collect();
         assert_eq!(expected.scope(), scope);
-        let works: Vec<_> =
-            shown["secrets"].as_array().into_iter().flatten().map(|secret| secret["state"] == "active").collect();
+        let works: Vec<_> = shown["secrets"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|secret| secret["state"] == "active")
+            .collect();
         assert_eq!(expected.secrets, works, "{}", shown["secrets"]);
     }
 
