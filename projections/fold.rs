@@ -241,7 +241,7 @@ impl Fold {
         });
         held_back.pages += 1;
         held_back.last = (last.position, sha256(last.entry));
-        let full = held_back.pages == MOST_PAGES_HELD;
+        let mut full = held_back.pages == MOST_PAGES_HELD;
         let (readable, broken) = parse(page);
         let parsed = Page { readable: &readable, broken: None, last: Some(last) };
         for view in &mut self.views {
@@ -253,11 +253,12 @@ impl Fold {
                     return Err(error.into());
                 }
             }
-            if view.projection.held().is_none_or(|held| held >= most_held)
-                && view.projection.flush(&self.connection).is_err()
-            {
+            let held = view.projection.held();
+            if held.is_none_or(|held| held >= most_held) && view.projection.flush(&self.connection).is_err() {
                 return Err(self.undo_held_back(last.position));
             }
+            // What was written is kept twice until it is committed, as it was and as it is.
+            full |= held.is_some_and(|held| held >= most_held);
         }
         self.read = last.position;
         if full { self.settle() } else { Ok(()) }
@@ -269,14 +270,25 @@ impl Fold {
         if self.views.iter_mut().any(|view| view.projection.flush(&self.connection).is_err()) {
             return Err(self.undo_held_back(position));
         }
+        match self.commit_held_back(position, digest) {
+            Ok(()) => {
+                self.held_back = None;
+                Ok(())
+            }
+            Err(error) => {
+                self.undo_held_back(position);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn commit_held_back(&self, position: Position, digest: [u8; 32]) -> Result<(), rusqlite::Error> {
         for View { projection, checkpoint, .. } in &self.views {
             let Checkpoint { position, halt, .. } = checkpoint.clone();
             save_checkpoint(&self.connection, projection.name(), &Progress { position, halt })?;
         }
         save_tail(&self.connection, position, digest)?;
-        self.connection.execute_batch("COMMIT")?;
-        self.held_back = None;
-        Ok(())
+        self.connection.execute_batch("COMMIT")
     }
 
     /// Back to where the file is, and from there to `position` page by page: that finds the event, and halts the view.

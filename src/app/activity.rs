@@ -9,12 +9,13 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use store::{Activity, ActivityCommit, ActivityUnavailable, Outcome, SegmentNumber, VerifiedDigest};
 
 pub use compare::{SegmentDefect, compare_segments};
 pub(crate) use group::Group;
 
-use crate::{App, Inner, context::Source, error::Fault};
+use crate::{App, Inner, context::Source, error::Fault, flood::Counts};
 
 /// What somebody does who is known by a secret of a client.
 pub(crate) const AUTHENTICATION: &str = "authentication";
@@ -103,7 +104,7 @@ impl Inner {
             prefix: deed.source.as_ref().map(|source| group::prefix(source.address.expose())),
             reason,
         };
-        if !self.flood.lists(group, self.log.now(), || ()) {
+        if !self.flood.lists(group, self.log.now(), |_| ()) {
             return Ok(());
         }
         let record = self.listed(deed, Outcome::Refused, Some(reason)).await?;
@@ -117,8 +118,16 @@ impl Inner {
         if counted.is_empty() {
             return Ok(());
         }
+        let recorded = self.record_groups(&counted, now).await;
+        if recorded.is_err() {
+            self.flood.put_back(counted);
+        }
+        recorded
+    }
+
+    async fn record_groups(&self, counted: &Counts<Group>, now: Timestamp) -> Result<(), Fault> {
         let mut records = Vec::with_capacity(counted.len());
-        for (group, count) in &counted {
+        for (group, count) in counted {
             let source = match &group.prefix {
                 Some(prefix) => Some(self.vault.seal_source(SegmentNumber::at(now), prefix, None).await?),
                 None => None,
@@ -136,11 +145,7 @@ impl Inner {
                 source,
             });
         }
-        let recorded = self.append_activity(ActivityCommit { records, digests: Vec::new() }).await;
-        if recorded.is_err() {
-            self.flood.put_back(counted);
-        }
-        recorded
+        self.append_activity(ActivityCommit { records, digests: Vec::new() }).await
     }
 
     async fn listed(

@@ -66,6 +66,15 @@ impl App {
 
 impl Inner {
     pub(crate) async fn authenticate(&self, presented: &str) -> Result<Principal, AuthenticationError> {
+        self.authenticate_one_of(presented, &[MemberStatus::Active]).await
+    }
+
+    /// The same for a member that may have another status, whose tokens will work again when that changes.
+    pub(crate) async fn authenticate_one_of(
+        &self,
+        presented: &str,
+        allowed: &[MemberStatus],
+    ) -> Result<Principal, AuthenticationError> {
         let presented = Presented::parse(presented).map_err(|_| AuthenticationError::Malformed)?;
         if presented.kind() != SecretKind::PersonalToken {
             return Err(AuthenticationError::Malformed);
@@ -84,7 +93,7 @@ impl Inner {
         let membership = loaded.aggregate.membership().ok_or(AuthenticationError::Unknown)?;
         let token_id = SecretId(token_id.to_owned());
         let token = membership.token(&token_id).ok_or(AuthenticationError::Unknown)?;
-        if membership.status != MemberStatus::Active || !token.live(self.log.now()) {
+        if !allowed.contains(&membership.status) || !token.live(self.log.now()) {
             return Err(AuthenticationError::NotLive);
         }
         let known = match known {

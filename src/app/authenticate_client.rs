@@ -26,6 +26,7 @@ use crate::{
 /// Secrets whose digest is kept in memory; of others the activity log is asked.
 const CACHED: u64 = 200_000;
 const DIGEST_LABEL: &str = "client-secret";
+const NO_SUCH_ENVIRONMENT: &str = "no_such_environment";
 
 /// What a client presents.
 #[derive(Debug)]
@@ -176,6 +177,16 @@ impl Inner {
     ) -> Result<AuthenticatedClient, ClientAuthenticationError> {
         let environment = self.environments.current(attempt.environment.as_str()).await?;
         if environment.aggregate.policy().is_none() {
+            // Anybody can make up names of environments: nothing is counted by them.
+            let deed = Deed {
+                kind: AUTHENTICATION,
+                environment: None,
+                client: None,
+                credential: None,
+                request_id: attempt.request_id,
+                source: attempt.source,
+            };
+            self.record_refused(deed, NO_SUCH_ENVIRONMENT).await?;
             return Err(ClientAuthenticationError::NoSuchEnvironment);
         }
         let judged = self.judge(&attempt).await;

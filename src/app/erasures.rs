@@ -25,6 +25,7 @@ use crate::{
     error::{CommandError, Fault},
     execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_key},
     idempotency::Replay,
+    members::own_among,
     private_parts::PrivatePart,
 };
 
@@ -152,6 +153,11 @@ impl Inner {
                 return Err(CommandError::NotFound("person"));
             }
             let (touched, mut unmoved) = self.touched_by_erasure(person_id, &holds.aggregate).await?;
+            if let Some(membership) = membership {
+                let known = self.own_roles(own_among(&membership.roles)).await?;
+                context.demand_all(&membership.rights(&known.allow))?;
+                unmoved.extend(known.streams);
+            }
             let command = ErasureCommand::ErasePerson {
                 person_id,
                 kind: if membership.is_some() { PersonKind::Member } else { PersonKind::Contact },

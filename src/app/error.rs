@@ -212,6 +212,7 @@ impl From<MemberError> for CommandError {
             MemberError::AlreadyExists
             | MemberError::NotActive
             | MemberError::NotInactive
+            | MemberError::Erased
             | MemberError::LastAdministrator
             | MemberError::NoSuchToken(_)
             | MemberError::TokenNotLive(_)
@@ -267,6 +268,7 @@ impl CommandError {
                 MemberError::AlreadyExists => "member_exists",
                 MemberError::NotActive => "member_not_active",
                 MemberError::NotInactive => "member_not_inactive",
+                MemberError::Erased => "member_erased",
                 MemberError::LastAdministrator => "last_administrator",
                 MemberError::NoSuchToken(_) => "no_such_token",
                 MemberError::TokenNotLive(_) => "token_not_live",

@@ -25,14 +25,15 @@ impl Kind for Refusal {
 
     const LISTED_OF_A_SHARE: u32 = 60;
     const LISTED: u32 = u32::MAX;
+    const COUNTED: usize = 50;
 
     fn share(&self) -> String {
         self.actor.clone()
     }
 
-    /// Its event names all of it. Actors are members, and commands are few.
+    /// Anybody can make up names of environments. Actors are members, and commands are few.
     fn coarser(self) -> Self {
-        self
+        Self { environment: None, ..self }
     }
 }
 
@@ -45,7 +46,8 @@ impl Inner {
             command: context.operation,
             problem,
         };
-        self.refusals.lists(refusal, self.log.now(), || Context {
+        self.refusals.lists(refusal, self.log.now(), |counted| Context {
+            environment: counted.environment.clone(),
             source: None,
             reason: None,
             ticket: None,

@@ -150,6 +150,11 @@ struct KeysFlags<'a> {
     master_key_file: &'a Path,
 }
 
+/// More threads of a kind than any machine has use for.
+const MOST_THREADS: usize = 512;
+/// No command fits into less.
+const LEAST_BODY_BYTES: usize = 1_024;
+
 impl Config {
     /// Reads the configuration of an instance.
     ///
@@ -169,7 +174,27 @@ impl Config {
             config.server.listen = listen;
         }
         config.set_public_url(serve.public_url.as_ref())?;
+        config.check_sizes()?;
         Ok(config)
+    }
+
+    /// Refuses numbers that no service can run with.
+    ///
+    /// # Errors
+    /// If one is out of its bounds; which, and what they are.
+    pub fn check_sizes(&self) -> anyhow::Result<()> {
+        let workers = self.server.workers.map_or(1, NonZeroUsize::get);
+        for (key, value, least, most) in [
+            ("server.workers", workers, 1, MOST_THREADS),
+            ("commands.threads", self.commands.threads.get(), 1, MOST_THREADS),
+            ("commands.argon2_workers", self.commands.argon2_workers.get(), 1, MOST_THREADS),
+            ("server.max_body_bytes", self.server.max_body_bytes, LEAST_BODY_BYTES, usize::MAX),
+        ] {
+            if !(least..=most).contains(&value) {
+                bail!("{key} is {value}, and must be {least} to {most}");
+            }
+        }
+        Ok(())
     }
 
     /// Takes a public URL from a flag, if it was given.

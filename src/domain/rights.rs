@@ -107,6 +107,13 @@ impl Rights {
         self.0.get(&permission).is_some_and(|reach| reach.covers(environment))
     }
 
+    /// Each of `permissions` as far as `reach`.
+    pub fn all_of(permissions: &BTreeSet<Permission>, reach: &Reach) -> Self {
+        let mut rights = Self::default();
+        rights.add(permissions.iter().copied(), reach);
+        rights
+    }
+
     /// The part that stands in `permissions` and lies within `reach`.
     #[must_use]
     pub fn limited_to(&self, permissions: &BTreeSet<Permission>, reach: &Reach) -> Self {

@@ -171,3 +171,25 @@ async fn a11_a_legal_hold_wins_over_erasure_and_redaction() {
     assert_eq!(pointers, ["/subject", "/ticket"]);
     service.finish().await;
 }
+
+#[tokio::test]
+async fn a3_an_erased_member_is_not_recorded_again() {
+    let service = Service::start().await;
+    let (member, _) = service.create_member("Gone Soon", &["auditor"]).await;
+    let path = format!("/api/v1/members/{member}");
+    let tokens = service.get(&format!("{path}/tokens")).await.expect(200);
+    service.post(&format!("{path}/deactivate"), &json!({})).await.expect(200);
+    let why = json!({ "ticket": "GDPR-1" });
+    service.post(&format!("/api/v1/persons/{member}/erase"), &why).await.expect(200);
+    service.post(&format!("{path}/enable"), &json!({})).await.expect_problem(409, "member_erased");
+    let renamed = json!({ "name": "Back Again", "email": "back@example.com" });
+    let patch = service.request(Method::PATCH, &path).header("if-match", "*").json(&renamed);
+    answer(patch).await.expect_problem(409, "member_erased");
+    let token = json!({ "label": "new", "expires_in_seconds": 60 });
+    service.post(&format!("{path}/tokens"), &token).await.expect_problem(409, "member_erased");
+    // What it still has can be taken away.
+    let left = tokens.text_of("/items/0/id");
+    service.delete(&format!("{path}/tokens/{left}")).await.expect(200);
+    service.post(&format!("/api/v1/persons/{member}/erase"), &why).await.expect(200);
+    service.finish().await;
+}

@@ -69,6 +69,19 @@ async fn l4_a_leaked_secret_is_revoked_at_once_and_the_history_says_so() {
 }
 
 #[tokio::test]
+async fn l4_a_leaked_token_of_a_deactivated_member_is_not_brought_back() {
+    let service = Service::start().await;
+    let (member, token) = service.create_member("Careless Auditor", &["auditor"]).await;
+    let path = format!("/api/v1/members/{member}");
+    service.post(&format!("{path}/deactivate"), &json!({})).await.expect(200);
+    report(&service, &json!({ "secrets": [token] })).await.expect(202);
+    service.post(&format!("{path}/enable"), &json!({})).await.expect(200);
+    let me = service.request_as(&token, Method::GET, "/api/v1/me");
+    http::answer(me).await.expect_problem(401, "unauthenticated");
+    service.finish().await;
+}
+
+#[tokio::test]
 async fn l4_a_report_names_between_one_and_a_hundred_secrets() {
     let service = Service::start().await;
     for (body, pointer, rule) in [

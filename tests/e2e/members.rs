@@ -186,6 +186,47 @@ async fn l1_a_token_is_limited_to_environments_and_makes_none_that_reaches_furth
 }
 
 #[tokio::test]
+async fn l1_no_token_grows_beyond_the_one_that_made_it() {
+    let service = Service::start().await;
+    let people = json!({ "name": "people", "description": "Members", "permissions": ["members:write"] });
+    service.post("/api/v1/roles", &people).await.expect(201);
+    let in_sandbox = json!({ "role": "integration_manager", "environments": ["sandbox"] });
+    let enrol = async |name: &str, roles: serde_json::Value| {
+        let body = json!({ "name": name, "email": format!("{name}@members.example"), "roles": roles });
+        let member =
+            service.post("/api/v1/members", &body).await.expect(201).text_of("/member_id").to_owned();
+        let tokens = format!("/api/v1/members/{member}/tokens");
+        let body = json!({ "label": "all", "expires_in_seconds": 600 });
+        let token = service.post(&tokens, &body).await.expect(201).text_of("/token").to_owned();
+        (tokens, token)
+    };
+    let (own, token) = enrol("one", json!([in_sandbox])).await;
+    let (_, manager) = enrol("two", json!(["people", in_sandbox])).await;
+    let first = token.clone();
+    let issue = |token: &str, tokens: &str, permissions: &[&str], environments: Option<&str>| {
+        // Less time for each token that is made with one that was made.
+        let seconds = if token == first { 300 } else { 60 };
+        let mut body = json!({ "label": "made", "permissions": permissions, "expires_in_seconds": seconds });
+        if let Some(environment) = environments {
+            body["environments"] = json!([environment]);
+        }
+        answer(service.request_as(token, Method::POST, tokens).json(&body))
+    };
+
+    let reads = issue(&token, &own, &["clients:read"], None).await.expect(201);
+    let reads = reads.text_of("/token");
+    // It could do nothing there today, and something once its member is given more.
+    let both = ["clients:read", "clients:write"];
+    let more = issue(reads, &own, &both, Some("production")).await.expect_problem(422, "invalid_request");
+    assert_eq!(more.body["errors"][0]["pointer"], "/permissions", "{}", more.text);
+    issue(reads, &own, &["clients:read"], None).await.expect(201);
+    let everywhere = issue(&manager, &own, &["clients:write"], None).await;
+    everywhere.expect_problem(403, "grant_exceeds_own_permissions");
+    issue(&manager, &own, &["clients:write"], Some("sandbox")).await.expect(201);
+    service.finish().await;
+}
+
+#[tokio::test]
 async fn l1_a_role_of_ones_own_counts_at_the_next_request_and_gives_nothing_once_deleted() {
     let service = Service::start().await;
     let role = json!({ "name": "on_call", "description": "Looks at night", "permissions": ["clients:read"] });

@@ -22,6 +22,7 @@ impl Kind for Group {
     const LISTED_OF_A_SHARE: u32 = 5;
     /// So many records are some 0.3 MB.
     const LISTED: u32 = 1_000;
+    const COUNTED: usize = 1_000;
 
     fn share(&self) -> Self {
         self.clone()

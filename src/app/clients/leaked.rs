@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crypto::{Binding, ExposeSecret, Presented, SecretKind, SecretString};
-use domain::{Claim, Client, ClientCommand, ClientId, MemberCommand, SecretId};
+use domain::{Claim, Client, ClientCommand, ClientId, MemberCommand, SecretId, member::MemberStatus};
 
 use super::{Beside, Target};
 use crate::{
@@ -100,7 +100,9 @@ impl Inner {
     }
 
     async fn stop_token(&self, context: &Context, text: &str) -> Result<(), CommandError> {
-        let principal = match self.authenticate(text).await {
+        // A deactivated member's token works again when the member is enabled.
+        let any_status = [MemberStatus::Active, MemberStatus::Inactive];
+        let principal = match self.authenticate_one_of(text, &any_status).await {
             Ok(principal) => principal,
             Err(AuthenticationError::Fault(fault)) => return Err(fault.into()),
             Err(

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    Event, Member, MemberCommand, MemberError, MemberEvent, MemberId, OwnRoles, RoleGrant, RoleName,
-    member::Membership,
+    Erasures, Event, Member, MemberCommand, MemberError, MemberEvent, MemberId, OwnRoles, PersonId,
+    RoleGrant, RoleName, member::Membership,
 };
 use store::{AppendError, ExpectedRevision, Position, Revision};
 
@@ -65,7 +65,14 @@ impl Inner {
             let known = self.own_roles(own_among(membership.roles.iter().chain(&along.roles))).await?;
             let mut facts = MemberFacts { own_roles: known.allow, another_administrator: false };
             let mut streams = known.streams;
-            let decided = loaded.aggregate.decide(command(membership, &facts)?, self.log.now());
+            let asked = command(membership, &facts)?;
+            let register = self.erasures.current(Erasures::REGISTER).await?;
+            if register.aggregate.erased_at(PersonId(member_id.0)).is_some() && !takes_away(&asked) {
+                return Err(MemberError::Erased.into());
+            }
+            let erasures = Loader::<Erasures>::stream(Erasures::REGISTER)?;
+            streams.push(ProposedStream::unmoved(erasures, register.revision));
+            let decided = loaded.aggregate.decide(asked, self.log.now());
             let events = match decided {
                 Err(MemberError::LastAdministrator) => {
                     let another = self.another_administrator(context, member_id).await?;
@@ -164,6 +171,11 @@ impl Inner {
         let rights = membership.rights(&known.allow);
         Ok(ChangedMember { member_id, membership, rights, revision, position, replayed })
     }
+}
+
+/// Whether a command leaves a member with less than it had.
+fn takes_away(command: &MemberCommand) -> bool {
+    matches!(command, MemberCommand::RevokeToken { .. } | MemberCommand::Deactivate { .. })
 }
 
 /// The names of the roles among these that are not built in.

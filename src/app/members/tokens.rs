@@ -2,8 +2,8 @@
 
 use crypto::{Binding, Minted, SecretKind, SecretString};
 use domain::{
-    Event, Member, MemberCommand, MemberEvent, MemberId, Permission, Reach, SecretId,
-    member::{IssueToken, Membership},
+    Event, Member, MemberCommand, MemberEvent, MemberId, Permission, Rights, SecretId,
+    member::{IssueToken, Membership, PersonalToken},
 };
 
 use super::{Along, ChangedMember, IssueTokenRequest, own_or, parse_permissions};
@@ -108,9 +108,15 @@ impl Inner {
         let along = Along { credentials: vec![sealed.row], ..Along::default() };
         let member = self.execute_member(context, member_id, along, |membership, facts| {
             let rights = membership.rights(&facts.own_roles);
+            let maker = maker_of(context, membership);
             let permissions = asked.clone().unwrap_or_else(|| rights.permissions());
-            let reach = limit.clone().unwrap_or_else(|| reach_of_maker(context, membership));
+            let reach =
+                limit.clone().unwrap_or_else(|| maker.map(|maker| maker.reach.clone()).unwrap_or_default());
             context.demand_all(&rights.limited_to(&permissions, &reach))?;
+            if maker.is_none() {
+                // It will grow with its member: so the maker must hold all that it says, not only what it can do now.
+                context.demand_all(&Rights::all_of(&permissions, &reach))?;
+            }
             Ok(MemberCommand::IssueToken(IssueToken {
                 id: token_id.clone(),
                 label: request.label.clone(),
@@ -148,9 +154,7 @@ impl Inner {
     }
 }
 
-/// Where the member's own token reaches that this request came with; somebody else's sets no limit.
-fn reach_of_maker(context: &Context, membership: &Membership) -> Reach {
-    let made_with = context.made_with();
-    let token = made_with.and_then(|made| membership.token(&made.token));
-    token.map_or(Reach::Everywhere, |token| token.reach.clone())
+/// The member's own token that this request came with, which bounds those that it makes.
+fn maker_of<'a>(context: &Context, membership: &'a Membership) -> Option<&'a PersonalToken> {
+    context.made_with().and_then(|made| membership.token(&made.token))
 }

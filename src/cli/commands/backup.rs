@@ -28,6 +28,11 @@ pub fn run(backup: &Backup) -> anyhow::Result<Exit> {
     let config = Config::load(&backup.place)?;
     telemetry::start_quietly()?;
     let data = DataDirectory::open_read_only(&config.data.directory)?;
+    if backup.to == backup.keys_to {
+        anyhow::bail!(
+            "--to and --keys-to are the same directory: whoever has the keys beside the log can read it"
+        );
+    }
     take_empty(&backup.to)?;
     take_empty(&backup.keys_to)?;
     let progress = Progress::new("backing up");

@@ -89,6 +89,7 @@ fn unusable(config: &Config) -> Vec<anyhow::Error> {
     };
     let looked = [
         config.check_public_url(),
+        config.check_sizes(),
         config.tls.load().map(drop).map_err(|error| anyhow::Error::from(error).context("[tls]")),
         control::check_path(config),
         filter.map_err(|error| anyhow::Error::from(error).context("telemetry.filter")),

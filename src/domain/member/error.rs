@@ -20,6 +20,9 @@ pub enum MemberError {
     /// Only a deactivated member can be enabled.
     #[error("the member is not deactivated")]
     NotInactive,
+    /// What would be said of the member could never be erased again.
+    #[error("the member was erased")]
+    Erased,
     /// Nobody else could manage members any more.
     #[error("no other administrator without limits could sign in")]
     LastAdministrator,

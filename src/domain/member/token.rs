@@ -115,6 +115,10 @@ impl IssueToken {
             let detail = "must be among those of the token that makes it";
             wrong.add("/environments", Rule::OutOfRange, detail);
         }
+        for permission in parent.iter().flat_map(|parent| self.permissions.difference(&parent.permissions)) {
+            let detail = format!("`{}` is not among those of the token that makes it", permission.as_str());
+            wrong.add("/permissions", Rule::OutOfRange, detail);
+        }
         if !(1..=MAX_TOKEN_LIFETIME_SECONDS).contains(&self.expires_in_seconds) {
             let detail = format!("must be 1 to {MAX_TOKEN_LIFETIME_SECONDS}");
             wrong.add("/expires_in_seconds", Rule::OutOfRange, detail);

@@ -65,6 +65,7 @@ mod table {
         MemberExists         = CONFLICT "member_exists", "Member exists", "there is a member with this id already";
         MemberNotActive      = CONFLICT "member_not_active", "Member not active", "only an active member can be deactivated";
         MemberNotInactive    = CONFLICT "member_not_inactive", "Member not inactive", "only a deactivated member can be enabled";
+        MemberErased         = CONFLICT "member_erased", "Member erased", "the member was erased: it can only lose what it still has";
         LastAdministrator    = CONFLICT "last_administrator", "Last administrator", "no other administrator without limits could sign in and manage members";
         RoleExists           = CONFLICT "role_exists", "Role exists", "there is a role of this name, or there was: a name is not used again";
         BuiltInRole          = CONFLICT "built_in_role", "Built-in role", "a built-in role is as it is: make a role of your own";
@@ -125,6 +126,7 @@ impl Kind {
                 MemberError::NotFound => Self::NotFound,
                 MemberError::NotActive => Self::MemberNotActive,
                 MemberError::NotInactive => Self::MemberNotInactive,
+                MemberError::Erased => Self::MemberErased,
                 MemberError::LastAdministrator => Self::LastAdministrator,
                 MemberError::NoSuchToken(_) => Self::NoSuchToken,
                 MemberError::TokenNotLive(_) => Self::TokenNotLive,

@@ -192,6 +192,10 @@ impl Pages {
                 limit: PAGE,
             };
             let (items, found) = self.question.search(&self.service, &self.context, page).await?;
+            // Views that were damaged meanwhile are folded anew, and know nothing yet: that must not look like the end.
+            if found.end < self.until {
+                return Err(Problem::new(Kind::ViewsBehind));
+            }
             let events = items.into_iter().map(|item| AuditEvent::new(item.position, &item.entry));
             (events.collect::<Result<Vec<_>, _>>()?, found.rest.unwrap_or(self.until))
         };

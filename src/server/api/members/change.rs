@@ -42,7 +42,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
         .if_match()
         .body::<ChangeMember>()
         .json::<Member>(StatusCode::OK, "The member")
-        .problems(&[Kind::NotFound, Kind::GrantExceeds, Kind::Taken])
+        .problems(&[Kind::NotFound, Kind::GrantExceeds, Kind::MemberErased, Kind::Taken])
 }
 
 pub(crate) async fn handle(command: Command<ChangeMember>) -> Result<HttpResponse, Problem> {

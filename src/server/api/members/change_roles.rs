@@ -37,7 +37,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
         .if_match()
         .body::<ChangeRoles>()
         .json::<Member>(StatusCode::OK, "The member")
-        .problems(&[Kind::NotFound, Kind::GrantExceeds, Kind::LastAdministrator])
+        .problems(&[Kind::NotFound, Kind::GrantExceeds, Kind::MemberErased, Kind::LastAdministrator])
 }
 
 pub(crate) async fn handle(command: Command<ChangeRoles>) -> Result<HttpResponse, Problem> {

@@ -15,7 +15,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
         .summary("Let a member's tokens work again")
         .optional_body::<Why>()
         .json::<Member>(StatusCode::OK, "The member")
-        .problems(&[Kind::NotFound, Kind::GrantExceeds, Kind::MemberNotInactive])
+        .problems(&[Kind::NotFound, Kind::GrantExceeds, Kind::MemberErased, Kind::MemberNotInactive])
 }
 
 pub(crate) async fn handle(command: Command<Why>) -> Result<HttpResponse, Problem> {

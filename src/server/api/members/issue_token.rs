@@ -61,7 +61,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
         .summary("Issue a personal token")
         .body::<IssueToken>()
         .json::<IssuedToken>(StatusCode::CREATED, "The token, for the only time")
-        .problems(&[Kind::NotFound, Kind::GrantExceeds, Kind::TooManyTokens])
+        .problems(&[Kind::NotFound, Kind::GrantExceeds, Kind::MemberErased, Kind::TooManyTokens])
 }
 
 pub(crate) async fn handle(command: Command<IssueToken>) -> Result<HttpResponse, Problem> {
