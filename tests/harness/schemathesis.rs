@@ -82,8 +82,8 @@ async fn known_things(service: &Service) -> String {
              [parameters.\"path.{name}\"]\ndictionary = \"{name}\"\nprobability = {KNOWN}\n"
         )
     });
-    // What was deleted is gone, whatever is wrong with what is sent to it.
+    // What was deleted is gone, and what is too long is not read, whatever else is wrong with it.
     let refusals = "[checks.negative_data_rejection]\nexpected-statuses = \
-        [400, 401, 403, 404, 405, 406, 409, 410, 415, 422, 428, 429, \"5xx\"]\n\n";
+        [400, 401, 403, 404, 405, 406, 409, 410, 413, 415, 422, 428, 429, \"5xx\"]\n\n";
     format!("{refusals}{}", described.join("\n"))
 }

@@ -58,8 +58,13 @@ impl Operation {
             builder = builder.parameter(parameter(name, ParameterIn::Path, Required::True, string()));
         }
         let command = route.audit == Audit::Everything;
-        let mut operation =
-            Self { builder, command, reads_views: false, schemas: Vec::new(), problems: Vec::new() };
+        let mut operation = Self {
+            builder,
+            command,
+            reads_views: false,
+            schemas: Vec::new(),
+            problems: vec![Kind::RateLimited],
+        };
         if route.access == Access::Anyone {
             return operation;
         }
