@@ -12,8 +12,8 @@ use crate::catch_up::catch_up;
 use crate::digest;
 use crate::error::ViewsError;
 use crate::file::{self, ViewsDirectory, ViewsFile};
-use crate::fold::{Checkpoint, Fold, Halt, checkpoints};
-use crate::verify::{self, Difference};
+use crate::fold::{Checkpoint, Fold, Halt};
+use crate::verify::{self, Difference, live, stop_at};
 
 /// Rows that a report names; where more differ, `verify` tells them all.
 const MOST_NAMED: usize = 100;
@@ -154,21 +154,6 @@ impl Beside {
         });
         Rebuilt { events, elapsed, views: views.collect(), file: file.path().to_owned() }
     }
-}
-
-/// One moment of the live file, and how far its views have come; `None` if there is no file that can be read.
-fn live(directory: &ViewsDirectory) -> Option<(Connection, Vec<Checkpoint>)> {
-    let live = file::open_to_compare(&directory.live()?).ok()?;
-    let reached = checkpoints(&live, &crate::all()).ok()?;
-    Some((live, reached))
-}
-
-/// Lets each view go as far as the other one has come, and answers how far that is at most.
-fn stop_at(fold: &mut Fold, reached: &[Checkpoint]) -> Position {
-    let newest = reached.iter().map(|view| view.position).max().unwrap_or_default();
-    let view = |name: &str| reached.iter().find(|view| view.projection == name);
-    fold.stop_at(|name| view(name).map_or(newest, |view| view.position));
-    newest
 }
 
 /// Compares each view with the live one, if the fold has not passed it: the live file may have been replaced since.

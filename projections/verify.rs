@@ -12,7 +12,7 @@ use crate::catch_up::catch_up;
 use crate::digest;
 use crate::error::ViewsError;
 use crate::file::{self, ViewsDirectory};
-use crate::fold::{Checkpoint, checkpoints};
+use crate::fold::{Checkpoint, Fold, checkpoints};
 use crate::projection::Projection;
 
 /// A row that is not what the log says.
@@ -39,13 +39,17 @@ pub struct VerifiedView {
     pub incomparable: Option<String>,
 }
 
+/// Why a view cannot be compared that is not as far as the fold.
+const REPLACED: &str = "the views were replaced by others, which are not as far, while the log was folded";
+
 /// Folds the log anew up to where the live views are, compares them row by row, and reports each row that differs, is
 /// missing or is too many, view by view in the order of the keys. Answers where the live views are.
 ///
 /// A view that has folded more than an undamaged log would give is not compared: nobody can say what it should be.
 ///
 /// `progress` hears of each position that was folded. Changes nothing that is live, and works while the views are being
-/// followed. Blocks.
+/// followed: like a rebuild it holds the live file still, as one moment of it, only for the last events and the
+/// comparison, because its write-ahead log cannot be emptied meanwhile. Blocks.
 ///
 /// # Errors
 /// When there are no live views that can be read, the log cannot be read, or there is no room for the fresh fold.
@@ -56,33 +60,37 @@ pub(crate) fn verify(
     report: &mut dyn FnMut(Difference),
 ) -> Result<Vec<VerifiedView>, ViewsError> {
     let missing = || ViewsError::Missing(directory.path().to_owned());
-    let path = directory.live().ok_or_else(missing)?;
-    let unreadable = |error| ViewsError::database(&path)(error);
-    let live = file::open_to_compare(&path).map_err(|_| missing())?;
-    let reached = checkpoints(&live, &crate::all()).map_err(unreadable)?;
+    let (live_file, reached) = live(directory).ok_or_else(missing)?;
+    drop(live_file);
 
     let scratch = Scratch::new(directory);
     let broken = |error| ViewsError::database(&scratch.0)(error);
     let mut fold = file::create_offline(&scratch.0, file::MOST_HELD_BESIDE).map_err(broken)?;
-    let end = reached.iter().map(|view| view.position).max().unwrap_or_default();
-    let stop_at =
-        |name: &str| reached.iter().find(|view| view.projection == name).map_or(end, |view| view.position);
-    fold.stop_at(stop_at);
-    let includes = |event: ScannedEvent<'_>| {
-        progress(event.position);
-        event.position <= end
+    let fold_to = |fold: &mut Fold, reached: &[Checkpoint]| {
+        let end = stop_at(fold, reached);
+        let includes = |event: ScannedEvent<'_>| {
+            progress(event.position);
+            event.position <= end
+        };
+        match catch_up(log, fold, &includes, &broken) {
+            Ok(_) => Ok(None),
+            Err(ViewsError::Log(error @ ReadError::Corrupt { .. })) => Ok(Some(error.to_string())),
+            Err(error) => Err(error),
+        }
     };
-    let damage = match catch_up(log, &mut fold, &includes, &broken) {
-        Ok(_) => None,
-        Err(ViewsError::Log(error @ ReadError::Corrupt { .. })) => Some(error.to_string()),
-        Err(error) => return Err(error),
-    };
+    fold_to(&mut fold, &reached)?;
+    // Held still, as one moment of it, only from here on.
+    let (live, reached) = live(directory).ok_or_else(missing)?;
+    let live_path = directory.live().unwrap_or_default();
+    let unreadable = |error| ViewsError::database(&live_path)(error);
+    let damage = fold_to(&mut fold, &reached)?;
 
     let replayed = fold.connection();
     let mut views = Vec::with_capacity(reached.len());
     for ((projection, checkpoint), again) in fold.projections().zip(reached).zip(fold.checkpoints()) {
         let out_of_reach = again.position < checkpoint.position && again.halt.is_none();
-        let incomparable = damage.clone().filter(|_| out_of_reach);
+        let went_back = (again.position > checkpoint.position).then(|| REPLACED.to_owned());
+        let incomparable = damage.clone().filter(|_| out_of_reach).or(went_back);
         let comparable = incomparable.is_none();
         views.push(VerifiedView { checkpoint, incomparable });
         if !comparable {
@@ -105,6 +113,21 @@ pub(crate) fn compare_view(
         compare(live, replayed, table, found)?;
     }
     Ok(())
+}
+
+/// One moment of the live file, and how far its views have come; `None` if there is no file that can be read.
+pub(crate) fn live(directory: &ViewsDirectory) -> Option<(Connection, Vec<Checkpoint>)> {
+    let live = file::open_to_compare(&directory.live()?).ok()?;
+    let reached = checkpoints(&live, &crate::all()).ok()?;
+    Some((live, reached))
+}
+
+/// Lets each view go as far as the other one has come, and answers how far that is at most.
+pub(crate) fn stop_at(fold: &mut Fold, reached: &[Checkpoint]) -> Position {
+    let newest = reached.iter().map(|view| view.position).max().unwrap_or_default();
+    let view = |name: &str| reached.iter().find(|view| view.projection == name);
+    fold.stop_at(|name| view(name).map_or(newest, |view| view.position));
+    newest
 }
 
 /// The file of the fresh fold, which is gone when the comparison is over.

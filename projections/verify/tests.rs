@@ -114,6 +114,24 @@ async fn views_can_be_verified_while_they_are_followed() {
 }
 
 #[tokio::test]
+async fn the_live_file_can_be_emptied_of_its_write_ahead_log_while_the_log_is_folded() {
+    let log = viewed().await;
+    let live = inspect(log.path()).unwrap().file;
+    let refused = std::cell::Cell::new(None);
+    let empty = |_| {
+        let live = rusqlite::Connection::open(&live).unwrap();
+        let touch = "UPDATE checkpoint SET position = position; PRAGMA busy_timeout = 0";
+        live.execute_batch(touch).unwrap();
+        let busy =
+            live.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)).unwrap();
+        refused.set(Some(refused.get().unwrap_or(false) || busy));
+    };
+    let directory = ViewsDirectory::of(log.path());
+    verify(&directory, &*log.log, &empty, &mut |difference| panic!("{difference:?}")).unwrap();
+    assert_eq!(refused.get(), Some(false));
+}
+
+#[tokio::test]
 async fn without_views_there_is_nothing_to_verify() {
     let log = TestLog::new();
     let error = verify(&ViewsDirectory::of(log.path()), &*log.log, &|_| (), &mut |_| ()).unwrap_err();

@@ -56,6 +56,7 @@ impl App {
     /// # Errors
     /// The fault that kept it from being recorded.
     pub async fn close(&self) -> Result<(), Fault> {
+        let _recorded_before = self.inner.recording_counts.lock().await;
         // Whatever becomes of the one, the other is recorded.
         let refusals = self.inner.record_counted(true).await;
         let flood = self.inner.record_flood(true).await;
@@ -76,12 +77,14 @@ impl App {
 
 async fn tick(inner: &Weak<Inner>, known_segment: &mut Option<SegmentNumber>) -> Option<()> {
     let inner = inner.upgrade()?;
+    let recording = inner.recording_counts.lock().await;
     if let Err(fault) = inner.record_counted(false).await {
         tracing::warn!(error = %fault, "recording how many commands were refused");
     }
     if let Err(fault) = inner.record_flood(false).await {
         tracing::warn!(error = %fault, "recording refusals that were counted");
     }
+    drop(recording);
     if let Err(fault) = inner.close_segments(known_segment).await {
         tracing::warn!(error = %fault, "closing a segment of activity");
     }

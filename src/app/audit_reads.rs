@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crypto::Personal;
 use domain::{
-    Permission,
+    ClientType, Environment, Permission, Role, ScopeDefinition,
     registry::{AuditExported, AuditRead, RegistryEvent},
 };
 use moka::sync::Cache;
 use serde_json::Value;
 use store::{Disclosure, Outcome, Position, TokenPage};
+use uuid::Uuid;
 
 use crate::{
     App, Inner,
@@ -62,12 +63,34 @@ impl AuditQuery {
         self
     }
 
-    /// A filter whose value is a reference or a name of ours. Anybody can write anything into a query: what does not
-    /// look like a reference is taken for personal.
+    /// A filter whose value is one of ours, or the reference of a ticket. Anybody can write anything into a query: what
+    /// does not look like a reference is taken for personal.
     #[must_use]
-    pub fn filter(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+    pub fn filter(self, name: &'static str, value: Option<impl ToString>) -> Self {
+        self.public_if(is_reference, name, value)
+    }
+
+    /// A filter whose value is an id. Whoever is looked for by a name or an address instead finds nothing, but must not
+    /// stand in the log for it.
+    #[must_use]
+    pub fn id(self, name: &'static str, value: Option<impl ToString>) -> Self {
+        self.public_if(is_id, name, value)
+    }
+
+    /// A filter whose value is the name of a stream; as with an id, what can be none is taken for personal.
+    #[must_use]
+    pub fn stream(self, name: &'static str, value: Option<impl ToString>) -> Self {
+        self.public_if(is_stream, name, value)
+    }
+
+    fn public_if(
+        mut self,
+        is_public: fn(&str) -> bool,
+        name: &'static str,
+        value: Option<impl ToString>,
+    ) -> Self {
         match value.map(|value| value.to_string()) {
-            Some(value) if is_reference(&value) => {
+            Some(value) if is_public(&value) => {
                 self.filters.insert(name, value);
                 self
             }
@@ -108,6 +131,19 @@ fn is_reference(value: &str) -> bool {
     value.len() <= LONGEST_PUBLIC_VALUE
         && !value.contains('@')
         && value.chars().all(|character| character.is_ascii_graphic())
+}
+
+fn is_id(value: &str) -> bool {
+    Uuid::try_parse(value).is_ok()
+}
+
+/// Whether it is a stream that has an id, or one of those that have the name of something of ours.
+fn is_stream(value: &str) -> bool {
+    const NAMED: [&str; 4] =
+        [Environment::CATEGORY, ClientType::CATEGORY, ScopeDefinition::CATEGORY, Role::CATEGORY];
+    value
+        .split_once('-')
+        .is_some_and(|(category, name)| is_id(name) || NAMED.contains(&category) && is_reference(name))
 }
 
 /// The questions that were recorded a short while ago, by a keyed digest. By the monotonic clock: the wall clock may be
@@ -232,16 +268,26 @@ mod tests {
 
     #[test]
     fn a3_what_does_not_look_like_a_reference_is_not_recorded_in_public() {
-        let long = "x".repeat(101);
+        let id = "0193b5e0-7a5c-7c3e-9d1f-2b3c4d5e6f70";
         let query = AuditQuery::of("audit.events")
             .filter("ticket", Some("INC-42"))
             .filter("client", None::<&str>)
-            .filter("actor", Some("ada@members.example"))
             .filter("type", Some("Ada Lovelace"))
-            .filter("request_id", Some(&long))
+            .filter("outcome", Some("x".repeat(101)))
+            .id("actor", Some("ada.lovelace"))
+            .id("responsible", Some(id))
+            .id("request_id", Some("192.0.2.7"))
+            .stream("subject", Some("person-ada.lovelace"))
             .private_filter("address", Some("192.0.2.7".to_owned()));
-        assert_eq!(query.public(), [("ticket".to_owned(), "INC-42".to_owned())].into());
-        assert_eq!(query.private_names(), ["actor", "address", "request_id", "type"]);
-        assert!(!format!("{query:?}").contains("Lovelace"));
+        let public = [("responsible", id), ("ticket", "INC-42")];
+        assert_eq!(query.public(), public.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        assert_eq!(query.private_names(), ["actor", "address", "outcome", "request_id", "subject", "type"]);
+        assert!(!format!("{query:?}").to_lowercase().contains("lovelace"));
+        for stream in ["scope-matters:read", &format!("client-{id}")] {
+            assert_eq!(
+                AuditQuery::of("audit.events").stream("subject", Some(stream)).public()["subject"],
+                stream
+            );
+        }
     }
 }

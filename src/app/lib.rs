@@ -124,6 +124,8 @@ pub(crate) struct Inner {
     pub(crate) token_uses: token_uses::TokenUses,
     pub(crate) flood: flood::Flood<activity::Group>,
     pub(crate) writing: health::Writing,
+    /// Held while counts are on their way into a log: whoever closes it waits for them.
+    pub(crate) recording_counts: tokio::sync::Mutex<()>,
 }
 
 /// What the write side is made of.
@@ -175,6 +177,7 @@ impl App {
             token_uses: token_uses::TokenUses::new(),
             flood: flood::Flood::default(),
             writing: health::Writing::default(),
+            recording_counts: tokio::sync::Mutex::default(),
             entropy,
             log,
             activity,

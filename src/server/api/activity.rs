@@ -80,7 +80,7 @@ impl Parameters {
     /// What is asked, without the place where its page begins.
     fn question(&self, what: &'static str) -> AuditQuery {
         AuditQuery::of(what)
-            .filter("client", self.client.as_ref())
+            .id("client", self.client.as_ref())
             .filter("secret", self.secret.as_ref())
             .filter("environment", self.environment.as_ref())
             .filter("kind", self.kind.as_ref())

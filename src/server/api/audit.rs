@@ -9,6 +9,7 @@ pub(crate) mod list;
 pub(crate) mod parameters;
 pub(crate) mod question;
 pub(crate) mod redact_reason;
+pub(crate) mod standing;
 pub(crate) mod verify;
 
 use app::{AuditQuery, Context};

@@ -3,7 +3,10 @@
 //! The log is read page by page, by position, as fast as the reader takes it: nothing is locked meanwhile, and a page is
 //! all that is in memory. That it is exported is recorded before the first byte leaves.
 
-use std::io::Write as _;
+use std::{
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -23,6 +26,7 @@ use super::{
     disclosed,
     parameters::{self, filtered},
     question::Question,
+    standing::demand_again,
 };
 use crate::{
     api::clients::get::Include,
@@ -36,6 +40,8 @@ use crate::{
 
 /// What it is called in the records of exports and of opened private parts.
 const WHAT: &str = "audit.export";
+/// How often it is asked whether the reader may go on. Not for each page: thousands of them are read in a second.
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
 /// Events that are read at a time.
 const PAGE: usize = 200;
 
@@ -106,6 +112,8 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     }
     let mut pages = Pages {
         service: Data::clone(&service),
+        http: http.clone(),
+        looked_at: Instant::now(),
         context: context.clone(),
         private: parameters.include.is_some(),
         question,
@@ -166,6 +174,10 @@ fn accepts_gzip(http: &HttpRequest) -> bool {
 /// What the question finds, page by page.
 struct Pages {
     service: Data<Service>,
+    /// Whose token is looked at again and again: a revoked one must not go on reading.
+    http: HttpRequest,
+    /// When that was.
+    looked_at: Instant,
     context: Context,
     private: bool,
     question: Question,
@@ -178,6 +190,10 @@ struct Pages {
 impl Pages {
     /// The next events; there can be none in a page that is not the last.
     async fn read(&mut self) -> Result<Vec<AuditEvent>, Problem> {
+        if self.looked_at.elapsed() > LOOKED_AT_EVERY {
+            demand_again(&self.service, &self.http, &self.context, &self.question, self.private).await?;
+            self.looked_at = Instant::now();
+        }
         let (events, seen) = if self.question.is_empty() {
             let mut found = self.service.app.log().read_all(self.after, PAGE).await?;
             found.retain(|event| event.position <= self.until);

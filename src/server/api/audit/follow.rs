@@ -11,7 +11,6 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use app::{Context, Fault};
-use domain::Permission;
 use futures_util::stream;
 use store::{Position, RecordedEvent, Subscription};
 use tokio::{
@@ -25,9 +24,10 @@ use super::{
     parameters::{self, filtered},
     question::Question,
     recorded,
+    standing::demand_again,
 };
 use crate::{
-    extract::{Read, who},
+    extract::Read,
     openapi::Operation,
     problem::Problem,
     representation::{AuditEvent, audit::corrupt},
@@ -208,16 +208,8 @@ impl Follower {
 
     /// Why the token may not go on, if it may not.
     async fn refused(&self) -> Option<&'static str> {
-        let actor = match who(&self.service, &self.http).await {
-            Ok(actor) => actor,
-            Err(problem) => return Some(problem.kind().slug()),
-        };
-        let context = Context { actor, ..self.context.clone() };
-        if let Err(denied) = self.service.app.demand(context.clone(), Permission::AuditRead).await {
-            return Some(Problem::from(denied).kind().slug());
-        }
-        let denied = self.question.demand(&self.service, &context).await.err()?;
-        Some(denied.kind().slug())
+        let Self { service, http, context, question, .. } = self;
+        demand_again(service, http, context, question, false).await.err().map(|problem| problem.kind().slug())
     }
 
     /// The last thing that is sent.

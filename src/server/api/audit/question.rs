@@ -99,18 +99,18 @@ impl Question {
         let subject = subject.as_deref().filter(|subject| about != Some(subject));
         let client = subject.and_then(|subject| subject.strip_prefix(Client::CATEGORY)?.strip_prefix('-'));
         let query = AuditQuery::of(what)
-            .filter("actor", actor.as_ref())
-            .filter("client", client)
-            .filter("subject", subject.filter(|_| client.is_none()))
+            .id("actor", actor.as_ref())
+            .id("client", client)
+            .stream("subject", subject.filter(|_| client.is_none()))
             .filter("type", (!event_types.is_empty()).then(|| event_types.join(",")))
             .filter("environment", environment.as_ref())
-            .filter("responsible", responsible.as_ref())
+            .id("responsible", responsible.as_ref())
             .filter("from", *from)
             .filter("to", *to)
             .filter("outcome", outcome.map(Outcome::as_str))
             .filter("ticket", ticket.as_ref())
-            .filter("request_id", request_id.as_ref())
-            .filter("correlation_id", correlation_id.as_ref())
+            .id("request_id", request_id.as_ref())
+            .id("correlation_id", correlation_id.as_ref())
             .private_filter("q", q.clone())
             .private_filter("address", self.address.map(|address| address.to_canonical().to_string()));
         match about {

@@ -1,6 +1,8 @@
-//! What an export takes of memory. `tests/load/scale` demands the same of a million events and more.
+//! An export that is more than any buffer holds: what it takes of memory, and when it ends before its time.
+//!
+//! `tests/load/scale` demands the same memory of a million events and more.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::Method;
 use serde_json::json;
@@ -11,6 +13,7 @@ use store::{
 use tests::Service;
 use uuid::Uuid;
 
+const EXPORT: &str = "/api/v1/audit/export";
 const EVENTS: u64 = 10_000;
 /// Events of one commit.
 const AT_ONCE: u64 = 1_000;
@@ -57,8 +60,8 @@ fn notes(number: u64) -> Commit {
     }
 }
 
-#[tokio::test]
-async fn a5_an_export_is_never_in_memory_as_a_whole() {
+/// A service whose log is longer than any buffer between it and a reader.
+async fn filled() -> Service {
     let mut service = Service::start().await;
     service.stop().await;
     let directory = DataDirectory::open(&service.data()).expect("the directory");
@@ -69,12 +72,35 @@ async fn a5_an_export_is_never_in_memory_as_a_whole() {
     log.close().await;
     drop((log, directory));
     service.launch().await;
-    let export = "/api/v1/audit/export";
+    service
+}
+
+#[tokio::test]
+async fn a5_an_export_ends_without_its_last_record_when_its_token_is_revoked() {
+    let service = filled().await;
+    let (member, token) = service.create_member("Brief Auditor", &["auditor"]).await;
+    let mut export = service.request_as(&token, Method::GET, EXPORT).send().await.expect("an answer");
+    export.chunk().await.expect("a chunk").expect("the beginning");
+    let id = token.split('_').nth(1).expect("the id of a token");
+    service.delete(&format!("/api/v1/members/{member}/tokens/{id}")).await.expect(200);
+    // Longer than it goes on without looking at the token again.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let rest = async {
+        while export.chunk().await?.is_some() {}
+        Ok::<_, reqwest::Error>(())
+    };
+    assert!(rest.await.is_err(), "it was told to its end");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a5_an_export_is_never_in_memory_as_a_whole() {
+    let service = filled().await;
     // A small one first, once the views have folded what is new to them.
-    while service.get(&format!("{export}?type=member.*")).await.status != 200 {}
+    while service.get(&format!("{EXPORT}?type=member.*")).await.status != 200 {}
     let before = service.allocated();
     let mut most = before;
-    let mut answer = service.request(Method::GET, export).send().await.expect("an answer");
+    let mut answer = service.request(Method::GET, EXPORT).send().await.expect("an answer");
     let (mut bytes, mut lines) = (0, 0);
     while let Some(chunk) = answer.chunk().await.expect("a chunk") {
         if bytes >> 20 != (bytes + chunk.len()) >> 20 {
