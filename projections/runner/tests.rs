@@ -106,6 +106,15 @@ impl EventLog for Faulty {
     async fn find_command(&self, command_id: Uuid) -> Result<Option<RecordedCommand>, ReadError> {
         self.log.find_command(command_id).await
     }
+    async fn credential_ids(&self) -> Result<Vec<String>, ReadError> {
+        self.log.credential_ids().await
+    }
+    async fn leads(&self) -> bool {
+        self.log.leads().await
+    }
+    async fn close(&self) {
+        self.log.close().await;
+    }
     async fn credential(&self, id: &str) -> Result<Option<Vec<u8>>, ReadError> {
         self.log.credential(id).await
     }

@@ -85,7 +85,12 @@ async fn tick(inner: &Weak<Inner>, known_segment: &mut Option<SegmentNumber>) ->
         tracing::warn!(error = %fault, "recording refusals that were counted");
     }
     drop(recording);
-    if let Err(fault) = inner.close_segments(known_segment).await {
+    if let Err(fault) = inner.learn_erasures().await {
+        tracing::warn!(error = %fault, "looking who was erased on other nodes");
+    }
+    if inner.log.leads().await
+        && let Err(fault) = inner.close_segments(known_segment).await
+    {
         tracing::warn!(error = %fault, "closing a segment of activity");
     }
     Some(())

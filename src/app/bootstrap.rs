@@ -14,7 +14,7 @@ use domain::{
     scope::KnownScopes,
 };
 use jiff::SignedDuration;
-use store::{ExpectedRevision, Position};
+use store::{AppendError, ExpectedRevision, Position};
 
 use crate::{
     App, Inner,
@@ -49,7 +49,8 @@ pub struct Bootstrapped {
 }
 
 impl App {
-    /// Fills an empty log; `None` if it has events already.
+    /// Fills an empty log; `None` if it has events already, or another node fills it at this moment: the token that the
+    /// sink was given opens nothing then.
     ///
     /// # Errors
     /// A token that could not be kept, or a fault; then the log is as empty as before.
@@ -62,7 +63,7 @@ impl App {
             if inner.log.head().await? != Position::ORIGIN {
                 return Ok(None);
             }
-            inner.bootstrap(&context, sink.as_mut()).await.map(Some)
+            inner.bootstrap(&context, sink.as_mut()).await
         })
         .await
     }
@@ -135,7 +136,7 @@ impl Inner {
         &self,
         context: &Context,
         sink: &mut dyn TokenSink,
-    ) -> Result<Bootstrapped, CommandError> {
+    ) -> Result<Option<Bootstrapped>, CommandError> {
         let mut streams = self.catalog()?;
         let member_id = MemberId(uuid_v7(self.log.now(), self.entropy.as_ref())?);
         let (minted, sealed) = self.mint_token(member_id)?;
@@ -166,7 +167,10 @@ impl Inner {
             ..Proposal::default()
         };
         match self.append(context, proposal).await {
-            Ok(_) => Ok(Bootstrapped { member_id, token: minted.secret }),
+            Ok(_) => Ok(Some(Bootstrapped { member_id, token: minted.secret })),
+            Err(AppendOrFault::Append(
+                AppendError::WrongExpectedRevision { .. } | AppendError::ClaimTaken { .. },
+            )) => Ok(None),
             Err(AppendOrFault::Append(error)) => Err(CommandError::Fault(error.into())),
             Err(AppendOrFault::Fault(fault)) => Err(fault.into()),
         }

@@ -126,6 +126,15 @@ impl Inner {
         self.vault.erase_all(&persons, &slots).await
     }
 
+    /// Takes over what other nodes erased: this one may still hold the keys of those persons in memory.
+    pub(crate) async fn learn_erasures(&self) -> Result<(), Fault> {
+        let register = self.erasures.current(Erasures::REGISTER).await?;
+        self.vault.learn_erased(register.revision, || {
+            register.aggregate.persons.keys().map(|person| person.0).collect()
+        });
+        Ok(())
+    }
+
     /// The answer to a repeated request. A crash may have come before the key was deleted.
     async fn erased_before(&self, replay: Replay, person_id: PersonId) -> Result<ErasedPerson, CommandError> {
         self.vault.erase(person_id.0).await?;

@@ -47,6 +47,7 @@ impl Inner {
     where
         R: Future<Output = Result<T, CommandError>>,
     {
+        self.learn_erasures().await?;
         let error = match allowed {
             Err(denied) => denied,
             Ok(()) => match self.replayed(context).await {

@@ -155,9 +155,7 @@ impl App {
         let Parts { log, activity, keys, master_key, entropy, commands, argon2_workers } = parts;
         let entropy: Arc<dyn Entropy> = Arc::new(BufferedEntropy::new(entropy));
         let erasures = Loader::new(&log);
-        let erased = erasures.current(Erasures::REGISTER).await?;
-        let vault =
-            Vault::open(keys, master_key, log.as_ref(), Arc::clone(&entropy), &erased.aggregate).await?;
+        let vault = Vault::open(keys, master_key, log.as_ref(), Arc::clone(&entropy), &erasures).await?;
         let argon2 = Argon2Pool::new(argon2_workers, ARGON2_QUEUE).map_err(KeyRingError::Threads)?;
         let inner = Inner {
             vault,

@@ -98,6 +98,7 @@ impl Inner {
         &self,
         wanted: &[DisclosureRef],
     ) -> Result<HashMap<String, PrivatePart>, Fault> {
+        self.learn_erasures().await?;
         let rows = self.log.disclosures(wanted).await?;
         let mut parts: HashMap<_, _> =
             wanted.iter().map(|part| (part.digest.clone(), PrivatePart::Erased)).collect();

@@ -1,6 +1,7 @@
 //! The write side in process, on a real log: what HTTP cannot reach or show.
 
 mod authentication;
+mod nodes;
 
 use std::{
     num::NonZeroUsize,
@@ -70,18 +71,25 @@ async fn open(
     let keys = Arc::new(SqliteKeys::open(&directory).expect("keys"));
     let activity = Arc::clone(clock) as Arc<dyn store::Clock>;
     let activity = Arc::new(SqliteActivity::open(&directory, activity).expect("an activity log"));
-    let app = App::open(Parts {
-        log: Arc::clone(&log) as Arc<dyn EventLog>,
-        activity: Arc::clone(&activity) as Arc<dyn store::ActivityLog>,
-        keys: Arc::clone(&keys) as Arc<dyn KeyStore>,
+    let app = app_on(Arc::clone(&log) as _, Arc::clone(&activity) as _, Arc::clone(&keys) as _).await;
+    (app, log, keys, activity)
+}
+
+async fn app_on(
+    log: Arc<dyn EventLog>,
+    activity: Arc<dyn store::ActivityLog>,
+    keys: Arc<dyn KeyStore>,
+) -> App {
+    let parts = Parts {
+        log,
+        activity,
+        keys,
         master_key: master_key(),
         entropy: Arc::new(crypto::SystemEntropy),
         commands: Handle::current(),
         argon2_workers: NonZeroUsize::MIN,
-    })
-    .await
-    .expect("an app");
-    (app, log, keys, activity)
+    };
+    App::open(parts).await.expect("an app")
 }
 
 impl Node {
@@ -119,18 +127,13 @@ impl Node {
     async fn unsure(&self) -> (App, Arc<Unsure>) {
         let (next, meanwhile) = (Mutex::new(Vec::new()), Mutex::new(None));
         let unsure = Arc::new(Unsure { log: Arc::clone(&self.log), next, meanwhile });
-        let app = App::open(Parts {
-            log: Arc::clone(&unsure) as Arc<dyn EventLog>,
-            activity: Arc::clone(&self.activity) as Arc<dyn store::ActivityLog>,
-            keys: Arc::clone(&self.keys) as Arc<dyn KeyStore>,
-            master_key: master_key(),
-            entropy: Arc::new(crypto::SystemEntropy),
-            commands: Handle::current(),
-            argon2_workers: NonZeroUsize::MIN,
-        })
-        .await
-        .expect("an app");
-        (app, unsure)
+        (self.beside(Arc::clone(&unsure) as Arc<dyn EventLog>).await, unsure)
+    }
+
+    /// A second app on the same keys and activity.
+    async fn beside(&self, log: Arc<dyn EventLog>) -> App {
+        let activity = Arc::clone(&self.activity) as Arc<dyn store::ActivityLog>;
+        app_on(log, activity, Arc::clone(&self.keys) as Arc<dyn KeyStore>).await
     }
 
     async fn admin(&self) -> Context {
@@ -401,6 +404,18 @@ impl EventLog for Unsure {
 
     async fn stream_revision(&self, stream: &StreamName) -> Result<Revision, store::ReadError> {
         self.log.stream_revision(stream).await
+    }
+
+    async fn credential_ids(&self) -> Result<Vec<String>, store::ReadError> {
+        self.log.credential_ids().await
+    }
+
+    async fn leads(&self) -> bool {
+        self.log.leads().await
+    }
+
+    async fn close(&self) {
+        self.log.close().await;
     }
 
     fn claims(&self, visit: &mut dyn FnMut(store::ClaimKey, StreamName)) -> Result<(), store::ReadError> {
@@ -764,7 +779,7 @@ async fn d6_a_credential_that_opens_and_is_another_than_its_event_committed_to_i
     let signing = created.client.registration.signing_secret.id.0.clone();
     let wrong = async || {
         let mut wrong = Vec::new();
-        let ids = node.log.credential_ids().expect("the ids");
+        let ids = node.log.credential_ids().await.expect("the ids");
         let (log, keys) = (node.log.as_ref(), node.keys.as_ref());
         let report = &mut |defect| wrong.push(defect);
         compare_credentials(log, keys, &master_key(), &crypto::SystemEntropy, ids, report)

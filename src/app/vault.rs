@@ -13,7 +13,10 @@ mod segment_keys;
 use std::{
     collections::HashSet,
     net::IpAddr,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -21,7 +24,7 @@ use crypto::{DataKey, DataKeyRef, Disclosure, Entropy, MasterKey, Personal};
 use domain::Erasures;
 use moka::sync::Cache;
 use serde_json::{Value, json};
-use store::{DisclosureKey, EventLog, KeyStore, PersonKey, SealedSource, SegmentNumber};
+use store::{DisclosureKey, EventLog, KeyStore, PersonKey, Revision, SealedSource, SegmentNumber};
 use uuid::Uuid;
 
 pub use compare::{CredentialDefect, compare_credentials};
@@ -29,6 +32,7 @@ pub use ring::KeyRingError;
 use ring::{KeyRing, PERSON_KEY};
 
 use crate::{
+    aggregates::Loader,
     error::Fault,
     vault::{
         event_keys::EventKeys,
@@ -56,6 +60,8 @@ pub(crate) struct Vault {
     persons: Cache<Uuid, Arc<MarkedKey>>,
     /// Who was erased, by the list in the log: no key of theirs is used or made again, whatever the key store holds.
     erased: RwLock<HashSet<Uuid>>,
+    /// The revision of that list when it was looked at last.
+    learned: AtomicU64,
     event_keys: EventKeys,
     segment_keys: SegmentKeys,
 }
@@ -82,13 +88,19 @@ impl Vault {
         master_key: MasterKey,
         log: &dyn EventLog,
         entropy: Arc<dyn Entropy>,
-        erasures: &Erasures,
+        erasures: &Loader<Erasures>,
     ) -> Result<Self, KeyRingError> {
         let ring = KeyRing::open(keys.as_ref(), &master_key, log, entropy.as_ref()).await?;
         let event_keys = EventKeys::open(keys.as_ref(), log).await?;
         let persons = Cache::new(CACHED_PERSONS);
-        let erased: HashSet<_> = erasures.persons.keys().map(|person| person.0).collect();
-        check_person_keys(keys.as_ref(), log, &erased).await?;
+        // In this order: another node may record and erase persons in between.
+        let newest = log.newest_persons(NEWEST_DISCLOSURES).await?;
+        let without_key = without_key(keys.as_ref(), newest).await?;
+        let register = erasures.current(Erasures::REGISTER).await?;
+        let erased: HashSet<_> = register.aggregate.persons.keys().map(|person| person.0).collect();
+        if let Some(person) = without_key.into_iter().find(|person| !erased.contains(person)) {
+            return Err(KeyRingError::PersonKeyMissing(person));
+        }
         Ok(Self {
             keys,
             master_key,
@@ -96,6 +108,7 @@ impl Vault {
             ring,
             persons,
             erased: RwLock::new(erased),
+            learned: AtomicU64::new(0),
             event_keys,
             segment_keys: SegmentKeys::default(),
         })
@@ -230,6 +243,17 @@ impl Vault {
         self.erased.read().unwrap_or_else(PoisonError::into_inner).contains(&person)
     }
 
+    /// Forgets the keys of who was erased, if the list has changed since it was last looked at.
+    pub(crate) fn learn_erased(&self, revision: Revision, persons: impl FnOnce() -> Vec<Uuid>) {
+        if self.learned.load(Ordering::Acquire) == revision.get() {
+            return;
+        }
+        let persons = persons();
+        self.erased.write().unwrap_or_else(PoisonError::into_inner).extend(&persons);
+        persons.iter().for_each(|person| self.persons.invalidate(person));
+        self.learned.store(revision.get(), Ordering::Release);
+    }
+
     /// Deletes the key of a person whose erasure is recorded, and what finds the person again. Deleting twice is no error.
     pub(crate) async fn erase(&self, person: Uuid) -> Result<(), Fault> {
         self.erase_all(&[person], &[]).await
@@ -302,19 +326,16 @@ impl Vault {
     }
 }
 
-/// Whoever is named by the newest events has a key, unless it was erased. If not, the key store is an older copy: what was
+/// Those of these persons who have no key. Unless they were erased, the key store is an older copy than the log: what was
 /// said since would be lost without a word.
-async fn check_person_keys(
-    keys: &dyn KeyStore,
-    log: &dyn EventLog,
-    erased: &HashSet<Uuid>,
-) -> Result<(), KeyRingError> {
-    for person in log.newest_persons(NEWEST_DISCLOSURES).await? {
-        if !erased.contains(&person) && keys.person_key(person).await?.is_none() {
-            return Err(KeyRingError::PersonKeyMissing(person));
+async fn without_key(keys: &dyn KeyStore, persons: Vec<Uuid>) -> Result<Vec<Uuid>, KeyRingError> {
+    let mut without = Vec::new();
+    for person in persons {
+        if keys.person_key(person).await?.is_none() {
+            without.push(person);
         }
     }
-    Ok(())
+    Ok(without)
 }
 
 /// What an opened credential says, if it is what its event committed to.

@@ -16,7 +16,7 @@ use reqwest::{
 };
 use serde_json::Value;
 use server::{ControlSocket, Metrics, Server};
-use store::{EventLog, Position};
+use store::Position;
 
 use crate::{
     config::Config,
@@ -92,8 +92,9 @@ pub fn with_api<T>(
         let instance = Instance::open(config, handle).await.with_context(|| {
             format!("no service listens on `{}`, so this command opens the instance itself", path.display())
         })?;
-        let log = Arc::clone(&instance.log) as Arc<dyn EventLog>;
-        let views = Arc::new(Views::open(&config.data.directory, log).context("opening the views")?);
+        let views = Arc::new(
+            Views::open(&config.data.directory, Arc::clone(&instance.log)).context("opening the views")?,
+        );
         views.start().context("following the log")?;
         let client = Client::new(&path)?;
         let control = bind(config)?;

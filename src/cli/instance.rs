@@ -6,20 +6,18 @@ use anyhow::{Context, bail};
 use app::{Actor, App, Parts};
 use crypto::{MasterKey, MasterKeyError, SystemEntropy};
 use jiff::Timestamp;
-use store::{
-    ActivityLog, Clock, DataDirectory, EventLog, Position, SqliteActivity, SqliteKeys, SqliteLog, SystemClock,
-};
+use store::{ActivityLog, Clock, EventLog, Position, SystemClock};
 use tokio::runtime::{Builder, Handle, Runtime};
 use uuid::Uuid;
 
-use crate::config::Config;
+use crate::{backend::Backend, config::Config};
 
 /// An instance held by this process alone.
 pub struct Instance {
     /// The log.
-    pub log: Arc<SqliteLog>,
+    pub log: Arc<dyn EventLog>,
     /// What clients do.
-    pub activity: Arc<SqliteActivity>,
+    pub activity: Arc<dyn ActivityLog>,
     /// The write side.
     pub app: App,
 }
@@ -43,15 +41,12 @@ impl Instance {
     /// # Errors
     /// Whatever keeps it from being opened; nothing is changed then but what was missing.
     pub async fn open(config: &Config, commands: Handle) -> anyhow::Result<Self> {
-        let directory = DataDirectory::open(&config.data.directory)?;
-        let log = Arc::new(SqliteLog::open(&directory, Arc::new(SystemClock))?);
-        let activity = Arc::new(SqliteActivity::open(&directory, Arc::new(SystemClock))?);
-        let keys = Arc::new(SqliteKeys::open(&directory)?);
+        let Backend { log, activity, keys } = Backend::open(config)?;
         let empty = log.head().await? == Position::ORIGIN;
         let master_key = master_key(config, empty)?;
         let app = App::open(Parts {
-            log: Arc::clone(&log) as Arc<dyn EventLog>,
-            activity: Arc::clone(&activity) as Arc<dyn ActivityLog>,
+            log: Arc::clone(&log),
+            activity: Arc::clone(&activity),
             keys,
             master_key,
             entropy: Arc::new(SystemEntropy),
@@ -62,15 +57,6 @@ impl Instance {
         .context("opening the vault")?;
         Ok(Self { log, activity, app })
     }
-}
-
-/// The log of an instance, to read, whether or not a service is using it.
-///
-/// # Errors
-/// If it is not there or not readable.
-pub fn open_to_read(config: &Config) -> anyhow::Result<Arc<SqliteLog>> {
-    let directory = DataDirectory::open_read_only(&config.data.directory)?;
-    Ok(Arc::new(SqliteLog::open(&directory, Arc::new(SystemClock))?))
 }
 
 /// The master key: from the environment, from its file, or, for an empty log, a new one in its file.

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage; verdicts of the verifying commands are 10 to 13 (see [`exit`]).
 
 mod arguments;
+mod backend;
 mod commands;
 mod config;
 mod control;

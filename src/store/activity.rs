@@ -184,6 +184,9 @@ pub trait ActivityLog: Send + Sync {
     /// Fixes the root of a segment, once for all; or does nothing if it is fixed, or has got more records.
     async fn close_segment(&self, segment: ClosedSegment) -> Result<(), ActivityUnavailable>;
 
+    /// Finishes what was handed over, and refuses later records; reads go on.
+    async fn close(&self);
+
     /// The closed segments after `number`, in order.
     async fn closed_segments(
         &self,

@@ -127,6 +127,16 @@ pub trait EventLog: Send + Sync {
     /// nothing to life again before an event tells of it, as the next one recorded does.
     fn now(&self) -> Timestamp;
 
+    /// The ids of all credentials that are kept.
+    async fn credential_ids(&self) -> Result<Vec<String>, ReadError>;
+
+    /// Whether this node is the one of those on the log that does by itself what needs doing once, such as closing a
+    /// segment of activity. Another takes over when it is gone. Two may think so for a moment: what is done must bear it.
+    async fn leads(&self) -> bool;
+
+    /// Finishes what was handed over, and refuses later appends; reads go on.
+    async fn close(&self);
+
     /// What tells whether something could be appended, without appending anything.
     fn write_probe(&self) -> WriteProbe;
 

@@ -103,22 +103,6 @@ impl SqliteLog {
         let writer = index.map(start).transpose()?;
         Ok(Self { reader, shared, writer, directory: directory.clone() })
     }
-
-    /// The ids of all credentials that are kept.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn credential_ids(&self) -> Result<Vec<String>, ReadError> {
-        self.reader.with(vault::credential_ids)
-    }
-
-    /// Finishes what is queued, copies the write-ahead log into the file, and stops the writer. Later appends are
-    /// refused; reads go on. The directory's lock is released when the log, too, is dropped.
-    pub async fn close(&self) {
-        if let Some(writer) = &self.writer {
-            writer.close().await;
-        }
-    }
 }
 
 impl Shared {
@@ -266,6 +250,22 @@ impl EventLog for SqliteLog {
         let last_at = self.shared.last_at.load(Ordering::Acquire);
         let now = self.shared.clock.now();
         Timestamp::from_microsecond(last_at).map_or(now, |last_at| now.max(last_at))
+    }
+
+    async fn credential_ids(&self) -> Result<Vec<String>, ReadError> {
+        self.reader.with(vault::credential_ids)
+    }
+
+    /// Nobody else has the directory.
+    async fn leads(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    /// Also copies the write-ahead log into the file. The directory's lock is released when the log, too, is dropped.
+    async fn close(&self) {
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
     }
 
     fn write_probe(&self) -> WriteProbe {

@@ -263,6 +263,8 @@ impl ActivityLog for Forgetful {
         Ok(())
     }
 
+    async fn close(&self) {}
+
     async fn closed_segments(
         &self,
         _: Option<SegmentNumber>,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crypto::{DataKey, DataKeyRef, Entropy, MasterKey};
-use store::{EventLog, KeyStore};
+use store::{EventLog, KeyStore, KeyStoreError};
 
 use crate::{error::Fault, vault::KeyRingError};
 
@@ -26,8 +26,9 @@ pub(super) struct EventKeys {
 
 impl EventKeys {
     pub(super) async fn open(keys: &dyn KeyStore, log: &dyn EventLog) -> Result<Self, KeyRingError> {
-        let stored = keys.last_event_key().await?;
+        // In this order: another node may make and use keys in between.
         let used = log.last_event_key_slot().await?;
+        let stored = keys.last_event_key().await?;
         // A slot that the log refers to and the key store never had means that the key store is an older copy.
         if used > stored {
             return Err(KeyRingError::KeysBehindLog { used, stored });
@@ -76,26 +77,34 @@ impl EventKeys {
     }
 }
 
-/// Makes a block of keys and stores them.
+/// Makes a block of keys and stores them, after those of other nodes.
 async fn make_block(
     next_block: &mut u64,
     keys: &dyn KeyStore,
     master_key: &MasterKey,
     entropy: &dyn Entropy,
 ) -> Result<VecDeque<(u64, DataKey)>, Fault> {
-    let from = *next_block;
-    let mut made = VecDeque::with_capacity(BLOCK as usize);
-    let mut wrapped = Vec::with_capacity(BLOCK as usize);
-    for slot in from..from + BLOCK {
-        let key = DataKey::random(entropy)?;
-        let id = slot.to_string();
-        wrapped.push(master_key.wrap(DataKeyRef { purpose: EVENT_KEY, id: &id }, &key, entropy)?);
-        made.push_back((slot, key));
+    loop {
+        let from = *next_block;
+        let mut made = VecDeque::with_capacity(BLOCK as usize);
+        let mut wrapped = Vec::with_capacity(BLOCK as usize);
+        for slot in from..from + BLOCK {
+            let key = DataKey::random(entropy)?;
+            let id = slot.to_string();
+            wrapped.push(master_key.wrap(DataKeyRef { purpose: EVENT_KEY, id: &id }, &key, entropy)?);
+            made.push_back((slot, key));
+        }
+        // Skipped even if the write fails: whether it took place is not known then.
+        *next_block = from + BLOCK;
+        match keys.insert_event_keys(from, wrapped).await {
+            Ok(()) => return Ok(made),
+            // Another node was faster.
+            Err(KeyStoreError::SlotUsed(_)) => {
+                *next_block = (*next_block).max(keys.last_event_key().await? + 1);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    // Skipped even if the write fails: whether it took place is not known then.
-    *next_block = from + BLOCK;
-    keys.insert_event_keys(from, wrapped).await?;
-    Ok(made)
 }
 
 #[derive(Debug, thiserror::Error)]

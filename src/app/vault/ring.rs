@@ -95,10 +95,14 @@ impl KeyRing {
                     let wrapped =
                         master_key.wrap(DataKeyRef { purpose, id }, &DataKey::random(entropy)?, entropy)?;
                     let key = WrappedKey { id: id.to_owned(), purpose: purpose.to_owned(), wrapped };
-                    keys.insert_data_key(key.clone()).await?;
-                    stored.push(key);
+                    match keys.insert_data_key(key).await {
+                        // Another node that starts at this moment was faster: its key is the one.
+                        Ok(()) | Err(KeyStoreError::DataKeyExists(_)) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
             }
+            stored = keys.data_keys().await?;
         }
         let all = |purpose: &'static str| {
             let keys = stored.iter().filter(move |key| key.purpose == purpose);

@@ -170,7 +170,7 @@ fn opened(config: &Config, data: &store::DataDirectory) -> anyhow::Result<Vec<Fi
                 .unwrap(place, &key.wrapped)
                 .with_context(|| format!("unwrapping data key `{}`", key.id))?;
         }
-        let ids = log.credential_ids()?;
+        let ids = log.credential_ids().await?;
         let (all, mut defects) = (ids.len(), Vec::new());
         app::compare_credentials(&log, &keys, &master_key, &SystemEntropy, ids, &mut |defect| {
             defects.push(defect.to_string());

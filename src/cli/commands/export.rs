@@ -13,7 +13,7 @@ use server::export::{self, Exporter};
 use store::{EventLog, Position};
 
 use crate::{
-    arguments::Export, commands::init::say, config::Config, exit::Exit, instance::open_to_read,
+    arguments::Export, backend::log_to_read, commands::init::say, config::Config, exit::Exit,
     progress::Progress, telemetry,
 };
 
@@ -28,7 +28,7 @@ pub fn run(export: &Export) -> anyhow::Result<Exit> {
     let mut config = Config::load(&export.place)?;
     config.set_public_url(export.public_url.as_ref())?;
     telemetry::start_quietly()?;
-    let log = open_to_read(&config)?;
+    let log = log_to_read(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let head = runtime.block_on(log.head())?;
     let (from, to) = range(export, head)?;

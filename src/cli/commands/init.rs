@@ -62,7 +62,13 @@ pub async fn first_start(
             file.must_be_new()?;
         }
     }
-    let Some(first) = app.bootstrap(host_context("init"), sink).await? else { return Ok(None) };
+    let Some(first) = app.bootstrap(host_context("init"), sink).await? else {
+        // Another node was faster, if this one has written a token down.
+        if let Some(file) = &file {
+            file.finish_pending(app).await?;
+        }
+        return Ok(None);
+    };
     announce(file.as_ref(), &first.token, about)?;
     Ok(Some(first))
 }

@@ -3,15 +3,14 @@
 use comfy_table::{Table, TableStyle};
 use reqwest::Method;
 use serde_json::{Value, json};
-use store::EventLog;
 
 use crate::{
     arguments::{CreateMember, Member, MemberCommand, Verify},
+    backend::log_to_read,
     commands::init::say,
     config::Config,
     control,
     exit::Exit,
-    instance::open_to_read,
     telemetry,
 };
 
@@ -55,7 +54,7 @@ fn list(arguments: &Verify) -> anyhow::Result<Exit> {
     telemetry::start_quietly()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     // Whoever was enrolled before this command began is in the list.
-    let head = runtime.block_on(open_to_read(&config)?.head())?;
+    let head = runtime.block_on(log_to_read(&config)?.head())?;
     let members = control::with_api(&config, async |client| {
         let mut members = Vec::new();
         let mut path = LIST.to_owned();

@@ -7,15 +7,14 @@ use comfy_table::{Table, TableStyle};
 use projections::Comparison;
 use reqwest::Method;
 use serde_json::{Value, json};
-use store::{DataDirectory, EventLog};
 
 use crate::{
     arguments::{Projections, ProjectionsCommand, Verify},
+    backend::{log_to_read, log_to_write},
     commands::init::say,
     config::Config,
     control,
     exit::Exit,
-    instance::open_to_read,
     progress::Progress,
     telemetry,
 };
@@ -38,7 +37,7 @@ pub fn run(projections: &Projections) -> anyhow::Result<Exit> {
 
 fn status(arguments: &Verify) -> anyhow::Result<Exit> {
     let config = Config::load(&arguments.place)?;
-    let log = open_to_read(&config)?;
+    let log = log_to_read(&config)?;
     let head = tokio::runtime::Builder::new_current_thread().build()?.block_on(log.head())?;
     let Some(views) = projections::inspect(&config.data.directory) else {
         bail!(
@@ -125,12 +124,11 @@ fn rebuild(arguments: &Verify) -> anyhow::Result<Exit> {
     }
     telemetry::start(&config.telemetry)?;
     // Held until the end: no service may follow in this directory meanwhile.
-    let directory = DataDirectory::open(&config.data.directory)?;
-    let log = store::SqliteLog::open(&directory, std::sync::Arc::new(store::SystemClock))?;
+    let log = log_to_write(&config)?;
     let head = tokio::runtime::Builder::new_current_thread().build()?.block_on(log.head())?;
     let progress = Progress::new(WHAT);
     let folded = |position| progress.event(position, head);
-    let rebuilt = projections::rebuild(&config.data.directory, &log, &folded)?;
+    let rebuilt = projections::rebuild(&config.data.directory, log.as_ref(), &folded)?;
     drop(progress);
     let halted = rebuilt.views.iter().any(|view| view.halt.is_some());
     let differed = rebuilt

@@ -11,11 +11,12 @@ use store::{Envelope, EventLog, Position};
 
 use crate::{
     arguments::Recover,
+    backend::log_to_read,
     commands::init::{announce, token_destination},
     config::Config,
     control,
     exit::Exit,
-    instance::{Instance, command_runtime, host_context, open_to_read},
+    instance::{Instance, command_runtime, host_context},
     telemetry,
 };
 
@@ -53,7 +54,7 @@ pub fn run(recover: &Recover) -> anyhow::Result<Exit> {
 /// file that cannot be written costs nothing.
 fn of_running_service(recover: &Recover, config: &Config) -> anyhow::Result<Exit> {
     telemetry::start_quietly()?;
-    let member_id = chosen(recover, open_to_read(config)?.as_ref())?;
+    let member_id = chosen(recover, log_to_read(config)?.as_ref())?;
     let (file, mut sink) = token_destination(config, recover.bootstrap_token_file.as_deref());
     if let Some(file) = &file {
         file.must_be_new()?;

@@ -13,14 +13,14 @@ use projections::{
     clients::{self, ClientRow, ListFilter},
 };
 use serde_json::json;
-use store::{EventLog, Position};
+use store::Position;
 
 use crate::{
     arguments::{Replay, ReplayCommand, Verify},
+    backend::log_to_read,
     commands::init::say,
     config::Config,
     exit::Exit,
-    instance::open_to_read,
     progress::Progress,
 };
 
@@ -45,7 +45,7 @@ pub fn run(replay: &Replay) -> anyhow::Result<Exit> {
 
 fn show(replay: &Replay) -> anyhow::Result<Exit> {
     let config = Config::load(&replay.place)?;
-    let log = open_to_read(&config)?;
+    let log = log_to_read(&config)?;
     let moment = replay.at.as_deref().map_or(Ok(THE_END), |at| moment("--at", at))?;
     let replayed = as_of::replay(log.as_ref(), moment)?;
     let reader = &replayed.reader;
@@ -135,7 +135,7 @@ fn client_id(text: &str) -> anyhow::Result<ClientId> {
 
 fn verify(arguments: &Verify) -> anyhow::Result<Exit> {
     let config = Config::load(&arguments.place)?;
-    let log = open_to_read(&config)?;
+    let log = log_to_read(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let head = runtime.block_on(log.head())?;
     let shown = RefCell::new((Stage::Log, Progress::new("verifying the log")));

@@ -10,7 +10,6 @@ use std::{
 use anyhow::Context;
 use projections::Views;
 use server::{Certificates, Metrics, Server};
-use store::EventLog;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -61,8 +60,9 @@ async fn serve_until_told(
     if master_key_lies_inside(&config) {
         tracing::warn!("the master key lies in the data directory: a copy of the one is a copy of the other");
     }
-    let log = Arc::clone(&instance.log) as Arc<dyn EventLog>;
-    let views = Arc::new(Views::open(&config.data.directory, log).context("opening the views")?);
+    let views = Arc::new(
+        Views::open(&config.data.directory, Arc::clone(&instance.log)).context("opening the views")?,
+    );
     views.start().context("following the log")?;
 
     let listen = config.server.listen;

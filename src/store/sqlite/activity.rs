@@ -73,13 +73,6 @@ impl SqliteActivity {
         Ok(Self { pool, shared, writer, _directory: directory.clone() })
     }
 
-    /// Finishes what is queued, and stops the writer. Later records are refused; reads go on.
-    pub async fn close(&self) {
-        if let Some(writer) = &self.writer {
-            writer.close().await;
-        }
-    }
-
     async fn ask(&self, asked: Asked) -> Result<Position, ActivityUnavailable> {
         let Some(writer) = &self.writer else { return Err(ActivityUnavailable(Arc::new(OpenedToRead))) };
         let (answer, answered) = oneshot::channel();
@@ -148,6 +141,12 @@ impl ActivityLog for SqliteActivity {
 
     async fn close_segment(&self, segment: ClosedSegment) -> Result<(), ActivityUnavailable> {
         self.ask(Asked::Close(segment)).await.map(drop)
+    }
+
+    async fn close(&self) {
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
     }
 
     async fn closed_segments(

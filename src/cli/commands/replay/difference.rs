@@ -5,10 +5,10 @@ use domain::client::Secret;
 use jiff::Timestamp;
 use projections::as_of::{self, ClientDifference, FieldChange, Moment, Side};
 use server::Difference;
-use store::{EventLog as _, RecordedEvent};
+use store::RecordedEvent;
 
 use super::{MOST_SHOWN, THE_END, client_id, moment};
-use crate::{arguments, commands::init::say, config::Config, exit::Exit, instance::open_to_read};
+use crate::{arguments, backend::log_to_read, commands::init::say, config::Config, exit::Exit};
 
 /// Runs the command.
 ///
@@ -16,7 +16,7 @@ use crate::{arguments, commands::init::say, config::Config, exit::Exit, instance
 /// If the log cannot be read, or has no such client.
 pub fn run(arguments: &arguments::ClientDifference) -> anyhow::Result<Exit> {
     let config = Config::load(&arguments.place)?;
-    let log = open_to_read(&config)?;
+    let log = log_to_read(&config)?;
     let client_id = client_id(&arguments.client)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let (head, now) = (runtime.block_on(log.head())?, log.now());
