@@ -14,6 +14,7 @@ mod error;
 mod event;
 mod event_log;
 mod keys;
+mod node_directory;
 mod position;
 mod prepared;
 mod repository;
@@ -40,6 +41,7 @@ pub use error::{
 pub use event::{CorruptEntry, Envelope, EnvelopeActor, RecordedEvent};
 pub use event_log::{EventLog, ScannedEvent, TokenPage, WriteProbe};
 pub use keys::{KeyStore, PersonKey, WrappedKey};
+pub use node_directory::NodeDirectory;
 pub use position::{ExpectedRevision, MAX_INTEGER, Position, Revision};
 pub use repository::{LogRepository, PersistRefused};
 pub use sqlite::{BackUpTo, BackedUp, DataDirectory, SqliteActivity, SqliteKeys, SqliteLog, open_to_read};

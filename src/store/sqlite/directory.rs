@@ -1,10 +1,9 @@
 //! The directory that holds everything durable.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -12,6 +11,7 @@ use rusqlite::Connection;
 use super::schema::{self, ACTIVITY, KEYS, LOG};
 use crate::error::{Cause, OpenError};
 use crate::event_log::WriteProbe;
+use crate::node_directory::NodeDirectory;
 
 /// The name, for a moment, of what is written to see whether anything can be.
 const PROBE: &str = "write.probe";
@@ -20,12 +20,12 @@ const PROBE_BYTES: usize = 4_096;
 
 /// The directory of `log.db` and `keys.db`, held by this process alone, or opened to read.
 ///
-/// The lock is on `muniment.lock`, which also says who holds it. It is released when the last of the directory's
-/// clones, its log and its key store is dropped, or with the process.
+/// The lock is released when the last of the directory's clones, its log and its key store is dropped, or with the
+/// process.
 #[derive(Clone, Debug)]
 pub struct DataDirectory {
     path: PathBuf,
-    lock: Option<Arc<File>>,
+    node: Option<NodeDirectory>,
 }
 
 impl DataDirectory {
@@ -36,8 +36,7 @@ impl DataDirectory {
     /// See [`OpenError`]. A log without keys is refused, and keys in use without a log; what a first start leaves that was
     /// cut off is not.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        create(path).map_err(|source| io_error(path, source))?;
-        let directory = Self { path: path.to_owned(), lock: Some(Arc::new(lock(path)?)) };
+        let directory = Self { path: path.to_owned(), node: Some(NodeDirectory::open(path)?) };
         directory.check_files()?;
         // The keys come first: a crash in between leaves keys that nothing was sealed with.
         KEYS.migrate(&directory.keys())?;
@@ -52,7 +51,7 @@ impl DataDirectory {
     /// # Errors
     /// See [`OpenError`].
     pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
-        let directory = Self { path: path.to_owned(), lock: None };
+        let directory = Self { path: path.to_owned(), node: None };
         if !directory.check_files()? {
             return Err(OpenError::Missing(path.to_owned()));
         }
@@ -90,7 +89,7 @@ impl DataDirectory {
     /// Whether it was opened to read.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        self.lock.is_none()
+        self.node.is_none()
     }
 
     pub(super) fn log(&self) -> PathBuf {
@@ -143,67 +142,12 @@ impl DataDirectory {
     }
 }
 
-fn create(path: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = path.ancestors().take_while(|level| !names_directory(level)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    // The names of the directories must outlive a loss of power as well as what is in them.
-    for parent in missing.iter().filter_map(|level| level.parent()) {
-        File::open(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?.sync_all()?;
-    }
-    Ok(())
-}
-
-/// The empty path, above a relative one, is the working directory.
-fn names_directory(path: &Path) -> bool {
-    path.as_os_str().is_empty() || path.is_dir()
-}
-
-fn lock(directory: &Path) -> Result<File, OpenError> {
-    let path = directory.join("muniment.lock");
-    let open =
-        || OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let mut file = open().map_err(|source| io_error(&path, source))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(OpenError::InUse { path: directory.to_owned(), pid: read_pid(&mut file) });
-        }
-        Err(TryLockError::Error(source)) => return Err(io_error(&path, source)),
-    }
-    write_pid(&mut file).map_err(|source| io_error(&path, source))?;
-    Ok(file)
-}
-
-fn read_pid(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
-}
-
-fn write_pid(file: &mut File) -> io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()?;
-    writeln!(file, "{}", process::id())
-}
-
 /// The file has a name only until it is open, so that nothing stays behind, whatever happens.
 fn probe(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     std::fs::remove_file(path)?;
     file.write_all(&[0; PROBE_BYTES])?;
     file.sync_all()
-}
-
-fn io_error(path: &Path, source: io::Error) -> OpenError {
-    let path = path.to_owned();
-    if matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
-        OpenError::ReadOnly { path, source }
-    } else {
-        OpenError::Io { path, source }
-    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,10 @@ fn one_process_at_a_time_and_it_is_named() {
     let clone = directory.clone();
     drop(directory);
     let refused = DataDirectory::open(&path).unwrap_err();
-    assert!(matches!(refused, OpenError::InUse { pid: Some(pid), .. } if pid == process::id()), "{refused}");
+    assert!(
+        matches!(refused, OpenError::InUse { pid: Some(pid), .. } if pid == std::process::id()),
+        "{refused}"
+    );
     DataDirectory::open_read_only(&path).unwrap();
     drop(clone);
     DataDirectory::open(&path).unwrap();
@@ -85,14 +88,14 @@ fn a_file_that_is_not_ours_is_refused() {
 fn a_first_start_that_was_cut_off_is_begun_again() {
     type Step = (&'static str, fn(&DataDirectory));
     fn empty(file: &Path) {
-        File::create(file).unwrap();
+        fs::File::create(file).unwrap();
     }
     fn in_wal_mode(file: &Path) {
         Connection::open(file).unwrap().pragma_update(None, "journal_mode", "WAL").unwrap();
         assert!(fs::metadata(file).unwrap().len() > 0);
     }
     const STEPS: [Step; 7] = [
-        ("the lock", |data| drop(lock(&data.path).unwrap())),
+        ("the lock", |data| drop(NodeDirectory::open(&data.path).unwrap())),
         ("an empty keys.db", |data| empty(&data.keys())),
         ("keys.db without a table", |data| in_wal_mode(&data.keys())),
         ("keys.db", |data| KEYS.migrate(&data.keys()).unwrap()),
@@ -102,8 +105,8 @@ fn a_first_start_that_was_cut_off_is_begun_again() {
     ];
     for taken in 0..=STEPS.len() {
         let (_parent, path) = place();
-        create(&path).unwrap();
-        let left = DataDirectory { path: path.clone(), lock: None };
+        fs::create_dir_all(&path).unwrap();
+        let left = DataDirectory { path: path.clone(), node: None };
         let mut last = "the directory";
         for (step, take) in &STEPS[..taken] {
             take(&left);
@@ -123,7 +126,7 @@ fn a_database_of_something_else_is_not_the_beginning_of_ours() {
     for name in ["log.db", "keys.db"] {
         for foreign in ["CREATE TABLE t (c)", "PRAGMA application_id = 7", "PRAGMA user_version = 7"] {
             let (_parent, path) = place();
-            create(&path).unwrap();
+            fs::create_dir_all(&path).unwrap();
             Connection::open(path.join(name)).unwrap().execute_batch(foreign).unwrap();
             for opened in [DataDirectory::open(&path), DataDirectory::open_read_only(&path)] {
                 let refused = opened.unwrap_err();
