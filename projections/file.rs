@@ -25,6 +25,8 @@ use crate::reader::Reader;
 const FOLDER: &str = "views";
 /// The pointer file.
 const POINTER: &str = "live";
+/// How the files of comparisons begin.
+const SCRATCH: &str = "verify-";
 /// Idle connections kept for reading.
 const MOST_READERS: usize = 8;
 /// Pages of a new file: a client's state is one to three kilobytes, and several of them share a page.
@@ -51,6 +53,20 @@ pub(crate) struct ViewsFile {
     readers: Mutex<Vec<Connection>>,
     /// Whether nobody needs it once nobody reads it any more.
     remove: AtomicBool,
+}
+
+/// The file of a fold that is only compared, which is gone when that is over. It is locked meanwhile, so that nobody
+/// takes it for one that was left over.
+pub(crate) struct Scratch {
+    pub(crate) path: PathBuf,
+    _held: File,
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed at the next start.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 /// Which file a path named. SQLite goes on with a file that was deleted under it, and tells nobody.
@@ -116,6 +132,7 @@ impl ViewsDirectory {
 
     /// The live file if it can go on being used, otherwise a new one in its place. Removes what a crash left over.
     pub(crate) fn open_or_replace(&self, log: &dyn EventLog) -> Result<ViewsFile, ViewsError> {
+        self.remove_abandoned();
         let Some(path) = self.live() else {
             tracing::info!(directory = %self.path.display(), "there are no views yet: folding the log");
             return self.replace(None);
@@ -182,6 +199,27 @@ impl ViewsDirectory {
         pointer.sync_all()?;
         fs::rename(&next, self.path.join(POINTER))?;
         File::open(&self.path)?.sync_all()
+    }
+
+    /// A file of its own for a comparison. Those of comparisons that were killed are removed.
+    pub(crate) fn scratch(&self) -> io::Result<Scratch> {
+        self.remove_abandoned();
+        let path = self.path.join(format!("{SCRATCH}{}.db", std::process::id()));
+        let held = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
+        held.try_lock()?;
+        Ok(Scratch { path, _held: held })
+    }
+
+    /// Removes the files of comparisons that nobody makes any more: the lock on them went with the process.
+    pub(crate) fn remove_abandoned(&self) {
+        let Ok(entries) = fs::read_dir(&self.path) else { return };
+        for entry in entries.flatten() {
+            let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(SCRATCH));
+            if ours && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+                // What cannot be removed costs room and nothing else.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// A file that cannot be removed costs room and nothing else.

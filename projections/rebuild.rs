@@ -84,6 +84,7 @@ pub fn rebuild(
 ) -> Result<Rebuilt, ViewsError> {
     let begun = Instant::now();
     let directory = ViewsDirectory::create(data_directory)?;
+    directory.remove_abandoned();
     let goes_on = |position| {
         progress(position);
         true

@@ -3,6 +3,7 @@
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -293,18 +294,21 @@ impl Runner {
     /// Goes on in a file that was folded beside the live one; `None` if it has to stay with that. Between two pages: no
     /// reader ever meets a file that is older than the one before.
     async fn take_over(&mut self, live: &Fold, handover: Handover) -> Option<Fold> {
-        let Handover { file, done } = handover;
-        if done.is_closed() {
-            return None;
-        }
-        match self.caught_up(live, &file).await {
+        let Handover { file, decided, done } = handover;
+        let taken = match self.caught_up(live, &file).await {
+            // Whoever asked was told that nothing changes.
+            Ok(_) if decided.swap(true, Ordering::AcqRel) => return None,
+            Ok(fold) => self.directory.point_to(&file).map(|()| fold).map_err(RebuildError::from),
+            Err(error) => Err(error),
+        };
+        match taken {
             Ok(fold) => {
                 let old = std::mem::replace(&mut self.file, file);
                 old.remove_when_dropped();
                 self.identity = self.file.identity();
                 self.worked(&fold);
                 drop(old);
-                // Whoever asked may have stopped waiting; the file is live all the same.
+                // Whoever asked may have hung up; the file is live all the same.
                 let _ = done.send(Ok(()));
                 Some(fold)
             }
@@ -316,7 +320,7 @@ impl Runner {
         }
     }
 
-    /// A fold of a handed over file that has come as far as the live one, once the pointer names that file.
+    /// A fold of a handed over file that has come as far as the live one.
     async fn caught_up(&mut self, live: &Fold, file: &ViewsFile) -> Result<Fold, RebuildError> {
         let broken = |error| ViewsError::database(file.path())(error);
         let mut fold = Fold::open(file.writer()?, crate::all()).map_err(broken)?;
@@ -331,7 +335,6 @@ impl Runner {
             let cause = halt.as_ref().map(|halt| halt.cause.clone()).unwrap_or_default();
             return Err(RebuildError::HaltsEarlier { view: projection, position: *position, cause });
         }
-        self.directory.point_to(file)?;
         Ok(fold)
     }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use store::Position;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::error::RebuildError;
 use crate::file::{self, ViewsFile};
@@ -40,6 +40,8 @@ pub(crate) struct Rebuilding {
 /// A folded file on its way to whoever follows.
 pub(crate) struct Handover {
     pub(crate) file: Arc<ViewsFile>,
+    /// Set by the first of the two sides: by who takes it over, before the pointer moves, or by who waits for it no longer.
+    pub(crate) decided: Arc<AtomicBool>,
     /// Whether it is live now.
     pub(crate) done: oneshot::Sender<Result<(), RebuildError>>,
 }
@@ -106,11 +108,7 @@ impl Views {
         thread::Builder::new().name("views-rebuild".to_owned()).spawn(work).map_err(RebuildError::Thread)?;
         let (beside, _turn) = beside.await.map_err(|_| RebuildError::NotFollowed)?;
         let beside = beside?;
-        let (done, taken) = oneshot::channel();
-        let handover = Handover { file: Arc::clone(&beside.file), done };
-        handovers.send(handover).await.map_err(|_| RebuildError::NotFollowed)?;
-        let taken = tokio::time::timeout(HANDOVER, taken).await;
-        taken.map_err(|_| RebuildError::NotFollowed)?.map_err(|_| RebuildError::NotFollowed)??;
+        hand_over(&handovers, &beside.file, HANDOVER).await?;
         let rebuilt = beside.rebuilt(begun.elapsed());
         for view in &rebuilt.views {
             let Some(compared) = view.comparison.as_ref().filter(|compared| !compared.is_equal()) else {
@@ -133,6 +131,29 @@ impl Views {
     #[must_use]
     pub fn rebuild_progress(&self) -> Option<RebuildProgress> {
         self.rebuilding().progress()
+    }
+}
+
+/// Answers once the file is live, or that it never will be: who is told that nothing was changed can rely on it.
+async fn hand_over(
+    handovers: &mpsc::Sender<Handover>,
+    file: &Arc<ViewsFile>,
+    patience: Duration,
+) -> Result<(), RebuildError> {
+    let (done, mut taken) = oneshot::channel();
+    let decided = Arc::new(AtomicBool::new(false));
+    let handover = Handover { file: Arc::clone(file), decided: Arc::clone(&decided), done };
+    let in_time = tokio::time::timeout(patience, async {
+        handovers.send(handover).await.map_err(|_| RebuildError::NotFollowed)?;
+        (&mut taken).await.map_err(|_| RebuildError::NotFollowed)?
+    });
+    match in_time.await {
+        Ok(answer) => answer,
+        // The other side is about to move the pointer: its answer is near.
+        Err(_) if decided.swap(true, Ordering::AcqRel) => {
+            taken.await.map_err(|_| RebuildError::NotFollowed)?
+        }
+        Err(_) => Err(RebuildError::NotFollowed),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Comparing live views with a fresh fold, row by row.
 
 use std::cmp::Ordering;
-use std::path::PathBuf;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Rows};
@@ -63,9 +62,9 @@ pub(crate) fn verify(
     let (live_file, reached) = live(directory).ok_or_else(missing)?;
     drop(live_file);
 
-    let scratch = Scratch::new(directory);
-    let broken = |error| ViewsError::database(&scratch.0)(error);
-    let mut fold = file::create_offline(&scratch.0, file::MOST_HELD_BESIDE).map_err(broken)?;
+    let scratch = directory.scratch().map_err(ViewsError::directory(directory.path()))?;
+    let broken = |error| ViewsError::database(&scratch.path)(error);
+    let mut fold = file::create_offline(&scratch.path, file::MOST_HELD_BESIDE).map_err(broken)?;
     let fold_to = |fold: &mut Fold, reached: &[Checkpoint]| {
         let end = stop_at(fold, reached);
         let includes = |event: ScannedEvent<'_>| {
@@ -128,28 +127,6 @@ pub(crate) fn stop_at(fold: &mut Fold, reached: &[Checkpoint]) -> Position {
     let view = |name: &str| reached.iter().find(|view| view.projection == name);
     fold.stop_at(|name| view(name).map_or(newest, |view| view.position));
     newest
-}
-
-/// The file of the fresh fold, which is gone when the comparison is over.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(directory: &ViewsDirectory) -> Self {
-        let scratch = Self(directory.path().join(format!("verify-{}.db", std::process::id())));
-        scratch.remove();
-        scratch
-    }
-
-    fn remove(&self) {
-        // Nothing to remove is the rule; what cannot be removed is told by whoever opens it.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        self.remove();
-    }
 }
 
 struct RowDifference {

@@ -112,6 +112,36 @@ async fn a8_without_anybody_who_follows_or_once_given_up_nothing_is_left_of_a_re
 }
 
 #[tokio::test]
+async fn a8_what_nobody_waits_for_any_more_never_goes_live_and_what_was_begun_is_waited_for() {
+    let log = TestLog::new();
+    let head = some_history(&log).await;
+    let views = followed(&log, head).await;
+    let before = files(&log);
+    let beside = Beside::fold(views.directory(), &*log.log, 10, &|_| true).unwrap();
+    // Somebody follows, but does not look in time.
+    let (late, mut not_looked_at) = mpsc::channel(1);
+    let told = hand_over(&late, &beside.file, Duration::from_millis(1)).await;
+    assert!(matches!(told, Err(RebuildError::NotFollowed)));
+    views.handovers().unwrap().send(not_looked_at.recv().await.unwrap()).await.unwrap();
+    drop(beside);
+    let position = log.client(client(99), created("Afterwards").into_event()).await;
+    assert!(views.wait_for(position, LONG).await);
+    views.stop();
+    assert_eq!(files(&log), before, "whoever asked was told that nothing changes");
+
+    let (slow, mut looked_at) = mpsc::channel(1);
+    let file = Arc::new(ViewsFile::new(log.path().join("any")));
+    let other_side = async {
+        let Handover { decided, done, .. } = looked_at.recv().await.unwrap();
+        assert!(!decided.swap(true, Ordering::AcqRel));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        done.send(Ok(())).unwrap();
+    };
+    let (told, ()) = tokio::join!(hand_over(&slow, &file, Duration::from_millis(5)), other_side);
+    told.unwrap();
+}
+
+#[tokio::test]
 async fn a8_a_read_that_began_on_the_old_file_ends_on_it() {
     let log = TestLog::new();
     let head = some_history(&log).await;

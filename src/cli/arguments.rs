@@ -6,6 +6,8 @@ use clap::{
     Args, Parser, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser},
 };
+use domain::{ClientId, EnvironmentName};
+use projections::as_of::Moment;
 use server::export::Format;
 use url::Url;
 
@@ -269,6 +271,14 @@ fn format() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::as_str)).try_map(|name| name.parse::<Format>())
 }
 
+fn moment(text: &str) -> Result<Moment, &'static str> {
+    text.parse().map_err(|_| "it must be a position or an RFC 3339 time like 2026-11-20T22:13:25Z")
+}
+
+fn environment(text: &str) -> Result<EnvironmentName, String> {
+    EnvironmentName::parse(text).map_err(|(_, rule)| rule)
+}
+
 /// Arguments of `replay`.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -277,15 +287,15 @@ pub struct Replay {
     pub command: Option<ReplayCommand>,
     #[command(flatten)]
     pub place: Place,
-    /// Up to this moment: an RFC 3339 time or a position [default: the end of the log]
-    #[arg(long, value_name = "MOMENT")]
-    pub at: Option<String>,
+    /// Up to this moment of the log: an RFC 3339 time or a position [default: the end of the log]
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub at: Option<Moment>,
     /// Only this environment
-    #[arg(long, value_name = "NAME")]
-    pub environment: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = environment)]
+    pub environment: Option<EnvironmentName>,
     /// Only this client, whole
     #[arg(long, value_name = "CLIENT_ID")]
-    pub client: Option<String>,
+    pub client: Option<ClientId>,
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
@@ -309,13 +319,13 @@ pub struct ClientDifference {
     pub place: Place,
     /// Which client
     #[arg(long, value_name = "CLIENT_ID")]
-    pub client: String,
+    pub client: ClientId,
     /// The earlier moment: an RFC 3339 time or a position
-    #[arg(long, value_name = "MOMENT")]
-    pub from: String,
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub from: Moment,
     /// The later moment [default: the end of the log]
-    #[arg(long, value_name = "MOMENT")]
-    pub to: Option<String>,
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub to: Option<Moment>,
     /// One JSON object, as the API tells it
     #[arg(long)]
     pub json: bool,

@@ -5,23 +5,24 @@ mod settings;
 
 use std::{
     ffi::OsStr,
+    net::SocketAddr,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
 use crypto::SecretString;
 use figment::{
-    Figment,
-    providers::{Env, Format, Serialized, Toml},
+    Figment, Provider,
+    providers::{Data, Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize, Serializer};
 use server::{LimitsConfig, ProxyConfig, ServerConfig, Settings, TlsConfig};
 use url::Url;
 
-pub use settings::{Setting, problems, settings};
+pub use settings::{Problems, Setting, problems, settings};
 
-use crate::arguments::{Place, Serve};
+use self::settings::{Problem, Reading};
+use crate::arguments::{Export, Place, Serve};
 
 const FILE: &str = "muniment.toml";
 /// The framework's own start-up lines say nothing that ours do not.
@@ -131,24 +132,20 @@ fn processors() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Flags in the shape of the configuration; what is not given is left out.
-#[derive(Serialize)]
-struct Flags<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<DataFlags<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    keys: Option<KeysFlags<'a>>,
+/// What only some commands have as flags.
+#[derive(Clone, Copy, Default)]
+pub struct Given<'a> {
+    listen: Option<SocketAddr>,
+    public_url: Option<&'a Url>,
 }
 
-#[derive(Serialize)]
-struct DataFlags<'a> {
-    directory: &'a Path,
-}
-
-#[derive(Serialize)]
-struct KeysFlags<'a> {
-    master_key_file: &'a Path,
-}
+/// The flags that set something, by its key.
+const FLAGS: [(&str, &str); 4] = [
+    ("data.directory", "--data-dir"),
+    ("keys.master_key_file", "--master-key-file"),
+    ("server.listen", "--listen"),
+    ("server.public_url", "--public-url"),
+];
 
 /// More threads of a kind than any machine has use for.
 const MOST_THREADS: usize = 512;
@@ -159,53 +156,59 @@ impl Config {
     /// Reads the configuration of an instance.
     ///
     /// # Errors
-    /// A file that cannot be read, a key that nothing knows or a value that does not fit, with where it stands.
-    pub fn load(place: &Place) -> anyhow::Result<Self> {
-        extract(&figment(place)?)
+    /// Everything that cannot be read, that nothing knows, or that does not fit, with where it stands.
+    pub fn load(place: &Place) -> Result<Self, Problems> {
+        Reading::of(place, Given::default()).config()
     }
 
-    /// The same with the flags of `serve`.
+    /// The same with the flags of `serve`, and refusing numbers and URLs that no service can run with.
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub fn for_serve(serve: &Serve) -> anyhow::Result<Self> {
-        let mut config = Self::load(&serve.place)?;
-        if let Some(listen) = serve.listen {
-            config.server.listen = listen;
-        }
-        config.set_public_url(serve.public_url.as_ref())?;
-        config.check_sizes()?;
-        Ok(config)
+    pub fn for_serve(serve: &Serve) -> Result<Self, Problems> {
+        let given = Given { listen: serve.listen, public_url: serve.public_url.as_ref() };
+        Reading::of(&serve.place, given).with_values_checked().config()
     }
 
-    /// Refuses numbers that no service can run with.
+    /// The same with the flags of `export`, whose records name the public URL.
     ///
     /// # Errors
-    /// If one is out of its bounds; which, and what they are.
-    pub fn check_sizes(&self) -> anyhow::Result<()> {
+    /// As [`Self::load`].
+    pub fn for_export(export: &Export) -> Result<Self, Problems> {
+        let given = Given { listen: None, public_url: export.public_url.as_ref() };
+        Reading::of(&export.place, given).with_values_checked().config()
+    }
+
+    /// Numbers that no service can run with, and what they must be.
+    fn sizes_out_of_bounds(&self) -> Vec<(&'static str, String)> {
         let workers = self.server.workers.map_or(1, NonZeroUsize::get);
+        let mut found = Vec::new();
         for (key, value, least, most) in [
             ("server.workers", workers, 1, MOST_THREADS),
             ("commands.threads", self.commands.threads.get(), 1, MOST_THREADS),
             ("commands.argon2_workers", self.commands.argon2_workers.get(), 1, MOST_THREADS),
             ("server.max_body_bytes", self.server.max_body_bytes, LEAST_BODY_BYTES, usize::MAX),
         ] {
-            if !(least..=most).contains(&value) {
-                bail!("{key} is {value}, and must be {least} to {most}");
+            if value > most {
+                found.push((key, format!("it is {value}, and must be {least} to {most}")));
+            } else if value < least {
+                found.push((key, format!("it is {value}, and must be at least {least}")));
             }
         }
-        Ok(())
+        found
     }
 
-    /// Takes a public URL from a flag, if it was given.
-    ///
-    /// # Errors
-    /// If no issuer can begin with the one that counts.
-    pub fn set_public_url(&mut self, flag: Option<&Url>) -> anyhow::Result<()> {
-        if let Some(url) = flag {
-            self.server.public_url = Some(url.clone());
-        }
-        self.check_public_url()
+    /// What a public URL must be, if this is one that no issuer can begin with.
+    fn public_url_rule(&self) -> Option<String> {
+        let url = self.server.public_url.as_ref()?;
+        let plain = url.username().is_empty() && url.password().is_none();
+        let usable = matches!(url.scheme(), "http" | "https")
+            && plain
+            && url.query().is_none()
+            && url.fragment().is_none();
+        (!usable).then(|| {
+            "it must be an http or https URL without user, query and fragment: every issuer begins with it".to_owned()
+        })
     }
 
     /// Everything about the HTTP side.
@@ -223,26 +226,6 @@ impl Config {
         self.data.control_socket.clone().unwrap_or_else(|| self.data.directory.join("control.sock"))
     }
 
-    /// Refuses a public URL that no issuer can begin with.
-    ///
-    /// # Errors
-    /// If it is one.
-    pub fn check_public_url(&self) -> anyhow::Result<()> {
-        if let Some(url) = &self.server.public_url {
-            let plain = url.username().is_empty() && url.password().is_none();
-            if !matches!(url.scheme(), "http" | "https")
-                || !plain
-                || url.query().is_some()
-                || url.fragment().is_some()
-            {
-                bail!(
-                    "server.public_url must be an http or https URL without user, query and fragment: every issuer begins with it"
-                );
-            }
-        }
-        Ok(())
-    }
-
     /// The file of the master key: beside the data directory unless it is set, so that a copy of the one is not a copy
     /// of the other.
     pub fn master_key_file(&self) -> PathBuf {
@@ -257,36 +240,84 @@ impl Config {
     }
 }
 
-/// Everything that is set, the later over the earlier, not yet looked at.
-fn figment(place: &Place) -> anyhow::Result<Figment> {
-    refuse_other_logs(place.log.as_deref())?;
+/// Everything that is set, the later over the earlier, not yet looked at; and what could not be read at all, which is
+/// left out.
+fn figment(place: &Place, given: Given<'_>) -> (Figment, Vec<Problem>) {
+    let mut wrong = Vec::new();
+    wrong.extend(other_log(place.log.as_deref()));
     let mut figment = Figment::new();
     match &place.config {
-        Some(file) if !file.is_file() => bail!("there is no configuration file `{}`", file.display()),
-        Some(file) => figment = figment.merge(Toml::file_exact(file)),
-        None if Path::new(FILE).is_file() => figment = figment.merge(Toml::file_exact(FILE)),
+        Some(file) if !file.exists() => {
+            let rule = format!("there is no file `{}`", file.display());
+            wrong.push(Problem { key: "configuration file".to_owned(), from: "--config".to_owned(), rule });
+        }
+        Some(file) => figment = merged(figment, Toml::file_exact(file), file, &mut wrong),
+        None if Path::new(FILE).exists() => {
+            figment = merged(figment, Toml::file_exact(FILE), Path::new(FILE), &mut wrong);
+        }
         None => {}
     }
-    refuse_unsectioned_variables()?;
-    let variables = Env::prefixed(PREFIX).filter(|key| !key.as_str().to_ascii_uppercase().starts_with(TESTS));
-    let flags = Flags {
-        data: place.data_dir.as_deref().map(|directory| DataFlags { directory }),
-        keys: place.master_key_file.as_deref().map(|master_key_file| KeysFlags { master_key_file }),
-    };
-    Ok(figment.merge(variables.split("__")).merge(Serialized::defaults(flags)))
+    let unsectioned = unsectioned_variables();
+    // By their name alone: figment's own message would quote the value, and the value of a mistyped
+    // `MUNIMENT_KEYS__MASTER_KEY` is the master key.
+    wrong.extend(unsectioned.iter().map(|name| Problem {
+        key: name.clone(),
+        from: "environment".to_owned(),
+        rule: format!("nothing is called so: variables are called {PREFIX}SECTION__KEY"),
+    }));
+    let variables = Env::prefixed(PREFIX).filter(|key| {
+        let key = key.as_str();
+        !key.to_ascii_uppercase().starts_with(TESTS) && key.contains("__")
+    });
+    figment = figment.merge(variables.split("__"));
+    let url = given.public_url.map(Url::as_str);
+    let listen = given.listen.map(|address| address.to_string());
+    let values = [
+        place.data_dir.as_deref(),
+        place.master_key_file.as_deref(),
+        listen.as_deref().map(Path::new),
+        url.map(Path::new),
+    ];
+    for ((key, flag), value) in FLAGS.into_iter().zip(values) {
+        match value.map(Path::to_str) {
+            Some(Some(value)) => figment = figment.merge(Serialized::default(key, value)),
+            Some(None) => wrong.push(Problem {
+                key: key.to_owned(),
+                from: flag.to_owned(),
+                rule: "it must be UTF-8".to_owned(),
+            }),
+            None => {}
+        }
+    }
+    (figment, wrong)
 }
 
-fn extract(figment: &Figment) -> anyhow::Result<Config> {
-    figment.extract().context("reading the configuration")
+fn merged(figment: Figment, data: Data<Toml>, file: &Path, wrong: &mut Vec<Problem>) -> Figment {
+    match data.data() {
+        Ok(_) => figment.merge(data),
+        Err(error) => {
+            let from = file.display().to_string();
+            // Without the line itself, which may hold the master key.
+            let text = error.kind.to_string();
+            let said: Vec<_> = text.lines().filter(|line| !line.contains('|') && !line.is_empty()).collect();
+            let rule = format!("it cannot be read: {}", said.join(": "));
+            wrong.push(Problem { key: "configuration file".to_owned(), from, rule });
+            figment
+        }
+    }
 }
 
 /// The scheme alone is named: what follows may hold a password.
-fn refuse_other_logs(log: Option<&str>) -> anyhow::Result<()> {
+fn other_log(log: Option<&str>) -> Option<Problem> {
     match log.map(|log| log.split(':').next().unwrap_or_default()) {
-        None | Some("embedded") => Ok(()),
-        Some(other) => bail!(
-            "--log: `{other}` is not in this build, which keeps its log in embedded files: --log embedded"
-        ),
+        None | Some("embedded") => None,
+        Some(other) => Some(Problem {
+            key: "log".to_owned(),
+            from: "--log".to_owned(),
+            rule: format!(
+                "`{other}` is not in this build, which keeps its log in embedded files: --log embedded"
+            ),
+        }),
     }
 }
 
@@ -294,17 +325,13 @@ fn redacted<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Resu
     secret.as_ref().map(|_| "(secret)").serialize(serializer)
 }
 
-/// A variable without a section, by its name alone: figment's own message would quote the value, and the value of a
-/// mistyped `MUNIMENT_KEYS__MASTER_KEY` is the master key.
-fn refuse_unsectioned_variables() -> anyhow::Result<()> {
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if let Some(rest) = name.strip_prefix(PREFIX)
-            && !rest.starts_with(TESTS)
-            && !rest.contains("__")
-        {
-            bail!("the environment variable `{name}` is not known: they are called {PREFIX}SECTION__KEY");
-        }
-    }
-    Ok(())
+fn unsectioned_variables() -> Vec<String> {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let mut found: Vec<_> = names
+        .filter(|name| {
+            name.strip_prefix(PREFIX).is_some_and(|rest| !rest.starts_with(TESTS) && !rest.contains("__"))
+        })
+        .collect();
+    found.sort();
+    found
 }

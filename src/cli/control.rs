@@ -83,8 +83,7 @@ pub fn with_api<T>(
 ) -> anyhow::Result<T> {
     let path = config.control_socket();
     if service_listens(&path)? {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        return runtime.block_on(work(&Client::new(&path)?));
+        return with_service(&path, work);
     }
     let commands = command_runtime(config)?;
     let handle = commands.handle().clone();
@@ -108,10 +107,22 @@ pub fn with_api<T>(
         let mut done = None;
         let served = server.run_until(async { done = Some(work(&client).await) }).await;
         views.stop();
-        instance.log.close().await;
+        instance.close().await;
         served?;
         done.context("the service ended before the answer")?
     })
+}
+
+/// Does `work` with the API of the service that listens there.
+///
+/// # Errors
+/// Those of `work`.
+pub fn with_service<T>(
+    path: &Path,
+    work: impl AsyncFnOnce(&Client) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work(&Client::new(path)?))
 }
 
 /// Whether somebody answers there. A socket that nobody listens on is what a killed service leaves.
@@ -125,7 +136,9 @@ pub fn service_listens(path: &Path) -> anyhow::Result<bool> {
             Ok(false)
         }
         Err(error) => {
-            Err(error).with_context(|| format!("connecting to the control socket `{}`", path.display()))
+            let denied = error.kind() == io::ErrorKind::PermissionDenied;
+            let only = if denied { ": only the user whom the service runs as may" } else { "" };
+            Err(error).with_context(|| format!("connecting to the control socket `{}`{only}", path.display()))
         }
     }
 }

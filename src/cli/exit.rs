@@ -1,6 +1,6 @@
 //! How the program ends, so that a script can act on it.
 
-use std::{io, process::ExitCode};
+use std::{error::Error, fmt, io, iter, process::ExitCode};
 
 /// What `--help` says of how a command can end: what all have in common, and the lines of its own.
 macro_rules! exit_codes {
@@ -54,6 +54,8 @@ pub enum Exit {
     Done,
     /// It could not be done; standard error says why.
     Failed,
+    /// What was asked makes no sense.
+    WrongUsage,
     /// Verdict: the log is not what was written.
     LogDamaged,
     /// Verdict: a view differs from a replay of the log.
@@ -71,6 +73,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Done => 0,
             Exit::Failed => 1,
+            Exit::WrongUsage => 2,
             Exit::LogDamaged => 10,
             Exit::ViewsDiffer => 11,
             Exit::ViewsIncomplete => 12,
@@ -80,16 +83,45 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Arguments that make no sense together, which no parser of each alone finds.
+#[derive(Debug)]
+pub struct WrongUsage(pub String);
+
+impl fmt::Display for WrongUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for WrongUsage {}
+
+/// How a command ended that could not be done.
+pub fn of(error: &anyhow::Error) -> Exit {
+    if error.is::<WrongUsage>() { Exit::WrongUsage } else { Exit::Failed }
+}
+
 /// Whether the command ended because standard output was closed.
 pub fn nobody_reads(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// An error with its causes, none of them said twice.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut causes = iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string);
+    let said = causes.next().unwrap_or_default();
+    causes.fold(said, |text, cause| if text.ends_with(&cause) { text } else { format!("{text}: {cause}") })
+}
+
 /// The whole chain of causes, a line each: the last one is what to look at.
 #[expect(clippy::print_stderr, reason = "the command line's own error output")]
 pub fn report(error: &anyhow::Error) {
-    eprintln!("muniment: {error}");
-    for cause in error.chain().skip(1) {
-        eprintln!("  because: {cause}");
+    let mut said = error.to_string();
+    eprintln!("muniment: {said}");
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Some errors have their cause in their own words.
+        if !said.ends_with(&cause) {
+            eprintln!("  because: {cause}");
+        }
+        said = cause;
     }
 }

@@ -57,6 +57,12 @@ impl Instance {
         .context("opening the vault")?;
         Ok(Self { log, activity, app })
     }
+
+    /// Finishes what is queued, and leaves no write-ahead log behind.
+    pub async fn close(&self) {
+        self.activity.close().await;
+        self.log.close().await;
+    }
 }
 
 /// The master key: from the environment, from its file, or, for an empty log, a new one in its file.

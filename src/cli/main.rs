@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Err(error) if may_lose_output && exit::nobody_reads(&error) => exit::Exit::NobodyReads.into(),
         Err(error) => {
             exit::report(&error);
-            exit::Exit::Failed.into()
+            exit::of(&error).into()
         }
     }
 }

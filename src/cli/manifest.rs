@@ -4,7 +4,7 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::Position;
+
+use crate::exit::WrongUsage;
 
 const FILE: &str = "manifest.json";
 /// The shape there is now; the first had no activity in it.
@@ -45,6 +47,31 @@ pub struct BackedUpFile {
     pub bytes: u64,
     /// Its SHA-256, in hex.
     pub sha256: String,
+}
+
+/// What manifests of all shapes say.
+#[derive(Deserialize)]
+struct Written {
+    format: u32,
+    program: String,
+    made_at: Timestamp,
+}
+
+impl Written {
+    /// Why this program does not restore it, and which one does.
+    fn refusal(&self, path: &Path) -> String {
+        let Self { format, program, made_at } = self;
+        let what_to_do = if *format < FORMAT {
+            "it has no activity in it; restore it with the muniment that wrote it, start this one on what that restored, and make a new back-up"
+        } else {
+            "restore it with the muniment that wrote it, or a newer one"
+        };
+        format!(
+            "`{}` is of a back-up of format {format}, which muniment {program} wrote on {made_at}; this is muniment {}, which restores format {FORMAT}: {what_to_do}",
+            path.display(),
+            env!("CARGO_PKG_VERSION")
+        )
+    }
 }
 
 impl Manifest {
@@ -94,10 +121,11 @@ impl Manifest {
         let path = directory.join(FILE);
         let text = fs::read_to_string(&path)
             .with_context(|| format!("reading `{}`: a back-up without it is not whole", path.display()))?;
-        let manifest: Self = serde_json::from_str(&text).with_context(|| at("reading", &path))?;
-        if manifest.format != FORMAT {
-            bail!("`{}` has format {}, this program knows {FORMAT}", path.display(), manifest.format);
+        let written: Written = serde_json::from_str(&text).with_context(|| at("reading", &path))?;
+        if written.format != FORMAT {
+            bail!(written.refusal(&path));
         }
+        let manifest: Self = serde_json::from_str(&text).with_context(|| at("reading", &path))?;
         for name in names {
             let said = manifest.files.iter().find(|file| file.name == *name);
             let said = said.with_context(|| format!("`{}` names no {name}", path.display()))?;
@@ -114,6 +142,33 @@ impl Manifest {
         }
         Ok(manifest)
     }
+}
+
+/// Refuses a directory that is another one, or lies in it: who copies the other takes it along.
+///
+/// # Errors
+/// [`WrongUsage`], if it does.
+pub fn keep_apart(
+    (option, directory): (&str, &Path),
+    (what, other): (&str, &Path),
+) -> Result<(), WrongUsage> {
+    let (inner, outer) = (resolved(directory), resolved(other));
+    if !inner.starts_with(&outer) {
+        return Ok(());
+    }
+    let (place, other) = (if inner == outer { "is" } else { "lies in" }, other.display());
+    Err(WrongUsage(format!(
+        "{option} `{}` {place} {what} `{other}`: name a directory apart from it",
+        directory.display()
+    )))
+}
+
+/// The path without links, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = path.ancestors().find_map(|level| Some((level, level.canonicalize().ok()?)));
+    let joined = there.map(|(level, real)| path.strip_prefix(level).map(|rest| real.join(rest)));
+    joined.and_then(Result::ok).unwrap_or(path)
 }
 
 /// Makes a directory for a back-up, or takes an empty one.

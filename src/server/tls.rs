@@ -18,6 +18,9 @@ use rustls::{
 };
 use serde::{Deserialize, Serialize};
 
+const CERTIFICATE_FILE: &str = "tls.certificate_file";
+const PRIVATE_KEY_FILE: &str = "tls.private_key_file";
+
 /// `[tls]`: both files or none; with them the service speaks nothing but TLS.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,10 +36,15 @@ pub struct TlsConfig {
 pub enum TlsError {
     /// Only one of the files is named.
     #[error("tls.certificate_file and tls.private_key_file go together: set both, or none")]
-    Half,
+    Half {
+        /// The one that is.
+        set: &'static str,
+    },
     /// A file cannot be read, or is no PEM.
     #[error("reading `{}`", path.display())]
     File {
+        /// The setting that names it.
+        key: &'static str,
         /// Which one.
         path: PathBuf,
         /// What is wrong.
@@ -57,6 +65,18 @@ pub enum TlsError {
     },
 }
 
+impl TlsError {
+    /// The setting to look at.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Half { set } => set,
+            Self::File { key, .. } => key,
+            Self::NoCertificate(_) | Self::Unusable { .. } => CERTIFICATE_FILE,
+        }
+    }
+}
+
 /// The certificate that new connections are shown.
 #[derive(Debug)]
 pub struct Certificates {
@@ -73,6 +93,17 @@ impl TlsConfig {
         self.certificate_file.is_some() || self.private_key_file.is_some()
     }
 
+    /// Everything that is wrong with the files, each on its own first.
+    #[must_use]
+    pub fn faults(&self) -> Vec<TlsError> {
+        let (Some(certificate), Some(key)) = (&self.certificate_file, &self.private_key_file) else {
+            return self.load().err().into_iter().collect();
+        };
+        let alone = [read_chain(certificate).err(), read_key(key).err()];
+        let alone: Vec<_> = alone.into_iter().flatten().collect();
+        if alone.is_empty() { self.load().err().into_iter().collect() } else { alone }
+    }
+
     /// Reads the files; `None` if TLS is not wanted.
     ///
     /// # Errors
@@ -81,7 +112,8 @@ impl TlsConfig {
         let (certificate_file, private_key_file) = match (&self.certificate_file, &self.private_key_file) {
             (None, None) => return Ok(None),
             (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
-            (Some(_), None) | (None, Some(_)) => return Err(TlsError::Half),
+            (Some(_), None) => return Err(TlsError::Half { set: CERTIFICATE_FILE }),
+            (None, Some(_)) => return Err(TlsError::Half { set: PRIVATE_KEY_FILE }),
         };
         let provider = Arc::new(ring::default_provider());
         let current = RwLock::new(Arc::new(read(&certificate_file, &private_key_file, &provider)?));
@@ -116,20 +148,26 @@ impl ResolvesServerCert for Certificates {
 }
 
 fn read(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
-    let in_file = |path: &Path| {
-        let path = path.to_owned();
-        move |source| TlsError::File { path, source }
-    };
-    let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
-        .map_err(in_file(certificate))?;
-    if chain.is_empty() {
-        return Err(TlsError::NoCertificate(certificate.to_owned()));
-    }
-    let private_key = PrivateKeyDer::from_pem_file(key).map_err(in_file(key))?;
+    let (chain, private_key) = (read_chain(certificate)?, read_key(key)?);
     CertifiedKey::from_der(chain, private_key, provider).map_err(|source| TlsError::Unusable {
         certificate: certificate.to_owned(),
         key: key.to_owned(),
         source,
     })
+}
+
+fn read_chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain: Vec<_> = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .map_err(in_file(CERTIFICATE_FILE, file))?;
+    if chain.is_empty() { Err(TlsError::NoCertificate(file.to_owned())) } else { Ok(chain) }
+}
+
+fn read_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(file).map_err(in_file(PRIVATE_KEY_FILE, file))
+}
+
+fn in_file(key: &'static str, path: &Path) -> impl FnOnce(pem::Error) -> TlsError {
+    let path = path.to_owned();
+    move |source| TlsError::File { key, path, source }
 }

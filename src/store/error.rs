@@ -152,6 +152,14 @@ pub enum OpenError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The directory or a file in it may not be read by this user.
+    #[error("opening `{}`: this user may not read it; run this as the user whom it belongs to", path.display())]
+    Closed {
+        /// The directory or the file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A file is no database, or so damaged that SQLite does not know it.
     #[error("opening `{}`: it is no database or is damaged", path.display())]
     NotADatabase {

@@ -261,10 +261,15 @@ impl EventLog for SqliteLog {
         self.writer.is_some()
     }
 
-    /// Also copies the write-ahead log into the file. The directory's lock is released when the log, too, is dropped.
+    /// Also copies the write-ahead log into the file and removes it. The directory's lock is released when the log, too, is
+    /// dropped.
     async fn close(&self) {
         if let Some(writer) = &self.writer {
             writer.close().await;
+            // What a failed commit left in it must not become part of the log by being closed.
+            if !self.shared.is_in_doubt() {
+                self.reader.settle();
+            }
         }
     }
 

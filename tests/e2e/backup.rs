@@ -48,6 +48,53 @@ async fn a_backup_of_a_running_service_is_restored_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_backup_into_the_instance_or_with_keys_beside_their_log_is_wrong_usage() {
+    let service = Service::start().await;
+    std::os::unix::fs::symlink(service.data(), service.folder().join("link")).expect("a link");
+    for (to, keys_to, said) in [
+        ("data", "keys", "--to `data` is the data directory"),
+        ("data/backup", "keys", "--to `data/backup` lies in the data directory"),
+        ("link/backup", "keys", "--to `link/backup` lies in the data directory"),
+        ("backup", "data/deep/keys", "--keys-to `data/deep/keys` lies in the data directory"),
+        ("backup", "./backup", "--keys-to `./backup` is the log's copy"),
+        ("backup", "backup/keys", "--keys-to `backup/keys` lies in the log's copy"),
+        ("keys/backup", "keys", "--to `keys/backup` lies in the keys' copy"),
+    ] {
+        let refused = service.muniment(["backup", "--to", to, "--keys-to", keys_to]);
+        let stderr = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(said), "{stderr}");
+    }
+    let there = |name: &str| service.folder().join(name).exists();
+    assert!(!there("backup") && !there("keys") && !there("data/backup") && !there("data/deep"));
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a_backup_of_another_format_says_who_wrote_it_and_what_to_do() {
+    let service = Service::start().await;
+    back_up(&service, "backup", "keys");
+    let manifest = service.folder().join("backup/manifest.json");
+    let text = std::fs::read_to_string(&manifest).expect("a manifest");
+    let mut written: Value = serde_json::from_str(&text).expect("JSON");
+    written["program"] = "0.0.7".into();
+    written["of_another_shape"] = true.into();
+    for (format, what_to_do) in [(1, "make a new back-up"), (3, "or a newer one")] {
+        written["format"] = format.into();
+        std::fs::write(&manifest, written.to_string()).expect("a manifest");
+        let arguments = ["restore", "--from", "backup", "--keys-from", "keys", "--data-dir", "elsewhere"];
+        let refused = tests::muniment(service.folder(), arguments);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        for part in [&format!("back-up of format {format}"), "muniment 0.0.7 wrote", "format 2", what_to_do] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    assert!(!service.folder().join("elsewhere").exists());
+    service.finish().await;
+}
+
+#[tokio::test]
 async fn a_backup_that_is_not_what_was_written_is_not_restored() {
     let mut service = Service::start().await;
     service.create_client("Matter sync").await;

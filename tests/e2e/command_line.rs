@@ -41,6 +41,45 @@ async fn a8_views_can_be_deleted_and_are_folded_again() {
 }
 
 #[tokio::test]
+async fn a_good_stop_leaves_no_write_ahead_log_and_a_start_no_comparison_that_was_killed() {
+    let mut service = Service::start().await;
+    let (id, created) = service.create_client("Matter sync").await;
+    let used = service.request(reqwest::Method::GET, "/api/v1/me");
+    tests::http::answer(used).await.expect(200);
+    let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
+    let client = http.get(format!("{}/sandbox/client", service.base));
+    tests::http::answer(client.basic_auth(&id, Some(created.text_of("/client_secret")))).await.expect(200);
+    service.stop().await;
+    let names = |folder: std::path::PathBuf| {
+        let entries = std::fs::read_dir(folder).expect("a directory");
+        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+        names.collect::<Vec<_>>()
+    };
+    let beside = |names: &[String]| names.iter().any(|name| name.ends_with("-wal") || name.ends_with("-shm"));
+    let left = names(service.data());
+    assert!(!beside(&left), "{left:?}");
+    // Neither does a command that opens the instance itself.
+    assert_eq!(service.muniment(["member", "list"]).status.code(), Some(0));
+    let left = names(service.data());
+    assert!(!beside(&left), "{left:?}");
+
+    let views = service.data().join("views");
+    let abandoned = |name: &str| std::fs::write(views.join(name), [0; 4_096]).expect("a file");
+    let kept = |names: Vec<String>| names.iter().filter(|name| name.starts_with("verify-")).count();
+    abandoned("verify-1.db");
+    abandoned("verify-999999.db");
+    service.launch().await;
+    assert_eq!(kept(names(views.clone())), 0);
+    service.stop().await;
+    for command in [["projections", "rebuild"], ["replay", "verify"]] {
+        abandoned("verify-1.db");
+        assert_eq!(service.muniment(command).status.code(), Some(0));
+        assert_eq!(kept(names(views.clone())), 0, "{command:?}");
+    }
+    service.finish().await;
+}
+
+#[tokio::test]
 async fn a8_a_rebuild_gives_the_same_digest_with_and_without_a_service() {
     let mut service = Service::start().await;
     service.create_client("Matter sync").await;
@@ -165,7 +204,20 @@ async fn a6_replay_shows_the_clients_of_a_past_moment() {
     let at = created.text_of("/created_at");
     let by_time = service.muniment(["replay", "--at", at]);
     assert!(stdout(&by_time).contains("Matter sync"), "{by_time:?}");
-    assert_eq!(service.muniment(["replay", "--at", "yesterday"]).status.code(), Some(1));
+    let head = service.get("/api/v1/projections").await.expect(200).body["items"][0]["head"].clone();
+    let beyond = (head.as_u64().expect("a position") + 1_000).to_string();
+    for (moment, code, rule) in [
+        ("yesterday", 2, "a position or an RFC 3339 time"),
+        ("0", 1, "the log begins at 1"),
+        (beyond.as_str(), 1, "the log ends at"),
+        ("2999-01-01T00:00:00Z", 1, "in the future"),
+        ("1999-01-01T00:00:00Z", 1, "the log begins at 2"),
+    ] {
+        let refused = service.muniment(["replay", "--at", moment]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!((refused.status.code(), stdout(&refused).as_str()), (Some(code), ""), "{moment}: {said}");
+        assert!(said.contains("--at") && said.contains(rule), "{moment}: {said}");
+    }
     service.finish().await;
 }
 

@@ -17,4 +17,4 @@ pub mod schemathesis;
 pub mod service;
 
 pub use http::{Answer, client_body};
-pub use service::{Service, binary, muniment};
+pub use service::{Service, binary, muniment, muniment_with};

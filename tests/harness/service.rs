@@ -40,8 +40,18 @@ pub fn binary() -> &'static Path {
 
 /// Runs a command of the binary to its end, in `folder`.
 pub fn muniment<I: IntoIterator<Item: AsRef<OsStr>>>(folder: &Path, arguments: I) -> Output {
+    muniment_with(folder, arguments, &[])
+}
+
+/// The same with variables in its environment.
+pub fn muniment_with<I: IntoIterator<Item: AsRef<OsStr>>>(
+    folder: &Path,
+    arguments: I,
+    variables: &[(&str, &str)],
+) -> Output {
     Command::new(binary())
         .args(arguments)
+        .envs(variables.iter().copied())
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()

@@ -8,7 +8,7 @@ use crate::{
     commands::init::say,
     config::Config,
     exit::Exit,
-    manifest::{Manifest, take_empty},
+    manifest::{Manifest, keep_apart, take_empty},
     progress::Progress,
     telemetry,
 };
@@ -27,12 +27,14 @@ pub const KEYS: &str = "keys.db";
 pub fn run(backup: &Backup) -> anyhow::Result<Exit> {
     let config = Config::load(&backup.place)?;
     telemetry::start_quietly()?;
+    let (to, keys_to) = (("--to", backup.to.as_path()), ("--keys-to", backup.keys_to.as_path()));
+    let instance = ("the data directory", config.data.directory.as_path());
+    // What is lost with the instance is no back-up, and whoever has the keys beside the log can read it.
+    keep_apart(to, instance)?;
+    keep_apart(keys_to, instance)?;
+    keep_apart(keys_to, ("the log's copy of --to", to.1))?;
+    keep_apart(to, ("the keys' copy of --keys-to", keys_to.1))?;
     let data = DataDirectory::open_read_only(&config.data.directory)?;
-    if backup.to == backup.keys_to {
-        anyhow::bail!(
-            "--to and --keys-to are the same directory: whoever has the keys beside the log can read it"
-        );
-    }
     take_empty(&backup.to)?;
     take_empty(&backup.keys_to)?;
     let progress = Progress::new("backing up");

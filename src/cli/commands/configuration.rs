@@ -1,6 +1,5 @@
 //! `muniment config`: what is set, where it was set, and everything that is wrong with it at once.
 
-use anyhow::bail;
 use comfy_table::{Table, TableStyle};
 use serde_json::json;
 
@@ -23,13 +22,13 @@ pub fn run(configuration: &Configuration) -> anyhow::Result<Exit> {
 }
 
 fn check(arguments: &Verify) -> anyhow::Result<Exit> {
-    let problems = config::problems(&arguments.place)?;
+    let problems = config::problems(&arguments.place);
     if arguments.json {
-        say(&json!({ "problems": problems }).to_string())?;
-        return Ok(if problems.is_empty() { Exit::Done } else { Exit::Failed });
+        say(&json!({ "problems": problems.0 }).to_string())?;
+        return Ok(if problems.0.is_empty() { Exit::Done } else { Exit::Failed });
     }
-    if !problems.is_empty() {
-        bail!("the configuration cannot be used:\n  {}", problems.join("\n  "));
+    if !problems.0.is_empty() {
+        return Err(problems.into());
     }
     let set: Vec<_> = config::settings(&arguments.place)?.into_iter().filter(Setting::is_set).collect();
     say(&table(&set).to_string())?;

@@ -1,10 +1,16 @@
 //! `muniment doctor`: what is wrong with an instance, in the order in which to mend it.
 
-use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc};
+use std::{
+    io,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+    sync::Arc,
+};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use comfy_table::{Table, TableStyle};
 use crypto::SystemEntropy;
+use rustix::{fs::Access, io::Errno};
 use serde_json::json;
 use store::{ActivityLog, EventLog, SqliteActivity, SqliteKeys, SqliteLog, SystemClock};
 
@@ -12,7 +18,7 @@ use crate::{
     arguments::Doctor,
     commands::init::say,
     config::Config,
-    exit::Exit,
+    exit::{Exit, chain},
     instance::{master_key, master_key_lies_inside},
 };
 
@@ -27,6 +33,8 @@ struct Finding {
 enum Verdict {
     Good,
     Attention,
+    /// It could not be looked at, which says nothing of it.
+    Unknown,
     Bad,
 }
 
@@ -35,6 +43,7 @@ impl Verdict {
         match self {
             Self::Good => "good",
             Self::Attention => "attention",
+            Self::Unknown => "unknown",
             Self::Bad => "BAD",
         }
     }
@@ -46,14 +55,14 @@ impl Verdict {
 /// Only if the configuration cannot be read or nothing can be printed.
 pub fn run(doctor: &Doctor) -> anyhow::Result<Exit> {
     let config = Config::load(&doctor.place)?;
-    let mut findings = vec![directory(&config.data.directory)];
-    match store::DataDirectory::open_read_only(&config.data.directory) {
-        Ok(data) => {
-            findings.push(log(&data));
-            findings.push(activity(&data).unwrap_or_else(|error| bad("activity", &error)));
-            findings.extend(keys(&config, &data));
+    let place = &config.data.directory;
+    let mut findings = vec![directory(place)];
+    // The log cannot be opened without the keys' file beside it.
+    match closed(&place.join("log.db")).or_else(|| closed(&place.join("keys.db"))) {
+        Some(why) => {
+            findings.extend(["log", "activity", "keys", "credentials"].map(|what| unknown(what, &why)));
         }
-        Err(error) => findings.push(bad("log", &error.into())),
+        None => findings.extend(inside(&config)),
     }
     findings.push(views(&config));
     if doctor.json {
@@ -70,12 +79,40 @@ pub fn run(doctor: &Doctor) -> anyhow::Result<Exit> {
         }
         say(&table.to_string())?;
     }
-    let worst = |verdict| findings.iter().any(|finding| finding.verdict == verdict);
-    Ok(match (worst(Verdict::Bad), worst(Verdict::Attention)) {
-        (true, _) => Exit::LogDamaged,
-        (false, true) => Exit::NeedsAttention,
-        (false, false) => Exit::Done,
-    })
+    let any = |verdict| findings.iter().any(|finding| finding.verdict == verdict);
+    if any(Verdict::Bad) {
+        return Ok(Exit::LogDamaged);
+    }
+    if any(Verdict::Unknown) {
+        bail!("not everything could be looked at: run this as the user whom the files belong to");
+    }
+    Ok(if any(Verdict::Attention) { Exit::NeedsAttention } else { Exit::Done })
+}
+
+/// Log, activity, keys and credentials.
+fn inside(config: &Config) -> Vec<Finding> {
+    let place = &config.data.directory;
+    let data = match store::DataDirectory::open_read_only(place) {
+        Ok(data) => data,
+        Err(error) => return vec![bad("log", &error.into())],
+    };
+    let mut findings = vec![log(&data)];
+    findings.push(match closed(&place.join("activity.db")) {
+        Some(why) => unknown("activity", &why),
+        None => activity(&data).unwrap_or_else(|error| bad("activity", &error)),
+    });
+    findings.extend(keys(config, &data));
+    findings
+}
+
+/// Why this user cannot read a file; `None` if nothing keeps it from that but perhaps that there is none.
+fn closed(file: &Path) -> Option<String> {
+    // Asked, not opened: closing a database would let go of the locks that SQLite holds on it in this process.
+    rustix::fs::access(file, Access::READ_OK).err().filter(|error| *error == Errno::ACCESS)?;
+    let owner = file.ancestors().find_map(|level| Some((level, level.metadata().ok()?.uid())));
+    let belongs = owner.map(|(level, uid)| format!("; `{}` belongs to user {uid}", level.display()));
+    let user = rustix::process::geteuid().as_raw();
+    Some(format!("user {user} may not read `{}`{}", file.display(), belongs.unwrap_or_default()))
 }
 
 fn directory(path: &Path) -> Finding {
@@ -85,7 +122,13 @@ fn directory(path: &Path) -> Finding {
             let detail = format!("`{}` is open to others: chmod 700", path.display());
             Finding { what, verdict: Verdict::Attention, detail }
         }
-        Ok(_) => Finding { what, verdict: Verdict::Good, detail: path.display().to_string() },
+        Ok(_) => match closed(path) {
+            Some(why) => unknown(what, &why),
+            None => Finding { what, verdict: Verdict::Good, detail: path.display().to_string() },
+        },
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            unknown(what, &closed(path).unwrap_or_default())
+        }
         Err(error) => bad(what, &anyhow::Error::from(error).context(format!("`{}`", path.display()))),
     }
 }
@@ -143,10 +186,11 @@ fn keys(config: &Config, data: &store::DataDirectory) -> Vec<Finding> {
         }
         Err(error) => findings.push(bad(what, &error.into())),
     }
-    findings.extend(match opened(config, data) {
-        Ok(found) => found,
-        Err(error) => vec![bad(what, &error)],
-    });
+    let file = config.keys.master_key.is_none().then(|| config.master_key_file());
+    match file.as_deref().and_then(closed) {
+        Some(why) => findings.extend([what, "credentials"].map(|what| unknown(what, &why))),
+        None => findings.extend(opened(config, data).unwrap_or_else(|error| vec![bad(what, &error)])),
+    }
     if master_key_lies_inside(config) {
         let detail =
             "the master key lies in the data directory: a copy of the one is a copy of the other".to_owned();
@@ -193,6 +237,10 @@ fn opened(config: &Config, data: &store::DataDirectory) -> anyhow::Result<Vec<Fi
 
 fn views(config: &Config) -> Finding {
     let what = "views";
+    let folder = config.data.directory.join("views");
+    if let Some(why) = closed(&folder).or_else(|| closed(&folder.join("live"))) {
+        return unknown(what, &why);
+    }
     let Some(views) = projections::inspect(&config.data.directory) else {
         let detail = "none that can be used; they are folded when the service starts".to_owned();
         return Finding { what, verdict: Verdict::Attention, detail };
@@ -213,7 +261,10 @@ fn views(config: &Config) -> Finding {
     }
 }
 
+fn unknown(what: &'static str, why: &str) -> Finding {
+    Finding { what, verdict: Verdict::Unknown, detail: format!("not looked at: {why}") }
+}
+
 fn bad(what: &'static str, error: &anyhow::Error) -> Finding {
-    let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
-    Finding { what, verdict: Verdict::Bad, detail: causes.join(": ") }
+    Finding { what, verdict: Verdict::Bad, detail: chain(error.as_ref()) }
 }

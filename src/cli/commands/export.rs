@@ -25,8 +25,7 @@ const PAGE: usize = 200;
 /// # Errors
 /// If the log cannot be read, does not reach that far, or the export cannot be written; a file that was begun is removed.
 pub fn run(export: &Export) -> anyhow::Result<Exit> {
-    let mut config = Config::load(&export.place)?;
-    config.set_public_url(export.public_url.as_ref())?;
+    let config = Config::for_export(export)?;
     telemetry::start_quietly()?;
     let log = log_to_read(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;

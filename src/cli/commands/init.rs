@@ -40,7 +40,7 @@ pub fn run(init: &Init) -> anyhow::Result<Exit> {
                 || format!("`{}` has been filled before: nothing to do", config.data.directory.display());
             say(&if init.json { about.to_string() } else { nothing() })?;
         }
-        instance.log.close().await;
+        instance.close().await;
         Ok(Exit::Done)
     })
 }

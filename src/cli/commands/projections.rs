@@ -45,6 +45,7 @@ fn status(arguments: &Verify) -> anyhow::Result<Exit> {
         );
     };
     let halted = views.checkpoints.iter().any(|view| view.halt.is_some());
+    let rebuild = rebuild_under_way(&config);
     if arguments.json {
         let rows: Vec<_> = views
             .checkpoints
@@ -57,7 +58,8 @@ fn status(arguments: &Verify) -> anyhow::Result<Exit> {
                 })
             })
             .collect();
-        say(&json!({ "file": views.file, "head": head, "projections": rows }).to_string())?;
+        let status = json!({ "file": views.file, "head": head, "projections": rows, "rebuild": rebuild });
+        say(&status.to_string())?;
     } else {
         let mut table = Table::new();
         table.load_style(TableStyle::new()).set_header(["view", "position", "head", "state"]);
@@ -70,8 +72,24 @@ fn status(arguments: &Verify) -> anyhow::Result<Exit> {
             table.add_row([view.projection.to_owned(), view.position.to_string(), head.to_string(), state]);
         }
         say(&table.to_string())?;
+        if !rebuild.is_null() {
+            say(&format!("a rebuild is under way: folded {} of {}", rebuild["folded"], rebuild["head"]))?;
+        }
     }
     Ok(if halted { Exit::ViewsIncomplete } else { Exit::Done })
+}
+
+/// How far the rebuild of the service that runs has come; null if there is none. The views are told of by the files, so
+/// that whatever keeps the service from answering keeps nobody from looking.
+fn rebuild_under_way(config: &Config) -> Value {
+    let path = config.control_socket();
+    if !control::service_listens(&path).unwrap_or(false) {
+        return Value::Null;
+    }
+    let asked = control::with_service(&path, async |client| {
+        client.json(Method::GET, "/api/v1/projections", None).await
+    });
+    asked.map(|views| views["rebuild"].clone()).unwrap_or_default()
 }
 
 /// Shows how far the rebuild of a service has come, for as long as anybody waits for it.

@@ -45,7 +45,7 @@ pub fn run(recover: &Recover) -> anyhow::Result<Exit> {
         }
         let recovered = instance.app.recover(host_context("recover"), member_id, sink).await?;
         announce(file.as_ref(), &recovered.token, about(recover, member_id).as_ref())?;
-        instance.log.close().await;
+        instance.close().await;
         Ok(Exit::Done)
     })
 }

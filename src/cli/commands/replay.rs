@@ -6,14 +6,14 @@ use std::cell::RefCell;
 
 use anyhow::{Context, bail};
 use comfy_table::{Table, TableStyle};
-use domain::{ClientId, EnvironmentName};
+use domain::EnvironmentName;
 use projections::{
     Finding, Reader, Stage, Verdict, VerifiedView,
     as_of::{self, Moment},
     clients::{self, ClientRow, ListFilter},
 };
 use serde_json::json;
-use store::Position;
+use store::{EventLog, Position, RecordedEvent};
 
 use crate::{
     arguments::{Replay, ReplayCommand, Verify},
@@ -46,15 +46,24 @@ pub fn run(replay: &Replay) -> anyhow::Result<Exit> {
 fn show(replay: &Replay) -> anyhow::Result<Exit> {
     let config = Config::load(&replay.place)?;
     let log = log_to_read(&config)?;
-    let moment = replay.at.as_deref().map_or(Ok(THE_END), |at| moment("--at", at))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let head = runtime.block_on(log.head())?;
+    let moment = match replay.at {
+        Some(at) => {
+            let first = runtime.block_on(log.read_all(Position::ORIGIN, 1))?;
+            begun("--at", at, first.first())?;
+            past("--at", at, log.as_ref(), head)?
+        }
+        None => THE_END,
+    };
     let replayed = as_of::replay(log.as_ref(), moment)?;
     let reader = &replayed.reader;
-    let rows = match &replay.client {
+    let rows = match replay.client {
         Some(id) => {
-            let row = clients::get(reader, client_id(id)?)?;
+            let row = clients::get(reader, id)?;
             vec![row.with_context(|| format!("there was no client {id} at that moment"))?]
         }
-        None => all_clients(reader, replay.environment.as_deref())?,
+        None => all_clients(reader, replay.environment.as_ref())?,
     };
     if replay.json {
         for row in &rows {
@@ -90,12 +99,9 @@ fn show(replay: &Replay) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn all_clients(reader: &Reader, environment: Option<&str>) -> anyhow::Result<Vec<ClientRow>> {
+fn all_clients(reader: &Reader, environment: Option<&EnvironmentName>) -> anyhow::Result<Vec<ClientRow>> {
     let environments = match environment {
-        Some(name) => match EnvironmentName::parse(name) {
-            Ok(name) => vec![name],
-            Err((_, rule)) => bail!("--environment {rule}"),
-        },
+        Some(name) => vec![name.clone()],
         None => clients::environments(reader)?,
     };
     let mut rows = Vec::new();
@@ -123,14 +129,30 @@ fn client_json(row: &ClientRow) -> anyhow::Result<serde_json::Value> {
     }))
 }
 
-/// The moment in an option.
-fn moment(option: &str, text: &str) -> anyhow::Result<Moment> {
-    let needed = || format!("{option} must be a position or an RFC 3339 time like 2026-11-20T22:13:25Z");
-    text.parse().with_context(needed)
+/// Refuses a moment that is still to come: an answer would pass what is for what will be.
+fn past(option: &str, moment: Moment, log: &dyn EventLog, head: Position) -> anyhow::Result<Moment> {
+    match moment {
+        Moment::Position(position) if position > head => {
+            bail!("{option} is position {position}, and the log ends at {head}")
+        }
+        Moment::Time(time) if time > log.now() => {
+            bail!("{option} is {}, which is in the future", store::to_rfc3339(time))
+        }
+        moment @ (Moment::Position(_) | Moment::Time(_)) => Ok(moment),
+    }
 }
 
-fn client_id(text: &str) -> anyhow::Result<ClientId> {
-    text.parse().context("reading --client")
+/// Refuses a moment before everything: an empty answer would read as if something had been there to look at.
+fn begun(option: &str, moment: Moment, first: Option<&RecordedEvent>) -> anyhow::Result<()> {
+    let began = first.map(|event| event.envelope().map(|entry| entry.at)).transpose();
+    match (moment, began.context("reading where the log begins")?) {
+        (Moment::Position(Position::ORIGIN), _) => bail!("{option} is position 0, and the log begins at 1"),
+        (Moment::Time(time), Some(began)) if time < began => {
+            let (time, began) = (store::to_rfc3339(time), store::to_rfc3339(began));
+            bail!("{option} is {time}, and the log begins at {began}")
+        }
+        (Moment::Position(_) | Moment::Time(_), _) => Ok(()),
+    }
 }
 
 fn verify(arguments: &Verify) -> anyhow::Result<Exit> {

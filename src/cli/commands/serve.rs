@@ -101,8 +101,7 @@ async fn serve_until_told(
         tracing::error!(error = %fault, "recording refusals that were counted");
     }
     views.stop();
-    instance.activity.close().await;
-    instance.log.close().await;
+    instance.close().await;
     served.context("serving")?;
     tracing::info!("stopped");
     Ok(())

@@ -143,9 +143,11 @@ impl ActivityLog for SqliteActivity {
         self.ask(Asked::Close(segment)).await.map(drop)
     }
 
+    /// Also removes the write-ahead log.
     async fn close(&self) {
         if let Some(writer) = &self.writer {
             writer.close().await;
+            self.pool.settle();
         }
     }
 

@@ -45,6 +45,14 @@ impl Pool {
         Ok(answer)
     }
 
+    /// Lets go of the connections, and of the empty write-ahead log that stays if one that cannot write is the last to
+    /// close: it would keep the file from being read where nothing can be written. Reads open others.
+    pub(super) fn settle(&self) {
+        self.idle().clear();
+        // What cannot be removed now is removed when the file is opened the next time.
+        let _ = self.schema.open_to_write(&self.file);
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -37,6 +37,11 @@ impl Reader {
         self.0.with(read)
     }
 
+    /// As [`Pool::settle`].
+    pub(super) fn settle(&self) {
+        self.0.settle();
+    }
+
     pub(super) fn head(&self) -> Result<Position, ReadError> {
         self.with(|connection| {
             let head = "SELECT coalesce(max(position), 0) FROM events";

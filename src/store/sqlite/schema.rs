@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rustix::{fs::Access, io::Errno};
 
 use super::at_rest::open_to_read;
 use crate::error::OpenError;
@@ -62,6 +63,10 @@ impl Schema {
     ///
     /// Only `to_write` can this be asked after a crash of the very first step, whose journal may have to be rolled back.
     pub(super) fn exists(&self, path: &Path, to_write: bool) -> Result<bool, OpenError> {
+        // Asked, not opened: closing the file would let go of the locks that SQLite holds on it in this process.
+        if rustix::fs::access(path, Access::READ_OK) == Err(Errno::ACCESS) {
+            return Err(OpenError::Closed { path: path.to_owned(), source: Errno::ACCESS.into() });
+        }
         if !fs::metadata(path).is_ok_and(|file| file.len() > 0) {
             return Ok(false);
         }

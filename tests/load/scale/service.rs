@@ -1,6 +1,7 @@
 //! The instance that is measured: its files, its process, and what that costs.
 
 use std::{
+    fs::File,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -55,12 +56,20 @@ impl Instance {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         self.base = format!("http://127.0.0.1:{port}");
         let began = Instant::now();
+        let said = self.folder.join("serve.log");
+        let output = File::create(&said)?;
         let child = self
             .command(&["serve", "--data-dir", "data", "--listen", &format!("127.0.0.1:{port}")])
+            .stderr(output)
             .spawn()?;
-        self.child = Some(child);
+        let child = self.child.insert(child);
         let ready = format!("{}/readyz", self.base);
         while !self.http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            if let Some(status) = child.try_wait()? {
+                self.child = None;
+                let said = std::fs::read_to_string(said)?;
+                return Err(format!("the service ended with {status} before it was ready:\n{said}").into());
+            }
             tokio::time::sleep(LOOK).await;
         }
         Ok(began.elapsed())

@@ -3,11 +3,11 @@
 use anyhow::{Context, bail};
 use domain::client::Secret;
 use jiff::Timestamp;
-use projections::as_of::{self, ClientDifference, FieldChange, Moment, Side};
+use projections::as_of::{self, ClientDifference, FieldChange, Side};
 use server::Difference;
 use store::RecordedEvent;
 
-use super::{MOST_SHOWN, THE_END, client_id, moment};
+use super::{MOST_SHOWN, THE_END, past};
 use crate::{arguments, backend::log_to_read, commands::init::say, config::Config, exit::Exit};
 
 /// Runs the command.
@@ -17,17 +17,11 @@ use crate::{arguments, backend::log_to_read, commands::init::say, config::Config
 pub fn run(arguments: &arguments::ClientDifference) -> anyhow::Result<Exit> {
     let config = Config::load(&arguments.place)?;
     let log = log_to_read(&config)?;
-    let client_id = client_id(&arguments.client)?;
+    let client_id = arguments.client;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let (head, now) = (runtime.block_on(log.head())?, log.now());
-    // An answer about what is to come would pass what is for what will be.
-    let past = |option: &str, text: &str| match moment(option, text)? {
-        Moment::Position(position) if position > head => bail!("{option}: the log ends at position {head}"),
-        Moment::Time(time) if time > now => bail!("{option} is in the future"),
-        moment @ (Moment::Position(_) | Moment::Time(_)) => Ok(moment),
-    };
-    let from = past("--from", &arguments.from)?;
-    let to = arguments.to.as_deref().map_or(Ok(THE_END), |to| past("--to", to))?;
+    let head = runtime.block_on(log.head())?;
+    let from = past("--from", arguments.from, log.as_ref(), head)?;
+    let to = arguments.to.map_or(Ok(THE_END), |to| past("--to", to, log.as_ref(), head))?;
     let work = as_of::difference(log.as_ref(), client_id, (from, to), Difference::MOST_EVENTS);
     let found = runtime.block_on(work)?;
     if found.from.revision() > found.to.revision() {
