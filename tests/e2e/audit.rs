@@ -1,7 +1,7 @@
 //! The audit trail: filters, cursors, the forward feed.
 
 use serde_json::Value;
-use tests::{Service, client_body, crash::feed, http::CLIENTS};
+use tests::{Service, client_body, http::CLIENTS, load::feed};
 
 #[tokio::test]
 async fn a4_events_can_be_found_by_client_actor_type_environment_time_outcome_and_ticket() {

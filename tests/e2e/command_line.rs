@@ -360,7 +360,7 @@ async fn a_doctor_says_what_is_wrong_and_a_lost_token_can_be_recovered() {
     service.launch().await;
     tests::http::answer(service.request_as(token.trim(), reqwest::Method::GET, CLIENTS)).await.expect(200);
     // The service has just started: wait for its views to have seen everything.
-    let head = tests::crash::feed(&service, 0).await.len().to_string();
+    let head = tests::load::feed(&service, 0).await.len().to_string();
     let request = service.request(reqwest::Method::GET, "/api/v1/audit/events?type=member.token_issued");
     let events = tests::http::answer(request.header("muniment-position", head)).await.expect(200);
     assert_eq!(events.body["items"][0]["entry"]["actor"]["kind"], "host", "{}", events.text);

@@ -76,7 +76,7 @@ async fn a10_members_of_the_first_schema_are_served_and_shown_as_they_were_writt
     answer(service.request_as(token.text_of("/token"), Method::GET, CLIENTS)).await.expect(200);
 
     let first: Value = serde_json::from_str(&entries[0]).expect("json");
-    let feed = tests::crash::feed(&service, Position::ORIGIN.get()).await;
+    let feed = tests::load::feed(&service, Position::ORIGIN.get()).await;
     let shown: Vec<_> = feed.iter().filter(|item| item["entry"]["stream"] == first["stream"]).collect();
     assert_eq!(shown[0]["entry"], first);
     for (item, entry) in shown.iter().zip(&entries) {

@@ -11,6 +11,7 @@
 
 pub mod crash;
 pub mod http;
+pub mod load;
 pub mod model;
 pub mod python;
 pub mod schemathesis;

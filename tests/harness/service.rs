@@ -1,7 +1,7 @@
 //! A running service, and the binary's other commands.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::OnceLock,
@@ -49,13 +49,13 @@ pub fn muniment_with<I: IntoIterator<Item: AsRef<OsStr>>>(
     arguments: I,
     variables: &[(&str, &str)],
 ) -> Output {
-    Command::new(binary())
-        .args(arguments)
-        .envs(variables.iter().copied())
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the binary runs")
+    command(folder, arguments).envs(variables.iter().copied()).output().expect("the binary runs")
+}
+
+fn command<I: IntoIterator<Item: AsRef<OsStr>>>(folder: &Path, arguments: I) -> Command {
+    let mut command = Command::new(binary());
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command
 }
 
 /// A service on a directory of its own.
@@ -71,6 +71,8 @@ pub struct Service {
     pub token: String,
     pub(crate) http: reqwest::Client,
     finished: bool,
+    /// What the service and every other command on its files find in their environment.
+    environment: Vec<(&'static str, OsString)>,
     /// What makes its disk fail when a file `write` or `fsync` is in the folder.
     failing_disk: Option<&'static Path>,
 }
@@ -91,19 +93,40 @@ impl Service {
 
     /// A service in a folder that a test has prepared.
     pub async fn start_in(folder: TempDir) -> Self {
-        Self::start_with(folder, None).await
+        Self::start_with(folder, None, Vec::new()).await
+    }
+
+    /// A service on an empty directory, with variables in its environment and in that of the commands on its files.
+    pub async fn start_with_environment(environment: Vec<(&'static str, OsString)>) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        Self::start_with(folder, None, environment).await
+    }
+
+    /// A further node of this service, whose log several nodes can use.
+    pub async fn join(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let mut node = Self::on(folder, None, self.environment.clone());
+        node.environment.push(("MUNIMENT_KEYS__MASTER_KEY_FILE", self.folder().join("data.key").into()));
+        node.launch().await;
+        node.token.clone_from(&self.token);
+        node
     }
 
     /// A service on an empty directory whose disk fails on demand: while the folder holds a file `write`, no write to a
     /// write-ahead log or a probe of the disk succeeds; while it holds `fsync`, no fsync of one.
     pub async fn start_on_a_disk_that_can_fail() -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
-        Self::start_with(folder, Some(failing_disk())).await
+        Self::start_with(folder, Some(failing_disk()), Vec::new()).await
     }
 
-    async fn start_with(folder: TempDir, failing_disk: Option<&'static Path>) -> Self {
-        let mut service = Self {
+    fn on(
+        folder: TempDir,
+        failing_disk: Option<&'static Path>,
+        environment: Vec<(&'static str, OsString)>,
+    ) -> Self {
+        Self {
             failing_disk,
+            environment,
             folder,
             child: None,
             _stdout: None,
@@ -111,7 +134,15 @@ impl Service {
             token: String::new(),
             http: reqwest::Client::builder().no_proxy().build().expect("an HTTP client"),
             finished: false,
-        };
+        }
+    }
+
+    async fn start_with(
+        folder: TempDir,
+        failing_disk: Option<&'static Path>,
+        environment: Vec<(&'static str, OsString)>,
+    ) -> Self {
+        let mut service = Self::on(folder, failing_disk, environment);
         service.launch().await;
         let token = std::fs::read_to_string(service.token_file()).expect("the bootstrap token file");
         token.trim().clone_into(&mut service.token);
@@ -150,6 +181,7 @@ impl Service {
             ])
             .args(["--public-url", "https://oauth.example.com"])
             .envs(self.without_limits().iter().copied())
+            .envs(self.environment.iter().cloned())
             .current_dir(self.folder())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -229,8 +261,10 @@ impl Service {
 
     /// Runs a command of the binary on this service's files.
     pub fn muniment<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Output {
-        let place = ["--data-dir", "data"].into_iter();
-        muniment(self.folder(), arguments.into_iter().chain(place))
+        command(self.folder(), arguments.into_iter().chain(["--data-dir", "data"]))
+            .envs(self.environment.iter().cloned())
+            .output()
+            .expect("the binary runs")
     }
 
     /// Proves that the log is as written and the views equal a replay; works while the service runs and after.

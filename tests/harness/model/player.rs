@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     Answer, Service,
-    crash::feed,
     http::{answer, try_answer},
+    load::feed,
 };
 
 /// A service that histories are played to. The registry it should be is kept beside it.
