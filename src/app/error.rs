@@ -197,7 +197,7 @@ impl From<ClientError> for CommandError {
             | ClientError::SecretNotUsable(_)
             | ClientError::LastSecret(_)
             | ClientError::NoRotation
-            | ClientError::RotationUnderWay
+            | ClientError::RotationUnderWay { .. }
             | ClientError::PayloadEncryptionOff
             | ClientError::TooManySecrets { .. } => Self::Client(error),
         }
@@ -257,7 +257,7 @@ impl CommandError {
                 ClientError::SecretNotUsable(_) => "secret_not_usable",
                 ClientError::LastSecret(_) => "last_secret",
                 ClientError::NoRotation => "no_rotation",
-                ClientError::RotationUnderWay => "rotation_under_way",
+                ClientError::RotationUnderWay { .. } => "rotation_under_way",
                 ClientError::PayloadEncryptionOff => "payload_encryption_off",
                 ClientError::TooManySecrets { .. } => "too_many_secrets",
                 ClientError::Invalid(_) => "invalid_request",

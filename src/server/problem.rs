@@ -17,7 +17,7 @@ use actix_web::{
     },
 };
 use app::{CommandError, Fault};
-use domain::{ErasureError, Rule, Violation};
+use domain::{ClientError, ErasureError, Rule, Violation};
 use projections::QueryError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -265,6 +265,9 @@ impl From<CommandError> for Problem {
             CommandError::Erasure(ErasureError::Held(hold)) => {
                 problem.member("legal_hold_id", hold.id.to_string()).member("ticket", hold.ticket)
             }
+            CommandError::Client(ClientError::RotationUnderWay { secret_id, ends_at }) => problem
+                .member("secret_id", secret_id.to_string())
+                .member("ends_at", domain::time::to_wire(ends_at)),
             CommandError::Fault(fault) => problem.fault(&fault),
             CommandError::Client(_)
             | CommandError::Member(_)

@@ -112,6 +112,12 @@ async fn o5_a_rotation_is_completed_before_its_end_or_cancelled() {
     assert_eq!(rotation["ends_at"], started.body["client"]["secrets"][0]["expires_at"]);
     assert_eq!(service.get(&format!("{CLIENTS}/{id}")).await.body["rotation"], *rotation);
 
+    let again = service.post(&secrets, &json!({ "overlap_seconds": 60 })).await;
+    let again = again.expect_problem(409, "rotation_under_way");
+    let named = (&again.body["secret_id"], &again.body["ends_at"]);
+    assert_eq!(named, (&rotation["secret_id"], &rotation["ends_at"]));
+    assert_eq!(service.get(&format!("{CLIENTS}/{id}")).await.body["rotation"], *rotation, "it goes on");
+
     let nothing = json!({});
     service.post(&format!("{secrets}/{first}/cancel"), &nothing).await.expect_problem(409, "no_rotation");
     let cancelled = service.post(&format!("{secrets}/{second}/cancel"), &nothing).await.expect(200);
@@ -226,7 +232,8 @@ async fn o4_a_signing_secret_is_rotated_with_an_overlap() {
     assert_eq!(revealed.text_of("/previous/signing_secret"), created.text_of("/signing_secret"));
     assert!(revealed.body["previous"]["expires_at"].is_string());
     let again = service.post(&signing, &json!({ "overlap_seconds": 60 })).await;
-    again.expect_problem(409, "rotation_under_way");
+    let again = again.expect_problem(409, "rotation_under_way");
+    assert_eq!(again.body["ends_at"], revealed.body["previous"]["expires_at"]);
     service.post(&format!("{signing}/complete"), &json!({})).await.expect(200);
     service.post(&format!("{signing}/complete"), &json!({})).await.expect_problem(409, "no_rotation");
     let revealed = service.post(&reveal, &json!({})).await.expect(200);

@@ -1,5 +1,7 @@
 //! The rules that refuse a command on a client.
 
+use jiff::Timestamp;
+
 use crate::{SecretId, Violation};
 
 /// Why a command on a client was refused; each variant is one rule.
@@ -38,9 +40,14 @@ pub enum ClientError {
     /// There is no overlap to end: it is over, or there was none, or it is that of another secret.
     #[error("no such rotation is under way")]
     NoRotation,
-    /// A second overlap would cut the first one short.
-    #[error("a rotation of the signing secret is under way")]
-    RotationUnderWay,
+    /// A second overlap would put an end to the first one that nobody asked for, and leave nothing to cancel.
+    #[error("the rotation to `{secret_id}` is under way until {ends_at}")]
+    RotationUnderWay {
+        /// The new secret of the overlap that is under way.
+        secret_id: SecretId,
+        /// When it is over by itself.
+        ends_at: Timestamp,
+    },
     /// The client has not asked for its payloads to be encrypted.
     #[error("the client's `payload_encryption` is off")]
     PayloadEncryptionOff,

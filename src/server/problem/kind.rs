@@ -59,7 +59,7 @@ mod table {
         SecretNotUsable      = CONFLICT "secret_not_usable", "Secret not usable", "the secret is revoked or expired already";
         LastSecret           = CONFLICT "last_secret", "Last secret", "it is the last secret that works: issue another first, or say allow_lockout=true";
         NoRotation           = CONFLICT "no_rotation", "No rotation", "no overlap to this secret is under way: it is over already, or there was none";
-        RotationUnderWay     = CONFLICT "rotation_under_way", "Rotation under way", "the signing secret before the last one still verifies: complete that rotation first, or say overlap_seconds 0";
+        RotationUnderWay     = CONFLICT "rotation_under_way", "Rotation under way", "secrets that were replaced still work until `ends_at`: complete or cancel that rotation first, or say overlap_seconds 0";
         PayloadEncryptionOff = CONFLICT "payload_encryption_off", "Payload encryption off", "the client has not asked for its payloads to be encrypted: set its `payload_encryption` to true";
         TooManySecrets       = CONFLICT "too_many_secrets", "Too many secrets", "the client has as many working secrets as it can have: revoke one first";
         MemberExists         = CONFLICT "member_exists", "Member exists", "there is a member with this id already";
@@ -116,7 +116,7 @@ impl Kind {
                 ClientError::SecretNotUsable(_) => Self::SecretNotUsable,
                 ClientError::LastSecret(_) => Self::LastSecret,
                 ClientError::NoRotation => Self::NoRotation,
-                ClientError::RotationUnderWay => Self::RotationUnderWay,
+                ClientError::RotationUnderWay { .. } => Self::RotationUnderWay,
                 ClientError::PayloadEncryptionOff => Self::PayloadEncryptionOff,
                 ClientError::TooManySecrets { .. } => Self::TooManySecrets,
             },

@@ -222,6 +222,7 @@ impl Client {
                 self.rotation = None;
                 CREATED
             }
+            Change::OverlapSecrets if self.rotates() => refused(409, "rotation_under_way"),
             Change::IssueSecret | Change::OverlapSecrets if self.working().count() >= MOST_USABLE_SECRETS => {
                 refused(409, "too_many_secrets")
             }
@@ -242,11 +243,9 @@ impl Client {
                 refused(404, "no_such_secret")
             }
             Change::CompleteRotation(secret) | Change::CancelRotation(secret) => {
-                let works = |place: &usize| self.secrets[*place];
-                let under_way = |(new, replaced): &(usize, Vec<usize>)| {
-                    *new == secret && works(new) && replaced.iter().any(works)
-                };
-                let Some((new, replaced)) = self.rotation.take_if(|rotation| under_way(rotation)) else {
+                let under_way = self.rotates();
+                let to_it = |(new, _): &mut (usize, Vec<usize>)| under_way && *new == secret;
+                let Some((new, replaced)) = self.rotation.take_if(to_it) else {
                     return refused(409, "no_rotation");
                 };
                 let ended = if matches!(change, Change::CancelRotation(_)) { vec![new] } else { replaced };
@@ -300,6 +299,12 @@ impl Client {
                 done(204)
             }
         }
+    }
+
+    /// Whether an overlap is under way: its new secret works, and one that it replaced.
+    fn rotates(&self) -> bool {
+        let works = |place: &usize| self.secrets[*place];
+        self.rotation.as_ref().is_some_and(|(new, replaced)| works(new) && replaced.iter().any(works))
     }
 
     fn working(&self) -> impl Iterator<Item = usize> {

@@ -53,6 +53,9 @@ impl Registration {
         let (revoked, expiring) = if overlap_seconds == 0 {
             (usable.map(|secret| secret.id.clone()).collect(), Vec::new())
         } else {
+            if let Some(Rotation { secret_id, ends_at, .. }) = self.rotation(now) {
+                return Err(ClientError::RotationUnderWay { secret_id: secret_id.clone(), ends_at: *ends_at });
+            }
             if self.usable(now).count() >= MOST_USABLE_SECRETS {
                 return Err(ClientError::TooManySecrets { most: MOST_USABLE_SECRETS });
             }
@@ -176,8 +179,11 @@ impl Registration {
         let mut wrong = Violations::default();
         check_overlap(&mut wrong, overlap_seconds, &policy);
         wrong.refuse(ClientError::Invalid)?;
-        if overlap_seconds > 0 && self.previous_signing_secret(now).is_some() {
-            return Err(ClientError::RotationUnderWay);
+        if overlap_seconds > 0
+            && let Some(previous) = self.previous_signing_secret(now)
+        {
+            let (secret_id, ends_at) = (self.signing_secret.id.clone(), previous.expires_at);
+            return Err(ClientError::RotationUnderWay { secret_id, ends_at });
         }
         Ok(vec![ClientEvent::SigningSecretRotated(SigningSecretRotated {
             signing_secret: secret.issued(),

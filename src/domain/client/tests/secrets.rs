@@ -179,16 +179,21 @@ fn o5_a_rotation_with_overlap_lets_both_work_until_then() {
 }
 
 #[test]
-fn o5_a_second_rotation_never_gives_time_back() {
-    let first = event(given(&[]), 10, rotate(minted("new"), 100));
-    let before = [(10, first)];
-    let second = rotated(event(given(&before), 20, rotate(minted("newer"), 1_000)));
+fn o5_a_second_overlap_waits_for_the_first_and_names_it() {
+    let before = [(10, event(given(&[]), 10, rotate(minted("new"), 100)))];
+    let under_way = ClientError::RotationUnderWay { secret_id: id("new"), ends_at: after(110) };
+    for overlap_seconds in [1, 30, 1_000] {
+        assert_eq!(error(given(&before), 20, rotate(minted("newer"), overlap_seconds)), under_way);
+    }
+    assert!(decided(given(&before), 20, issue(minted("newer"))).is_ok(), "one beside them replaces nothing");
+    let at_once = rotated(event(given(&before), 20, rotate(minted("newer"), 0)));
+    assert_eq!(at_once.revoked, [id("first"), id("new")], "a leak ends them all");
+    let next = rotated(event(given(&before), 110, rotate(minted("newer"), 30)));
     assert_eq!(
-        second.expiring,
-        [ExpiryMoved { id: id("new"), old: Some(after(10 + YEAR)), new: after(1_020) }]
+        next.expiring,
+        [ExpiryMoved { id: id("new"), old: Some(after(10 + YEAR)), new: after(140) }],
+        "what has ended gets no time back"
     );
-    let third = rotated(event(given(&before), 20, rotate(minted("newer"), 30)));
-    assert_eq!(third.expiring[0], ExpiryMoved { id: id("first"), old: Some(after(110)), new: after(50) });
 }
 
 #[test]

@@ -33,7 +33,8 @@ fn o4_a_rotated_signing_secret_verifies_until_its_overlap_ends() {
     assert_eq!((&previous.secret.id, previous.expires_at), (&id("sign1"), after(110)));
     assert_eq!(previous.secret.created_at, after(0));
     assert_eq!(client.previous_signing_secret(after(110)), None);
-    assert_eq!(error(given(&since), 20, rotate_signing("sign3", 1)), ClientError::RotationUnderWay);
+    let under_way = ClientError::RotationUnderWay { secret_id: id("sign2"), ends_at: after(110) };
+    assert_eq!(error(given(&since), 20, rotate_signing("sign3", 1)), under_way);
     assert!(decided(given(&since), 110, rotate_signing("sign3", 1)).is_ok());
     let at_once = event(given(&since), 20, rotate_signing("sign3", 0));
     let since = [since[0].clone(), (20, at_once)];

@@ -24,7 +24,8 @@ use crate::{
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IssueSecret {
-    /// How long the other secrets go on working: 0 is not at all. Left out, they are not touched.
+    /// How long the other secrets go on working: 0 is not at all. Left out, they are not touched. More than 0 is refused
+    /// while an overlap is under way.
     #[serde(default)]
     overlap_seconds: Option<u32>,
     /// How long it lives; left out, what the environment says.
@@ -67,7 +68,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
         .summary("Issue or rotate a client secret")
         .optional_body::<IssueSecret>()
         .json::<IssuedSecret>(StatusCode::CREATED, "The secret, for the only time")
-        .problems(&[Kind::NotFound, Kind::Gone, Kind::PublicClient, Kind::TooManySecrets, Kind::Busy])
+        .problems(&[Kind::NotFound, Kind::Gone, Kind::PublicClient, Kind::RotationUnderWay, Kind::TooManySecrets, Kind::Busy])
 }
 
 pub(crate) async fn handle(command: Command<IssueSecret>) -> Result<HttpResponse, Problem> {

@@ -21,7 +21,8 @@ use crate::{
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RotateSigningSecret {
-    /// How long the old one goes on verifying; 0, which is what is meant if it is left out, is not at all.
+    /// How long the old one goes on verifying; 0, which is what is meant if it is left out, is not at all. More than 0 is
+    /// refused while an overlap is under way.
     #[serde(default)]
     overlap_seconds: u32,
     /// Why, in free text; sealed.
