@@ -178,7 +178,7 @@ impl Inner {
 }
 
 /// One answer for what is wrong with the command and with reason and ticket.
-fn with_violations<T>(
+pub(crate) fn with_violations<T>(
     decided: Result<T, CommandError>,
     more: Vec<domain::Violation>,
 ) -> Result<T, CommandError> {

@@ -102,6 +102,9 @@ pub struct Context {
     pub ticket: Option<String>,
     /// How a repeated request is recognised.
     pub idempotency: Option<Idempotency>,
+    /// What is wrong with the form of what was sent. The command is made of the rest, to find out what else is wrong with
+    /// it, and is never carried out.
+    pub malformed: Vec<Violation>,
 }
 
 impl Context {
@@ -162,8 +165,30 @@ impl Context {
         }
     }
 
-    /// What is wrong with reason and ticket; `reason_required` is what the environment's policy says of the command.
+    /// The refusal of a request whose form is wrong too: one answer names both. Whatever else stands in its way will not
+    /// matter before its form is right.
+    pub(crate) fn with_form(&self, error: CommandError) -> CommandError {
+        if self.malformed.is_empty() || matches!(error, CommandError::Denied(_)) {
+            return error;
+        }
+        let mut wrong = self.malformed.clone();
+        if let CommandError::Invalid(rules) = error {
+            // A rule that only breaks because something could not be read says nothing about what was sent.
+            let known = |rule: &Violation| self.malformed.iter().any(|fault| fault.explains(rule));
+            wrong.extend(rules.into_iter().filter(|rule| !known(rule)));
+        }
+        CommandError::Invalid(wrong)
+    }
+
+    /// What is wrong with form, reason and ticket; `reason_required` is what the environment's policy says of the command.
     pub(crate) fn violations(&self, reason_required: bool) -> Vec<Violation> {
+        let mut wrong = self.malformed.clone();
+        wrong.extend(self.wrong_why(reason_required));
+        wrong
+    }
+
+    /// What is wrong with reason and ticket.
+    pub(crate) fn wrong_why(&self, reason_required: bool) -> Vec<Violation> {
         let mut wrong = Vec::new();
         match self.reason.as_ref().map(crypto::Personal::expose) {
             reason if reason_required && reason.is_none_or(|reason| reason.trim().is_empty()) => {

@@ -78,6 +78,9 @@ impl Inner {
         context: &Context,
         proposal: Proposal,
     ) -> Result<Receipt, AppendOrFault> {
+        if outcome == Outcome::Done && !context.malformed.is_empty() {
+            return Err(Fault::permanent("recording a command", Malformed).into());
+        }
         let shared = self.shared_private_parts(context).await?;
         let mut streams = Vec::with_capacity(proposal.streams.len());
         let mut disclosures = Vec::new();
@@ -215,6 +218,10 @@ impl Inner {
         Ok(parts)
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("the request was not understood as a whole")]
+struct Malformed;
 
 /// Why a proposal was not recorded: the log said no, or it never got there.
 #[derive(Debug)]

@@ -54,7 +54,8 @@ impl Inner {
                 Ok(Some(replay)) => return replayed(replay).await,
                 Err(error) => error,
                 Ok(None) => match work.await {
-                    Ok(done) => return Ok(done),
+                    Ok(done) if context.malformed.is_empty() => return Ok(done),
+                    Ok(_) => CommandError::Invalid(Vec::new()),
                     // The same request may have been recorded between the look-up and the decision, which saw its effect.
                     Err(error) => match self.replayed(context).await {
                         Ok(Some(replay)) => return replayed(replay).await,
@@ -63,7 +64,7 @@ impl Inner {
                 },
             },
         };
-        Err(self.refused(context, subject, error).await)
+        Err(self.refused(context, subject, context.with_form(error)).await)
     }
 
     /// What was recorded under this request's idempotency key, if anything.

@@ -54,7 +54,7 @@ impl Inner {
             errors,
         });
         // A reason or a ticket that breaks its rules is part of what was refused, and is not recorded.
-        let sound = context.violations(false).is_empty();
+        let sound = context.wrong_why(false).is_empty();
         let context =
             if sound { context.clone() } else { Context { reason: None, ticket: None, ..context.clone() } };
         self.record(&context, Outcome::Refused, refused).await

@@ -52,6 +52,7 @@ impl Inner {
             reason: None,
             ticket: None,
             idempotency: None,
+            malformed: Vec::new(),
             ..context.clone()
         })
     }

@@ -11,6 +11,7 @@ use store::{AppendError, ExpectedRevision, Position, Revision, StreamName};
 use crate::{
     App, Inner,
     aggregates::Loader,
+    configuration::with_violations,
     context::{Context, IfMatch},
     error::CommandError,
     execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream},
@@ -201,10 +202,6 @@ impl Inner {
         if_match: Option<IfMatch>,
         command: &RoleCommand,
     ) -> Result<ChangedRole, CommandError> {
-        let wrong = context.violations(false);
-        if !wrong.is_empty() {
-            return Err(CommandError::Invalid(wrong));
-        }
         let stream = Loader::<Role>::stream(name.as_str())?;
         for _ in 0..MOST_ATTEMPTS {
             let loaded = self.roles.current(name.as_str()).await?;
@@ -217,7 +214,7 @@ impl Inner {
                 Err(RoleError::Deleted) if matches!(command, RoleCommand::CreateRole(_)) => {
                     return Err(CommandError::RoleExists);
                 }
-                decided => decided?,
+                decided => with_violations(decided.map_err(CommandError::from), context.violations(false))?,
             };
             let mut changed = ChangedRole {
                 name: name.clone(),

@@ -157,6 +157,7 @@ fn host() -> Context {
         reason: None,
         ticket: None,
         idempotency: None,
+        malformed: Vec::new(),
     }
 }
 

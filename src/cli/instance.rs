@@ -112,6 +112,7 @@ pub fn host_context(command: &'static str) -> app::Context {
         reason: None,
         ticket: None,
         idempotency: None,
+        malformed: Vec::new(),
     }
 }
 

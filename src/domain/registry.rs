@@ -112,7 +112,10 @@ impl From<&crate::Violation> for RefusedField {
     fn from(violation: &crate::Violation) -> Self {
         let rule = serde_json::to_value(violation.rule).ok();
         let rule = rule.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        Self { pointer: violation.pointer.clone(), rule }
+        // The name of a field that we do not know is text of whoever sent it, and can say anything.
+        let named_by_sender = violation.rule == crate::Rule::UnknownField;
+        let known = violation.pointer.rsplit_once('/').filter(|_| named_by_sender);
+        Self { pointer: known.map_or(violation.pointer.as_str(), |(known, _)| known).to_owned(), rule }
     }
 }
 
@@ -247,5 +250,8 @@ mod tests {
             Violation::new("/redirect_uris/1", Rule::NotHttps, "must be https, not `http://me@a.example`");
         let field = RefusedField { pointer: "/redirect_uris/1".into(), rule: "not_https".into() };
         assert_eq!(RefusedField::from(&violation), field);
+        let violation = Violation::new("/contacts/0/ada@example.com", Rule::UnknownField, "no such field");
+        let field = RefusedField { pointer: "/contacts/0".into(), rule: "unknown_field".into() };
+        assert_eq!(RefusedField::from(&violation), field, "nor by a name of the sender's choice");
     }
 }

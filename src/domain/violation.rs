@@ -50,6 +50,12 @@ pub enum Rule {
     NotAuthentic,
     /// The environment demands a reason for this command.
     ReasonRequired,
+    /// The command has no such field.
+    UnknownField,
+    /// The value is of another type of JSON than the field takes.
+    WrongType,
+    /// The field can be left out, and cannot be null.
+    NullNotAllowed,
 }
 
 /// One broken rule at one place of the request.
@@ -68,6 +74,24 @@ impl Violation {
     pub fn new(pointer: impl Into<String>, rule: Rule, detail: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), rule, detail: detail.into() }
     }
+
+    /// Whether `other` is this one, or could be only what follows from it: something at its place, below, or above.
+    #[must_use]
+    pub fn explains(&self, other: &Self) -> bool {
+        if matches!(self.rule, Rule::UnknownField | Rule::Duplicate) {
+            // Nothing that is known is missing.
+            return self == other;
+        }
+        // Without an item, the others of its list stand at other places than they were sent at.
+        let list = self.pointer.rsplit_once('/').filter(|(_, item)| item.parse::<usize>().is_ok());
+        let place = list.map_or(self.pointer.as_str(), |(list, _)| list);
+        within(&other.pointer, place) || within(place, &other.pointer)
+    }
+}
+
+/// Whether one pointer is the other, or goes on from it.
+fn within(pointer: &str, outer: &str) -> bool {
+    pointer.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Collects what is wrong, so that one answer names all of it.
@@ -141,10 +165,24 @@ pub(crate) fn plain_text(text: &str, most: usize) -> Result<String, (Rule, Strin
 
 #[cfg(test)]
 mod tests {
-    use super::{Rule, plain_text};
+    use super::{Rule, Violation, plain_text};
 
     fn refused(text: &str) -> Rule {
         plain_text(text, 5).expect_err(text).0
+    }
+
+    #[test]
+    fn what_only_follows_from_another_fault_is_told_from_what_does_not() {
+        let fault = |pointer: &str, rule| Violation::new(pointer, rule, "");
+        let explained = |by: &Violation, pointer| by.explains(&fault(pointer, Rule::Required));
+        let name = fault("/name", Rule::WrongType);
+        assert!(explained(&name, "/name") && explained(&name, "/name/0") && explained(&name, ""));
+        assert!(!explained(&name, "/names") && !explained(&name, "/nam"));
+        let item = fault("/contacts/1", Rule::WrongType);
+        assert!(explained(&item, "/contacts") && explained(&item, "/contacts/0/email"));
+        assert!(!explained(&item, "/contact"));
+        let unknown = fault("/contacts/1/phone", Rule::UnknownField);
+        assert!(unknown.explains(&unknown) && !explained(&unknown, "/contacts"));
     }
 
     #[test]

@@ -39,7 +39,7 @@ macro_rules! bodies {
             ticket: Option<String>,
         }
 
-        why!($members);
+        why!($members, whole);
 
         impl From<$members> for $own {
             fn from(body: $members) -> Self {

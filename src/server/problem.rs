@@ -132,6 +132,11 @@ impl Problem {
         Self::new(Kind::InvalidRequest).error(Place::Pointer(pointer.into()), rule, detail)
     }
 
+    /// Parts of the body that are wrong.
+    pub(crate) fn of_violations(violations: Vec<Violation>) -> Self {
+        Self::new(Kind::InvalidRequest).violations(violations)
+    }
+
     /// The place where the body stops being JSON.
     pub(crate) fn at_body(self, detail: String) -> Self {
         self.error(Place::Pointer(String::new()), "malformed", detail)

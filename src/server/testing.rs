@@ -95,6 +95,7 @@ fn host() -> Context {
         reason: None,
         ticket: None,
         idempotency: None,
+        malformed: Vec::new(),
     }
 }
 

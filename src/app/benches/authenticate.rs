@@ -214,6 +214,7 @@ fn host() -> Context {
         reason: None,
         ticket: None,
         idempotency: None,
+        malformed: Vec::new(),
     }
 }
 

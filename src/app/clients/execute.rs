@@ -15,6 +15,7 @@ use super::ChangedClient;
 use crate::{
     Inner,
     aggregates::Loader,
+    configuration::with_violations,
     context::{Context, IfMatch},
     error::{CommandError, Fault},
     execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
@@ -97,9 +98,12 @@ impl Inner {
             let loaded = self.clients.current(&id).await?;
             let registration = target.registration(&loaded.aggregate)?;
             self.check_if_match(target.if_match, loaded.revision, &stream).await?;
-            let (facts, unmoved) = self.facts(context, target, registration, hangs_on).await?;
+            let (facts, unmoved) = self.facts(target, registration, hangs_on).await?;
+            let wrong = context.violations(facts.policy.reason_required.covers(context.operation));
+            let asked = command(registration, &facts);
             let now = self.log.now();
-            let events = loaded.aggregate.decide(command(registration, &facts)?, now)?;
+            let decided = asked.and_then(|asked| Ok(loaded.aggregate.decide(asked, now)?));
+            let events = with_violations(decided, wrong)?;
             if events.is_empty() {
                 let position = self.log.head().await?;
                 return Ok(ChangedClient {
@@ -192,16 +196,11 @@ impl Inner {
     /// What a command on a client is judged by beside the client, as it stands now, and the streams that say so.
     async fn facts(
         &self,
-        context: &Context,
         target: &Target,
         registration: &Registration,
         hangs_on: HangsOn<'_>,
     ) -> Result<(Facts, Vec<(StreamName, Revision)>), CommandError> {
         let (policy, stream) = self.policy(&target.environment).await?;
-        let wrong = context.violations(policy.reason_required.covers(context.operation));
-        if !wrong.is_empty() {
-            return Err(CommandError::Invalid(wrong));
-        }
         let mut unmoved = vec![stream];
         let mut type_rules = None;
         if let Some(scope) = hangs_on.scope

@@ -17,6 +17,7 @@ use super::{Beside, ChangedClient, Facts, HangsOn, IssueSecretRequest, IssuedCli
 use crate::{
     App, Inner,
     aggregates::Loader,
+    configuration::with_violations,
     context::{Context, IfMatch},
     error::{CommandError, Fault},
     idempotency::Replay,
@@ -206,7 +207,6 @@ impl Inner {
         target: &Target,
         request: &IssueSecretRequest,
     ) -> Result<IssuedClientSecret, CommandError> {
-        self.check_context(context, &target.environment).await?;
         let (policy, _) = self.policy(&target.environment).await?;
         let minted = self.mint_client_secret(&target.environment, target.client_id)?;
         let mut secret = NewSecret {
@@ -230,7 +230,9 @@ impl Inner {
         // Refused before Argon2 is asked: bad requests must not be dear.
         let loaded = self.clients.current(&target.client_id.to_string()).await?;
         target.registration(&loaded.aggregate)?;
-        loaded.aggregate.decide(command(&policy, &secret), self.log.now())?;
+        let wrong = context.violations(policy.reason_required.covers(context.operation));
+        let rehearsed = loaded.aggregate.decide(command(&policy, &secret), self.log.now());
+        with_violations(rehearsed.map_err(CommandError::from), wrong)?;
         let sealed = self.seal_client_secret(&secret.id, &minted.secret).await?;
         secret.commitment = sealed.commitment;
         let beside = Beside { credentials: vec![sealed.row], private: Vec::new() };

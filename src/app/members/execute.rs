@@ -12,6 +12,7 @@ use super::{ChangedMember, refused_by_log};
 use crate::{
     Inner,
     aggregates::Loader,
+    configuration::with_violations,
     context::{Context, IfMatch},
     error::{CommandError, Fault},
     execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
@@ -52,10 +53,6 @@ impl Inner {
         along: Along,
         command: impl Fn(&Membership, &MemberFacts) -> Result<MemberCommand, CommandError>,
     ) -> Result<ChangedMember, CommandError> {
-        let wrong = context.violations(false);
-        if !wrong.is_empty() {
-            return Err(CommandError::Invalid(wrong));
-        }
         let id = member_id.to_string();
         let stream = Loader::<Member>::stream(&id)?;
         for _ in 0..MOST_ATTEMPTS {
@@ -78,10 +75,11 @@ impl Inner {
                     let another = self.another_administrator(context, member_id).await?;
                     facts.another_administrator = another.is_some();
                     streams.extend(another);
-                    loaded.aggregate.decide(command(membership, &facts)?, self.log.now())?
+                    loaded.aggregate.decide(command(membership, &facts)?, self.log.now())
                 }
-                decided => decided?,
+                decided => decided,
             };
+            let events = with_violations(events.map_err(CommandError::from), context.violations(false))?;
             if events.is_empty() {
                 let position = self.log.head().await?;
                 return self.shown(member_id, membership.clone(), loaded.revision, position, false).await;

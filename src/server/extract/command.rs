@@ -8,7 +8,7 @@ use crypto::Personal;
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use super::{NoParameters, body, context, idempotency_key, if_match, json, path, principal, query, read};
+use super::{json::Salvaged, NoParameters, body, context, idempotency_key, if_match, json, path, principal, query, read};
 use crate::{problem::Problem, service::Service};
 
 /// A request to do something, by a member. Whether the member may is for the use case to say, which records it.
@@ -23,6 +23,10 @@ pub(crate) struct Command<B, Q = NoParameters> {
 
 /// What a command's body asks for, and why.
 pub(crate) trait CommandBody: DeserializeOwned {
+    /// Whether the use case hears of a body whose form is wrong, to say what else is wrong with it. It must not if the
+    /// endpoint itself reads the body further.
+    const SALVAGED: bool;
+
     /// What stands for no body at all; `None` if there must be one.
     fn of_nothing() -> Option<Self>;
 
@@ -45,16 +49,21 @@ pub(crate) struct Why {
 }
 
 /// Implements [`CommandBody`] for a body with the fields `reason` and `ticket`; `or_nothing` for one that may be left
-/// out.
+/// out; `whole` for one that the endpoint reads further.
 macro_rules! why {
     ($body:ty) => {
-        crate::extract::why!($body, None);
+        crate::extract::why!($body, None, true);
     };
     ($body:ty, or_nothing) => {
-        crate::extract::why!($body, Some(Self::default()));
+        crate::extract::why!($body, Some(Self::default()), true);
     };
-    ($body:ty, $nothing:expr) => {
+    ($body:ty, whole) => {
+        crate::extract::why!($body, None, false);
+    };
+    ($body:ty, $nothing:expr, $salvaged:expr) => {
         impl crate::extract::CommandBody for $body {
+            const SALVAGED: bool = $salvaged;
+
             fn of_nothing() -> Option<Self> {
                 $nothing
             }
@@ -99,11 +108,16 @@ impl<B: CommandBody, Q: DeserializeOwned> Command<B, Q> {
         let parameters = query::of(http)?;
         let bytes = body::read(service, http, payload).await?;
         let idempotency = idempotency_key::of(http, &bytes)?;
-        let mut body = match B::of_nothing() {
+        let mut body: B = match B::of_nothing() {
             Some(nothing) if bytes.is_empty() => nothing,
             Some(_) | None => {
                 body::must_be_json(http)?;
-                json::parse::<B>(&bytes)?
+                let Salvaged { value, faults } = json::salvage(&bytes)?;
+                if !B::SALVAGED && !faults.is_empty() {
+                    return Err(Problem::of_violations(faults));
+                }
+                context.malformed = faults;
+                value
             }
         };
         (context.reason, context.ticket) = body.take_why();

@@ -32,6 +32,7 @@ pub(super) fn of(service: &Service, http: &HttpRequest, actor: &Actor) -> Result
         reason: None,
         ticket: None,
         idempotency: None,
+        malformed: Vec::new(),
     })
 }
 

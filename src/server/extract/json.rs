@@ -1,23 +1,131 @@
 //! Reading JSON so that whoever wrote it hears what is wrong, and where, in words that repeat none of its values.
 
-use std::{fmt, marker::PhantomData};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
+use domain::{Rule, Violation};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
 };
-use serde_json::error::Category;
+use serde_json::{Value, error::Category};
 use serde_path_to_error::{Path, Segment};
 
 use crate::problem::{Kind, Problem};
 
+/// More of them in one body help nobody.
+const MOST_FAULTS: usize = 100;
+
 /// The value in a body.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let Salvaged { value, faults } = salvage(body)?;
+    if faults.is_empty() { Ok(value) } else { Err(Problem::of_violations(faults)) }
+}
+
+/// The value in a body, without the parts whose form is wrong.
+#[derive(Debug)]
+pub(super) struct Salvaged<T> {
+    pub(super) value: T,
+    /// What is wrong with those parts: they are not in the value.
+    pub(super) faults: Vec<Violation>,
+}
+
+/// Reads as much of a body as can be read. Serde stops at the first thing that is wrong: it is taken out, and the rest
+/// is read again, until nothing is wrong or there is no value without it.
+pub(super) fn salvage<T: DeserializeOwned>(body: &[u8]) -> Result<Salvaged<T>, Problem> {
+    let error = match whole(body) {
+        Ok(value) => return Ok(Salvaged { value, faults: Vec::new() }),
+        Err(error) if error.inner().classify() == Category::Data => error,
+        Err(error) => return Err(malformed(error.inner())),
+    };
+    let mut rest = Rest { value: serde_json::from_slice(body).map_err(|error| malformed(&error))?, taken: BTreeMap::new() };
+    let mut faults = Vec::new();
+    let mut error = Some(error);
+    while let Some(found) = error {
+        let (fault, readable) = rest.without(&found);
+        // What is missing only because it was taken out was named before.
+        if !faults.iter().any(|known: &Violation| known.pointer == fault.pointer) {
+            faults.push(fault);
+        }
+        if !readable || faults.len() == MOST_FAULTS {
+            return Err(Problem::of_violations(faults));
+        }
+        match serde_path_to_error::deserialize(&rest.value) {
+            Ok(Object(value)) => return Ok(Salvaged { value, faults }),
+            Err(next) => error = Some(next),
+        }
+    }
+    Err(Problem::of_violations(faults))
+}
+
+fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_path_to_error::Error<serde_json::Error>> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let Object(value) = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| problem(&pointer(error.path()), error.inner()))?;
-    json.end().map_err(|error| problem("", &error))?;
+    let Object(value) = serde_path_to_error::deserialize(&mut json)?;
+    let track = serde_path_to_error::Track::new();
+    json.end().map_err(|error| serde_path_to_error::Error::new(track.path(), error))?;
     Ok(value)
+}
+
+/// What is left of a body.
+struct Rest {
+    value: Value,
+    /// Which items were taken out of the list at a pointer.
+    taken: BTreeMap<String, Vec<usize>>,
+}
+
+impl Rest {
+    /// What is wrong, and whether it could be taken out.
+    fn without(&mut self, error: &serde_path_to_error::Error<serde_json::Error>) -> (Violation, bool) {
+        let Wrong { field, rule, detail } = wrong(&error.inner().to_string());
+        let (mut now, mut sent) = self.pointers(error.path());
+        // Of what lacks something, nothing is left to read.
+        let whole = (rule == Rule::Required).then(|| now.clone());
+        if let Some(field) = field {
+            (now, sent) = (below(&now, &field), below(&sent, &field));
+        }
+        let taken = match whole {
+            // The value that stands last is the one that is read on.
+            _ if rule == Rule::Duplicate => true,
+            Some(place) => self.take(&place),
+            None => self.take(&now),
+        };
+        (Violation::new(sent, rule, detail), taken)
+    }
+
+    /// RFC 6901: where it is in what is left, and where it was in what was sent.
+    fn pointers(&self, path: &Path) -> (String, String) {
+        let root = (String::new(), String::new());
+        path.iter().fold(root, |(now, sent), segment| match segment {
+            Segment::Seq { index } => {
+                let index = (*index, self.as_sent(&sent, *index));
+                (below(&now, &index.0.to_string()), below(&sent, &index.1.to_string()))
+            }
+            Segment::Map { key } => (below(&now, key), below(&sent, key)),
+            Segment::Enum { variant } => (below(&now, variant), below(&sent, variant)),
+            Segment::Unknown => (now, sent),
+        })
+    }
+
+    fn as_sent(&self, list: &str, index: usize) -> usize {
+        let taken = self.taken.get(list);
+        let is_there = |place: &usize| taken.is_none_or(|taken| !taken.contains(place));
+        (0..).filter(is_there).nth(index).unwrap_or(index)
+    }
+
+    /// Takes out what stands at a pointer, if something does.
+    fn take(&mut self, now: &str) -> bool {
+        let Some((outer, name)) = now.rsplit_once('/') else { return false };
+        match self.value.pointer_mut(outer) {
+            Some(Value::Object(fields)) => fields.remove(&name.replace("~1", "/").replace("~0", "~")).is_some(),
+            Some(Value::Array(items)) => match name.parse() {
+                Ok(index) if index < items.len() => {
+                    items.remove(index);
+                    true
+                }
+                Ok(_) | Err(_) => false,
+            },
+            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => false,
+        }
+    }
 }
 
 /// A JSON object. Serde alone would take an array for a struct as well, field by field: the order in which we happen to
@@ -53,25 +161,17 @@ pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
-fn problem(pointer: &str, error: &serde_json::Error) -> Problem {
-    match error.classify() {
-        Category::Data => {
-            let Wrong { field, rule, detail } = wrong(&error.to_string());
-            let pointer = field.map_or_else(|| pointer.to_owned(), |field| below(pointer, &field));
-            Problem::in_body(pointer, rule, detail)
-        }
-        Category::Syntax | Category::Eof | Category::Io => {
-            let place = format!("no JSON from line {}, column {} on", error.line(), error.column());
-            Problem::new(Kind::MalformedRequest).at_body(place)
-        }
-    }
+/// A body that is no JSON.
+fn malformed(error: &serde_json::Error) -> Problem {
+    let place = format!("no JSON from line {}, column {} on", error.line(), error.column());
+    Problem::new(Kind::MalformedRequest).at_body(place)
 }
 
 /// What a message of serde says, without the value that it quotes.
 pub(super) struct Wrong {
     /// The field that it is about, if the path does not name it.
     pub(super) field: Option<String>,
-    pub(super) rule: &'static str,
+    pub(super) rule: Rule,
     pub(super) detail: String,
 }
 
@@ -85,19 +185,21 @@ pub(super) fn wrong(message: &str) -> Wrong {
         detail: detail.to_owned(),
     };
     if message.starts_with("unknown field") {
-        about_field("unknown_field", "there is no such field here")
+        about_field(Rule::UnknownField, "there is no such field here")
     } else if message.starts_with("missing field") {
-        about_field("required", "must be given")
+        about_field(Rule::Required, "must be given")
     } else if message.starts_with("duplicate field") {
-        about_field("duplicate", "stands twice")
+        about_field(Rule::Duplicate, "stands twice")
     } else if message.starts_with("invalid type: null") {
-        kind("null_not_allowed", format!("must be {}, or be left out", expected(message)))
+        kind(Rule::NullNotAllowed, format!("must be {}, or be left out", expected(message)))
     } else if message.starts_with("invalid type") {
-        kind("wrong_type", format!("must be {}", expected(message)))
+        kind(Rule::WrongType, format!("must be {}", expected(message)))
     } else if message.starts_with("invalid value") || message.starts_with("unknown variant") {
-        kind("malformed", format!("must be {}", expected(message)))
+        kind(Rule::Malformed, format!("must be {}", expected(message)))
+    } else if message.starts_with("UUID parsing failed") {
+        kind(Rule::Malformed, "must be an id: a UUID".to_owned())
     } else {
-        kind("malformed", "is not in the form that it needs".to_owned())
+        kind(Rule::Malformed, "is not in the form that it needs".to_owned())
     }
 }
 
@@ -106,19 +208,12 @@ fn expected(message: &str) -> &str {
     let end = message.rsplit_once("expected ").map_or("another value", |(_, expected)| expected);
     match end.split(" at line ").next().unwrap_or(end) {
         "a sequence" => "an array",
-        "u32" | "u64" => "a whole number, not negative",
+        "u16" | "u32" | "u64" | "usize" => "a whole number, not negative",
+        "a boolean" => "true or false",
+        "a borrowed string" => "a string",
+        name if name.starts_with("struct ") || name == "a map" => "an object",
         known => known,
     }
-}
-
-/// RFC 6901.
-fn pointer(path: &Path) -> String {
-    path.iter().fold(String::new(), |pointer, segment| match segment {
-        Segment::Seq { index } => below(&pointer, &index.to_string()),
-        Segment::Map { key } => below(&pointer, key),
-        Segment::Enum { variant } => below(&pointer, variant),
-        Segment::Unknown => pointer,
-    })
 }
 
 /// The pointer to a field, once.

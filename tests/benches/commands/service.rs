@@ -114,6 +114,7 @@ impl Service {
             reason: None,
             ticket: None,
             idempotency: None,
+            malformed: Vec::new(),
         };
         let first = app.bootstrap(host, Box::new(Kept::default())).await?.ok_or("the log is not empty")?;
         let principal = app.authenticate(first.token.expose_secret()).await?;
@@ -156,6 +157,7 @@ impl Service {
             reason: Some(Personal::new("the old one was seen in a build log".to_owned())),
             ticket: None,
             idempotency: None,
+            malformed: Vec::new(),
         }
     }
 }
