@@ -57,7 +57,7 @@ impl Projection for AuditTrail {
     }
 
     fn view_version(&self) -> u32 {
-        2
+        3
     }
 
     fn schema(&self) -> &'static str {

@@ -2,13 +2,17 @@
 
 use std::borrow::Cow;
 
-use domain::Event;
+use domain::legal_hold::{HoldSubject, LegalHoldEvent};
 use domain::registry::RegistryEvent;
+use domain::{Client, ErasureEvent, Event, PersonId};
 
 use crate::projection::{ApplyError, ViewedEvent};
 
+/// The category of the stream that an erasure of a person is asked by.
+const PERSON: &str = "person";
+
 /// Types whose data names the stream that they are about; all others are about their own stream.
-const ABOUT_ANOTHER: [&str; 7] = [
+const ABOUT_ANOTHER: [&str; 9] = [
     "command.refused",
     "audit.private_parts_opened",
     "audit.read",
@@ -16,6 +20,8 @@ const ABOUT_ANOTHER: [&str; 7] = [
     "audit.verification_started",
     "audit.verified",
     "signing_secret.used",
+    "person.erased",
+    "legal_hold.placed",
 ];
 
 /// The name of the stream that an event is about; none for a note about nothing in particular.
@@ -24,6 +30,16 @@ pub(super) fn subject<'e>(event: &'e ViewedEvent<'_>) -> Result<Option<Cow<'e, s
         return Ok(Some(Cow::Borrowed(&*event.envelope.stream)));
     }
     let subject = match event.event()? {
+        Event::Erasure(ErasureEvent::PersonErased(erased)) => {
+            return Ok(Some(Cow::Owned(of_person(erased.person_id))));
+        }
+        Event::LegalHold(LegalHoldEvent::Placed(placed)) => match placed.subject {
+            HoldSubject::Client(client_id) => {
+                return Ok(Some(Cow::Owned(format!("{}-{client_id}", Client::CATEGORY))));
+            }
+            HoldSubject::Person(person_id) => return Ok(Some(Cow::Owned(of_person(person_id)))),
+            HoldSubject::Everything => Some(&*event.envelope.stream),
+        },
         Event::Registry(RegistryEvent::CommandRefused(refused)) => refused.subject.as_deref(),
         Event::Registry(RegistryEvent::PrivatePartsOpened(opened)) => opened.subject.as_deref(),
         Event::Registry(RegistryEvent::AuditRead(read)) => read.subject.as_deref(),
@@ -42,9 +58,14 @@ pub(super) fn subject<'e>(event: &'e ViewedEvent<'_>) -> Result<Option<Cow<'e, s
         | Event::Environment(_)
         | Event::ClientType(_)
         | Event::Scope(_)
-        | Event::Erasure(_)
-        | Event::LegalHold(_)
+        | Event::Erasure(ErasureEvent::ReasonRedacted(_))
+        | Event::LegalHold(LegalHoldEvent::Released(_))
         | Event::Role(_) => None,
     };
     Ok(subject.map(Cow::Borrowed))
+}
+
+/// The stream of a person, by whichever name a refused erasure calls it too: the events stand in a register.
+fn of_person(person_id: PersonId) -> String {
+    format!("{PERSON}-{person_id}")
 }

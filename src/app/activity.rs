@@ -15,7 +15,7 @@ use store::{Activity, ActivityCommit, ActivityUnavailable, Outcome, SegmentNumbe
 pub use compare::{SegmentDefect, compare_segments};
 pub(crate) use group::Group;
 
-use crate::{App, Inner, context::Source, error::Fault, flood::Counts};
+use crate::{App, Inner, authenticate_client::ClientRefusal, context::Source, error::Fault, flood::Counts};
 
 /// What somebody does who is known by a secret of a client.
 pub(crate) const AUTHENTICATION: &str = "authentication";
@@ -34,6 +34,23 @@ pub(crate) struct Deed {
     pub(crate) credential: Option<String>,
     pub(crate) request_id: String,
     pub(crate) source: Option<Source>,
+}
+
+/// What activity there can be.
+pub const ACTIVITY_KINDS: [&str; 6] = [
+    AUTHENTICATION,
+    MEMBER_AUTHENTICATION,
+    "payload_signing",
+    "payload_verification",
+    "payload_encryption",
+    "payload_decryption",
+];
+
+/// Why something can have been refused to clients, and to members who presented a token.
+pub fn activity_reasons() -> Vec<&'static str> {
+    let of_members = ["unknown", "not_live"];
+    let of_payloads = ["not_authentic", "payload_encryption_off", "client_not_active", "gone", "not_found"];
+    ClientRefusal::ALL.iter().map(|refusal| refusal.as_str()).chain(of_members).chain(of_payloads).collect()
 }
 
 impl App {

@@ -97,6 +97,21 @@ pub enum ClientAuthenticationError {
 }
 
 impl ClientRefusal {
+    /// Every one of them.
+    pub const ALL: [Self; 11] = [
+        Self::Malformed,
+        Self::Checksum,
+        Self::UnknownTag,
+        Self::OtherEnvironment,
+        Self::NoSuchClient,
+        Self::Inactive,
+        Self::Deleted,
+        Self::Revoked,
+        Self::Expired,
+        Self::Pending,
+        Self::Wrong,
+    ];
+
     /// The name in activity and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -202,8 +202,9 @@ impl Inner {
                 digest: reason,
                 held_by: holds.aggregate.covering(&touched).map(held_by),
             };
+            let unmoved = self.demand_rank_over_actor(context, event).await?;
             let recorded =
-                self.record_erasure(context, command, &register, &holds, Vec::new(), Proposal::default());
+                self.record_erasure(context, command, &register, &holds, unmoved, Proposal::default());
             if let Some(position) = recorded.await? {
                 self.vault.erase_all(&[], &[slot]).await?;
                 return Ok(RedactedReason { event, position, replayed: false });
@@ -307,6 +308,28 @@ impl Inner {
             }
         }
         Ok(touched)
+    }
+
+    /// Nobody takes away the words of somebody who may do more; answers the streams that this hangs on. What the host, or
+    /// a client, did is nobody's in particular.
+    async fn demand_rank_over_actor(
+        &self,
+        context: &Context,
+        event: Position,
+    ) -> Result<Vec<ProposedStream>, CommandError> {
+        let of_command = self.events_of_command(event).await?;
+        let first = of_command.first().ok_or(CommandError::NotFound("event"))?;
+        let actor = first.envelope().map_err(unreadable)?.actor;
+        if actor.kind != ActorKind::Member {
+            return Ok(Vec::new());
+        }
+        let member = self.members.current(&actor.id).await?;
+        let Some(membership) = member.aggregate.membership() else { return Ok(Vec::new()) };
+        let known = self.own_roles(own_among(&membership.roles)).await?;
+        context.demand_all(&membership.rights(&known.allow))?;
+        let mut unmoved = known.streams;
+        unmoved.push(ProposedStream::unmoved(Loader::<Member>::stream(&actor.id)?, member.revision));
+        Ok(unmoved)
     }
 
     async fn events_of_command(&self, event: Position) -> Result<Vec<RecordedEvent>, CommandError> {

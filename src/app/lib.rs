@@ -62,7 +62,7 @@ use domain::{Client, ClientType, Environment, Erasures, LegalHolds, Member, Role
 use store::{ActivityLog, EventLog, KeyStore};
 use tokio::runtime::Handle;
 
-pub use activity::{SegmentDefect, compare_segments};
+pub use activity::{ACTIVITY_KINDS, SegmentDefect, activity_reasons, compare_segments};
 pub use audit_reads::{AuditExport, AuditQuery};
 pub use authenticate::AuthenticationError;
 pub use authenticate_client::{AuthenticatedClient, ClientAttempt, ClientAuthenticationError, ClientRefusal};

@@ -14,6 +14,7 @@ mod query;
 mod read;
 #[cfg(test)]
 mod tests;
+mod time;
 
 pub(crate) use anonymous::Anonymous;
 pub(crate) use body::body_of;
@@ -24,3 +25,4 @@ pub(crate) use json::{Object, present};
 pub(crate) use principal::who;
 pub(crate) use query::NoParameters;
 pub(crate) use read::{Read, body_of_read};
+pub(crate) use time::{present_time, time};

@@ -45,6 +45,11 @@ pub(crate) enum Access {
     Client,
     /// Who holds a permission in the environment that the query limits the answer to; without one, everywhere.
     NeedsWhereAsked(Permission),
+    /// Who holds a permission where the thing is that the path names; where nothing is, everywhere. The endpoint demands
+    /// it, once it knows where.
+    NeedsWhereFound(Permission),
+    /// Who holds one of two permissions. A refusal names the first.
+    NeedsEither(Permission, Permission),
     /// A member about itself; about others, who holds a permission.
     OneselfOr(Permission),
 }
@@ -99,6 +104,8 @@ const CLIENTS_WRITE: Access = Access::Needs(Permission::ClientsWrite);
 const SECRETS_REVEAL: Access = Access::Needs(Permission::SecretsReveal);
 const AUDIT_READ: Access = Access::Needs(Permission::AuditRead);
 const AUDIT_READ_WHERE_ASKED: Access = Access::NeedsWhereAsked(Permission::AuditRead);
+const AUDIT_READ_WHERE_FOUND: Access = Access::NeedsWhereFound(Permission::AuditRead);
+const CLIENTS_OR_AUDIT_READ: Access = Access::NeedsEither(Permission::ClientsRead, Permission::AuditRead);
 const CATALOG_WRITE: Access = Access::Needs(Permission::CatalogWrite);
 const ENVIRONMENTS_WRITE: Access = Access::Needs(Permission::EnvironmentsWrite);
 const MEMBERS_WRITE: Access = Access::Needs(Permission::MembersWrite);
@@ -137,17 +144,17 @@ static ROUTES: &[Route] = &routes! {
     POST   "/api/v1/environments/{environment}/clients/{client_id}/payloads/decrypt"    "DecryptPayload"      SECRETS_REVEAL, Reads => api::clients::payloads::decrypt;
     GET    "/api/v1/environments/{environment}/clients/{client_id}/credentials"         "GetClientCredentials" AUDIT_READ, Reads => api::clients::credentials;
     GET    "/api/v1/environments/{environment}/clients/{client_id}/difference"          "GetClientDifference" AUDIT_READ, Reads => api::clients::difference;
-    GET    "/api/v1/environments/{environment}/clients/{client_id}/history"             "GetClientHistory"    CLIENTS_READ, Reads => api::clients::history;
+    GET    "/api/v1/environments/{environment}/clients/{client_id}/history"             "GetClientHistory"    CLIENTS_OR_AUDIT_READ, Reads => api::clients::history;
     GET    "/api/v1/environments/{environment}/expiring_secrets"                        "ListExpiringSecrets" CLIENTS_READ, Refusals => api::expiring_secrets;
     GET    "/api/v1/expiring_secrets"                                                   "ListAllExpiringSecrets" CLIENTS_READ, Refusals => api::expiring_secrets;
     GET    "/api/v1/audit/events"                                                       "ListAuditEvents"     AUDIT_READ_WHERE_ASKED, Reads => api::audit::list;
     GET    "/api/v1/audit/export"                                                       "ExportAudit"         AUDIT_READ_WHERE_ASKED, Reads => api::audit::export;
     GET    "/api/v1/audit/follow"                                                       "FollowAudit"         AUDIT_READ_WHERE_ASKED, Reads => api::audit::follow;
-    GET    "/api/v1/audit/events/{position}"                                            "GetAuditEvent"       AUDIT_READ, Reads => api::audit::get;
+    GET    "/api/v1/audit/events/{position}"                                            "GetAuditEvent"       AUDIT_READ_WHERE_FOUND, Reads => api::audit::get;
     POST   "/api/v1/audit/verify"                                                       "VerifyAudit"         AUDIT_READ, Everything => api::audit::verify;
     GET    "/api/v1/audit/verify/{verification_id}"                                     "GetAuditVerification" AUDIT_READ, Reads => api::audit::get_verification;
     GET    "/api/v1/environments/{environment}/clients/{client_id}/activity"            "GetClientActivity"   AUDIT_READ, Reads => api::activity::of_client;
-    GET    "/api/v1/activity"                                                           "ListActivity"        AUDIT_READ, Reads => api::activity;
+    GET    "/api/v1/activity"                                                           "ListActivity"        AUDIT_READ_WHERE_ASKED, Reads => api::activity;
     POST   "/api/v1/audit/events/{position}/redact_reason"                              "RedactReason"        MEMBERS_WRITE, Everything => api::audit::redact_reason;
     GET    "/api/v1/persons/{person_id}"                                                "GetPerson"           AUDIT_READ, Reads => api::persons::get;
     POST   "/api/v1/persons/{person_id}/erase"                                          "ErasePerson"         MEMBERS_WRITE, Everything => api::persons::erase;

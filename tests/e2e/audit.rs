@@ -153,3 +153,70 @@ async fn o7_what_a_member_did_and_answers_for_can_be_listed() {
     service.get(&format!("{audit}?actor={alice}")).await.expect(400);
     service.finish().await;
 }
+
+#[tokio::test]
+async fn a12_an_auditor_of_one_environment_is_answered_about_it_and_nothing_else() {
+    let service = Service::start().await;
+    let (id, created) = service.create_client("Matter sync").await;
+    let position = created.body["position"].as_u64().expect("a position");
+    let body = serde_json::json!({
+        "name": "Near Auditor",
+        "email": "near@members.example",
+        "roles": [{ "role": "auditor", "environments": ["sandbox"] }],
+    });
+    let member = service.post("/api/v1/members", &body).await.expect(201);
+    let tokens = format!("/api/v1/members/{}/tokens", member.text_of("/member_id"));
+    let body = serde_json::json!({ "label": "test", "expires_in_seconds": 3_600 });
+    let token = service.post(&tokens, &body).await.expect(201).text_of("/token").to_owned();
+    let ask = |path: String| tests::http::answer(service.request_as(&token, reqwest::Method::GET, &path));
+    let client = format!("{CLIENTS}/{id}");
+    for path in [
+        "/api/v1/activity?environment=sandbox".to_owned(),
+        format!("/api/v1/audit/events/{position}"),
+        format!("/api/v1/audit/events/{position}?include=private"),
+        format!("{client}/history"),
+        format!("{client}/history?include=private"),
+        format!("{client}/activity"),
+    ] {
+        ask(path.clone()).await.expect(200);
+    }
+    for path in [
+        "/api/v1/activity".to_owned(),
+        "/api/v1/activity?environment=production".to_owned(),
+        "/api/v1/audit/events".to_owned(),
+        "/api/v1/audit/events/1".to_owned(),
+        "/api/v1/audit/events/99999999".to_owned(),
+        format!("{client}/history").replace("sandbox", "production"),
+        client.clone(),
+    ] {
+        ask(path.clone()).await.expect_problem(403, "permission_denied");
+    }
+    let told = ask("/api/v1/audit/events".to_owned()).await;
+    assert_eq!(told.body["environments"], serde_json::json!(["sandbox"]));
+    assert!(
+        told.text_of("/detail").contains("`environment") || told.text_of("/detail").contains("environments")
+    );
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a4_a_filter_that_can_find_nothing_is_refused_by_its_name() {
+    let service = Service::start().await;
+    let times = "from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z";
+    for (path, parameter, rule) in [
+        ("/api/v1/activity?reason=revokd".to_owned(), "reason", "unknown"),
+        ("/api/v1/activity?kind=authn".to_owned(), "kind", "unknown"),
+        ("/api/v1/activity?environment=sandbax".to_owned(), "environment", "unknown"),
+        ("/api/v1/activity?client=zzz".to_owned(), "client", "malformed"),
+        (format!("/api/v1/activity?{times}"), "to", "out_of_range"),
+        ("/api/v1/activity?from=yesterday".to_owned(), "from", "malformed"),
+        ("/api/v1/audit/events?client=zzz".to_owned(), "client", "malformed"),
+        (format!("/api/v1/audit/events?{times}"), "to", "out_of_range"),
+        (format!("/api/v1/audit/export?format=ndjson&{times}"), "to", "out_of_range"),
+    ] {
+        let refused = service.get(&path).await.expect_problem(400, "invalid_parameter");
+        let error = &refused.body["errors"][0];
+        assert_eq!((&error["parameter"], &error["rule"]), (&parameter.into(), &rule.into()), "{path}");
+    }
+    service.finish().await;
+}

@@ -270,3 +270,75 @@ async fn a6_a_moment_that_has_not_been_shows_nothing() {
     service.get("/api/v1/audit/events?after=5").await.expect(400);
     service.finish().await;
 }
+
+#[tokio::test]
+async fn l2_one_answer_names_unknown_fields_wrong_types_and_broken_rules() {
+    let service = Service::start().await;
+    let mut body = client_body("Matter sync");
+    body["redirect_uris"] = json!(["http://plain.example/cb"]);
+    body["nickname of ada@example.com"] = json!("Matty");
+    body["payload_encryption"] = json!("yes");
+    body["contacts"] = json!([{ "name": "Ops", "email": "nowhere" }, 7]);
+    body["label"] = json!("x".repeat(101));
+    let refused = service.post(CLIENTS, &body).await.expect_problem(422, "invalid_request");
+    let rule = |pointer: &str, rule: &str| (pointer.to_owned(), rule.to_owned());
+    let mut broken = refused.broken_rules();
+    broken.sort();
+    assert_eq!(
+        broken,
+        [
+            rule("/contacts/1", "wrong_type"),
+            rule("/label", "too_long"),
+            rule("/nickname of ada@example.com", "unknown_field"),
+            rule("/payload_encryption", "wrong_type"),
+            rule("/redirect_uris/0", "not_https"),
+        ]
+    );
+    // What somebody calls a field of their own is no part of the log.
+    let recorded = service.get("/api/v1/audit/events?outcome=refused&type=command.refused").await.expect(200);
+    let errors = recorded.body["items"][0]["entry"]["data"]["errors"].as_array().expect("errors").clone();
+    assert!(errors.contains(&json!({ "pointer": "", "rule": "unknown_field" })), "{errors:?}");
+    assert!(!recorded.text.contains("ada@example.com"));
+    // The rest of it is right, and nothing is made of it all the same.
+    let mut body = client_body("Matter sync");
+    body["nickname"] = json!("Matty");
+    let refused = service.post(CLIENTS, &body).await.expect_problem(422, "invalid_request");
+    assert_eq!(refused.broken_rules(), [rule("/nickname", "unknown_field")]);
+    let (id, _) = service.create_client("Matter sync").await;
+    let client = format!("{CLIENTS}/{id}");
+    let edit = json!({ "client_name": "", "scope": 7 });
+    let refused = service.patch(&client, "*", &edit).await.expect_problem(422, "invalid_request");
+    let mut broken = refused.broken_rules();
+    broken.sort();
+    assert_eq!(broken, [rule("/client_name", "required"), rule("/scope", "wrong_type")]);
+    let rotate = json!({ "overlap_seconds": 0, "lable": "x" });
+    service.post(&format!("{client}/secrets"), &rotate).await.expect_problem(422, "invalid_request");
+    service.post(&format!("{client}/deactivate"), &json!({ "reson": "x" })).await.expect(422);
+    assert_eq!(service.get(&client).await.expect(200).header("etag"), "\"1\"", "nothing was done");
+    let member =
+        json!({ "name": "", "email": "ada@members.example", "roles": [7, "nobody", "Not a name"], "x": 1 });
+    let refused = service.post("/api/v1/members", &member).await.expect_problem(422, "invalid_request");
+    let mut broken = refused.broken_rules();
+    broken.sort();
+    assert_eq!(
+        broken,
+        [rule("/name", "required"), rule("/roles/0", "wrong_type"), rule("/x", "unknown_field")]
+    );
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a6_a_client_that_was_not_there_yet_says_since_when_it_is() {
+    let service = Service::start().await;
+    let (id, created) = service.create_client("Matter sync").await;
+    let client = format!("{CLIENTS}/{id}");
+    for path in [format!("{client}?at=1"), format!("{client}/credentials?at=1")] {
+        let refused = service.get(&path).await.expect_problem(404, "not_found");
+        assert_eq!(refused.body["created_at"], created.body["created_at"], "{path}");
+        assert!(refused.text_of("/detail").contains("not there at that moment"));
+    }
+    let elsewhere = client.replace("sandbox", "production");
+    let refused = service.get(&format!("{elsewhere}?at=1")).await.expect_problem(404, "not_found");
+    assert!(refused.body.get("created_at").is_none(), "environments are islands");
+    service.finish().await;
+}

@@ -57,6 +57,8 @@ async fn a3_a_contact_can_be_erased_and_every_proof_stays_valid() {
     erase(&service, &person).await.expect(200);
     let found = service.get("/api/v1/audit/events?type=person.erased&ticket=GDPR-1").await.expect(200);
     assert_eq!(found.body["items"].as_array().map(Vec::len), Some(1), "erasing twice is one event");
+    let about = service.get(&format!("/api/v1/audit/events?subject=person-{person}")).await.expect(200);
+    assert_eq!(about.body["items"], found.body["items"], "it is found by whom it is about");
     service.verify();
 
     // Who comes back is somebody new.
@@ -191,5 +193,47 @@ async fn a3_an_erased_member_is_not_recorded_again() {
     let left = tokens.text_of("/items/0/id");
     service.delete(&format!("{path}/tokens/{left}")).await.expect(200);
     service.post(&format!("/api/v1/persons/{member}/erase"), &why).await.expect(200);
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a11_a_legal_hold_is_found_by_what_it_keeps() {
+    let service = Service::start().await;
+    let (path, person, _) = client(&service, "Matter sync", "canary@erasure.example").await;
+    let client_id = path.rsplit('/').next().expect("an id");
+    let of_person = hold(&service, json!({ "person_id": person })).await.expect(201);
+    let of_client = hold(&service, json!({ "client_id": client_id })).await.expect(201);
+    for (hold, asked) in
+        [(of_person, format!("subject=person-{person}")), (of_client, format!("client={client_id}"))]
+    {
+        let path = format!("/api/v1/audit/events?type=legal_hold.placed&{asked}");
+        let found = service.get(&path).await.expect(200);
+        assert_eq!(found.body["items"].as_array().map(Vec::len), Some(1), "{asked}");
+        let data = &found.body["items"][0]["entry"]["data"];
+        assert_eq!(data["legal_hold_id"], hold.body["legal_hold_id"], "{asked}");
+    }
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a3_nobody_redacts_the_reason_of_somebody_who_may_do_more() {
+    let service = Service::start().await;
+    let (_, _, position) = client(&service, "Matter sync", "canary@erasure.example").await;
+    let role = json!({ "name": "clerk", "description": "Clerks", "permissions": ["members:write", "clients:write"] });
+    service.post("/api/v1/roles", &role).await.expect(201);
+    let (_, clerk) = service.create_member("Clerk", &["clerk"]).await;
+    let as_clerk = async |position: u64, body: &Value| {
+        let path = format!("/api/v1/audit/events/{position}/redact_reason");
+        tests::http::answer(service.request_as(&clerk, reqwest::Method::POST, &path).json(body)).await
+    };
+    let why = json!({ "ticket": "GDPR-2" });
+    as_clerk(position, &why).await.expect_problem(403, "grant_exceeds_own_permissions");
+    let mut body = client_body("Of the clerk");
+    body["reason"] = json!(WHY);
+    let created =
+        tests::http::answer(service.request_as(&clerk, reqwest::Method::POST, CLIENTS).json(&body)).await;
+    let own = created.expect(201).body["position"].as_u64().expect("a position");
+    as_clerk(own, &why).await.expect(200);
+    redact(&service, position).await.expect(200);
     service.finish().await;
 }

@@ -22,6 +22,7 @@ struct Operation {
     name: String,
     access: String,
     permission: String,
+    other_permission: String,
     audit: String,
 }
 
@@ -81,13 +82,20 @@ async fn l1_every_route_answers_every_role_as_its_description_says_and_records_r
 impl Role {
     /// Whether the description lets it.
     fn may(&self, request: &Request<'_>) -> bool {
-        let Operation { access, permission, .. } = request.operation;
-        let by_permission = ["permission", "permission_where_asked", "oneself_or_permission"];
+        let Operation { access, permission, other_permission, .. } = request.operation;
+        let by_permission = [
+            "permission",
+            "permission_where_asked",
+            "permission_where_found",
+            "either_permission",
+            "oneself_or_permission",
+        ];
         if access == "signed_in" || access == "oneself_or_permission" && request.own {
             return true;
         }
         assert!(by_permission.contains(&access.as_str()), "an access that this test does not know: {access}");
-        self.permissions.contains(permission) && (!self.limited || request.environment == Some(HERE))
+        let held = |permission: &String| self.permissions.contains(permission);
+        (held(permission) || held(other_permission)) && (!self.limited || request.environment == Some(HERE))
     }
 }
 
@@ -104,6 +112,7 @@ async fn operations(service: &Service) -> Vec<Operation> {
                 name: text("operationId"),
                 access: text("x-access"),
                 permission: text("x-permission"),
+                other_permission: text("x-other-permission"),
                 audit: text("x-audit"),
             };
             if !["anyone", "client"].contains(&operation.access.as_str()) {

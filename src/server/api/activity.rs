@@ -3,15 +3,20 @@
 pub(crate) mod of_client;
 
 use actix_web::{HttpResponse, http::StatusCode};
-use app::{AuditQuery, Fault};
+use app::{ACTIVITY_KINDS, AuditQuery, Fault, activity_reasons};
+use domain::{ClientId, Environment};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{ActivityFilter, ActivityPage, Outcome, Position};
 use utoipa::{IntoParams, ToSchema};
 
-use super::audit::{Order, parameters::OutcomeName, recorded};
+use super::audit::{
+    Order,
+    parameters::{OutcomeName, check_period},
+    recorded,
+};
 use crate::{
-    extract::{Read, page},
+    extract::{Read, page, time},
     openapi::Operation,
     problem::Problem,
     representation::activity::ActivityRecord,
@@ -24,9 +29,11 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(crate) struct Parameters {
     /// The id of the client that was claimed.
-    client: Option<String>,
+    #[param(value_type = Option<String>, format = Uuid)]
+    client: Option<ClientId>,
     /// The id of the secret or personal token that was used.
     secret: Option<String>,
+    /// Who holds audit:read in one environment alone must name that one.
     environment: Option<String>,
     /// `authentication` of clients; `member_authentication`: a use of a personal token, once an hour each, and what was
     /// refused; `payload_signing`, `payload_verification`, `payload_encryption`, `payload_decryption`.
@@ -37,9 +44,11 @@ pub(crate) struct Parameters {
     #[param(example = "revoked")]
     reason: Option<String>,
     /// Recorded then or later.
+    #[serde(default, deserialize_with = "time")]
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
     /// Recorded before then.
+    #[serde(default, deserialize_with = "time")]
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
     /// `desc`, newest first, if left out; `asc` is the feed forward.
@@ -77,10 +86,32 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
 }
 
 impl Parameters {
+    /// Refuses what names nothing there is, for an empty list would hide the typing error.
+    async fn check(&self, service: &Service) -> Result<(), Problem> {
+        check_period(self.from, self.to)?;
+        for (name, given, known) in
+            [("kind", &self.kind, ACTIVITY_KINDS.to_vec()), ("reason", &self.reason, activity_reasons())]
+        {
+            if given.as_ref().is_some_and(|given| !known.contains(&given.as_str())) {
+                return Err(Problem::none_like_it(
+                    name,
+                    &known.into_iter().map(str::to_owned).collect::<Vec<_>>(),
+                ));
+            }
+        }
+        let Some(environment) = &self.environment else { return Ok(()) };
+        let known = service.is_recorded(Environment::CATEGORY, environment).await?;
+        if known {
+            Ok(())
+        } else {
+            Err(Problem::in_query("environment", "unknown", "there is no such environment"))
+        }
+    }
+
     /// What is asked, without the place where its page begins.
     fn question(&self, what: &'static str) -> AuditQuery {
         AuditQuery::of(what)
-            .id("client", self.client.as_ref())
+            .id("client", self.client)
             .filter("secret", self.secret.as_ref())
             .filter("environment", self.environment.as_ref())
             .filter("kind", self.kind.as_ref())
@@ -94,6 +125,7 @@ impl Parameters {
 /// The records that the parameters ask for, in the list `scope`.
 async fn found(service: &Service, scope: &str, parameters: Parameters) -> Result<Activities, Problem> {
     let limit = page::limit(parameters.limit)?;
+    parameters.check(service).await?;
     let (order, cursors) = (parameters.order, service.app.cursor_key());
     if order == Order::Desc && parameters.after.is_some() {
         let detail = "needs order=asc: newest first goes on by `cursor`";
@@ -130,7 +162,7 @@ impl From<Parameters> for ActivityFilter {
             outcome: parameters.outcome.map(Into::into),
             reason: parameters.reason,
             environment: parameters.environment,
-            client: parameters.client,
+            client: parameters.client.map(|client| client.to_string()),
             credential: parameters.secret,
             source_tokens: None,
             from: parameters.from,

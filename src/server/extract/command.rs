@@ -8,7 +8,10 @@ use crypto::Personal;
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use super::{json::Salvaged, NoParameters, body, context, idempotency_key, if_match, json, path, principal, query, read};
+use super::{
+    NoParameters, body, context, idempotency_key, if_match, json, json::Salvaged, path, principal, query,
+    read,
+};
 use crate::{problem::Problem, service::Service};
 
 /// A request to do something, by a member. Whether the member may is for the use case to say, which records it.

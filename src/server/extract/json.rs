@@ -37,7 +37,10 @@ pub(super) fn salvage<T: DeserializeOwned>(body: &[u8]) -> Result<Salvaged<T>, P
         Err(error) if error.inner().classify() == Category::Data => error,
         Err(error) => return Err(malformed(error.inner())),
     };
-    let mut rest = Rest { value: serde_json::from_slice(body).map_err(|error| malformed(&error))?, taken: BTreeMap::new() };
+    let mut rest = Rest {
+        value: serde_json::from_slice(body).map_err(|error| malformed(&error))?,
+        taken: BTreeMap::new(),
+    };
     let mut faults = Vec::new();
     let mut error = Some(error);
     while let Some(found) = error {
@@ -115,7 +118,9 @@ impl Rest {
     fn take(&mut self, now: &str) -> bool {
         let Some((outer, name)) = now.rsplit_once('/') else { return false };
         match self.value.pointer_mut(outer) {
-            Some(Value::Object(fields)) => fields.remove(&name.replace("~1", "/").replace("~0", "~")).is_some(),
+            Some(Value::Object(fields)) => {
+                fields.remove(&name.replace("~1", "/").replace("~0", "~")).is_some()
+            }
             Some(Value::Array(items)) => match name.parse() {
                 Ok(index) if index < items.len() => {
                     items.remove(index);

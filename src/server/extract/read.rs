@@ -7,7 +7,7 @@ use actix_web::{
     http::header::HeaderMap,
     web::{Data, Payload},
 };
-use app::{Actor, Context};
+use app::{Actor, CommandError, Context};
 use domain::Permission;
 use serde::de::DeserializeOwned;
 use store::Position;
@@ -38,8 +38,12 @@ impl<Q: DeserializeOwned> Read<Q> {
         if matches!(route(&http)?.access, Access::NeedsWhereAsked(_)) {
             context.environment = query::environment(&http);
         }
-        if let Some(permission) = needed(&http, &actor)? {
-            service.app.demand(context.clone(), permission).await?;
+        let access = route(&http)?.access;
+        if let Some(permission) = needed(&http, &actor)?
+            && !matches!(access, Access::NeedsWhereFound(_))
+        {
+            let demanded = service.app.demand(context.clone(), permission).await;
+            demanded.map_err(|error| refused(error, access, &actor))?;
         }
         let parameters = query::of(&http)?;
         if let Some(position) = demanded_position(http.headers())?
@@ -91,13 +95,42 @@ pub(super) fn route(http: &HttpRequest) -> Result<&'static Route, Problem> {
 /// The permission that the route asks of this member.
 pub(super) fn needed(http: &HttpRequest, actor: &Actor) -> Result<Option<Permission>, Problem> {
     Ok(match route(http)?.access {
-        Access::Needs(permission) | Access::NeedsWhereAsked(permission) => Some(permission),
+        Access::Needs(permission)
+        | Access::NeedsWhereAsked(permission)
+        | Access::NeedsWhereFound(permission) => Some(permission),
+        Access::NeedsEither(permission, other) => {
+            let environment = path::environment(http).ok();
+            let holds = |permission| match actor {
+                Actor::Member(principal) => principal.allows(permission, environment.as_ref()),
+                Actor::Host { .. } | Actor::Anonymous => false,
+            };
+            Some(if holds(other) && !holds(permission) { other } else { permission })
+        }
         Access::OneselfOr(permission) => {
             let oneself = path::member_id(http).is_ok_and(|member| actor.is(member));
             (!oneself).then_some(permission)
         }
         Access::Anyone | Access::Client | Access::SignedIn => None,
     })
+}
+
+/// The refusal. Who may ask about some environments hears that one of them must be named, and which.
+fn refused(error: CommandError, access: Access, actor: &Actor) -> Problem {
+    let held = match (&error, access, actor) {
+        (CommandError::Denied(permission), Access::NeedsWhereAsked(_), Actor::Member(principal)) => principal
+            .rights
+            .iter()
+            .find(|(held, _)| held == permission)
+            .and_then(|(_, reach)| reach.environments()),
+        _ => None,
+    };
+    let problem = Problem::from(error);
+    match held {
+        Some(held) => problem
+            .detail("the token holds the permission in some environments: name one of `environments` in the query")
+            .member("environments", held.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        None => problem,
+    }
 }
 
 fn demanded_position(headers: &HeaderMap) -> Result<Option<Position>, Problem> {

@@ -2,10 +2,11 @@
 
 use actix_web::body::to_bytes;
 use crypto::{CursorKey, DataKey, SystemEntropy};
+use domain::Rule;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{json, page, present, query};
+use super::{Object, json, json::Salvaged, page, present, query, time};
 use crate::{api::audit::Order, problem::Problem};
 
 #[derive(Debug, Deserialize)]
@@ -33,6 +34,8 @@ struct Parameters {
     limit: Option<usize>,
     at: Option<jiff::Timestamp>,
     order: Option<Order>,
+    #[serde(default, deserialize_with = "time")]
+    from: Option<jiff::Timestamp>,
 }
 
 async fn told(problem: Problem) -> Value {
@@ -82,6 +85,53 @@ async fn every_way_a_body_can_be_wrong_has_its_pointer_and_rule() {
         let (found_status, found_pointer, found_rule, _) = wrong_body(body).await;
         assert_eq!((found_status, &*found_pointer, &*found_rule), (status, pointer, rule), "{body}");
     }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lenient {
+    #[serde(default)]
+    name: String,
+    #[serde(default, deserialize_with = "present")]
+    scope: Option<String>,
+    #[serde(default)]
+    contacts: Vec<Object<Contact>>,
+}
+
+#[test]
+fn all_that_is_wrong_with_a_body_is_named_where_it_was_sent_and_the_rest_is_read() {
+    let body = r#"{"nmae":1,"name":7,"scope":null,
+        "contacts":[3,{"email":"a"},{"email":[]},4,{"phone":1},{"email":"b"}]}"#;
+    let Salvaged { value, faults } = json::salvage::<Lenient>(body.as_bytes()).unwrap();
+    let faults: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.rule)).collect();
+    assert_eq!(
+        faults,
+        [
+            ("/nmae", Rule::UnknownField),
+            ("/contacts/0", Rule::WrongType),
+            ("/contacts/2/email", Rule::WrongType),
+            ("/contacts/3", Rule::WrongType),
+            ("/contacts/4/phone", Rule::UnknownField),
+            ("/contacts/4/email", Rule::Required),
+            ("/name", Rule::WrongType),
+            ("/scope", Rule::NullNotAllowed),
+        ]
+    );
+    assert_eq!((value.name.as_str(), value.scope, value.contacts.len()), ("", None, 2));
+}
+
+#[actix_web::test]
+async fn without_what_must_be_there_all_that_was_found_is_named_all_the_same() {
+    let problem = json::parse::<Body>(br#"{"nmae":1,"contacts":7}"#).expect_err("no name");
+    let told = told(problem).await;
+    let pointers: Vec<_> = told["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
+    assert_eq!(pointers, ["/nmae", "/contacts", "/name"]);
+}
+
+#[actix_web::test]
+async fn a_time_is_told_its_form() {
+    let (_, _, rule, detail) = wrong_query("from=yesterday").await;
+    assert_eq!((&*rule, &*detail), ("malformed", "must be a time of RFC 3339, like 2026-11-20T22:13:25Z"));
 }
 
 #[actix_web::test]

@@ -46,6 +46,13 @@ impl Operation {
             Access::NeedsWhereAsked(permission) => {
                 extensions.add("x-access", "permission_where_asked").add("x-permission", permission.as_str())
             }
+            Access::NeedsWhereFound(permission) => {
+                extensions.add("x-access", "permission_where_found").add("x-permission", permission.as_str())
+            }
+            Access::NeedsEither(permission, other) => extensions
+                .add("x-access", "either_permission")
+                .add("x-permission", permission.as_str())
+                .add("x-other-permission", other.as_str()),
             Access::OneselfOr(permission) => {
                 extensions.add("x-access", "oneself_or_permission").add("x-permission", permission.as_str())
             }

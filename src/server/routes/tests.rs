@@ -68,6 +68,8 @@ fn l1_every_description_states_permission_audit_answers_and_parameters() {
             Access::Anyone | Access::Client | Access::SignedIn => None,
             Access::Needs(permission)
             | Access::NeedsWhereAsked(permission)
+            | Access::NeedsWhereFound(permission)
+            | Access::NeedsEither(permission, _)
             | Access::OneselfOr(permission) => Some(permission.as_str()),
         };
         assert_eq!(operation["x-permission"].as_str(), permission, "{name}");

@@ -54,7 +54,10 @@ impl Registration {
             (usable.map(|secret| secret.id.clone()).collect(), Vec::new())
         } else {
             if let Some(Rotation { secret_id, ends_at, .. }) = self.rotation(now) {
-                return Err(ClientError::RotationUnderWay { secret_id: secret_id.clone(), ends_at: *ends_at });
+                return Err(ClientError::RotationUnderWay {
+                    secret_id: secret_id.clone(),
+                    ends_at: *ends_at,
+                });
             }
             if self.usable(now).count() >= MOST_USABLE_SECRETS {
                 return Err(ClientError::TooManySecrets { most: MOST_USABLE_SECRETS });

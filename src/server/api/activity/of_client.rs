@@ -23,8 +23,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let Read { http, service, mut parameters, context, .. } = read;
     let (environment, client_id) = (path::environment(&http)?, path::client_id(&http)?);
     viewed(&service, &environment, client_id).await?;
-    let own = client_id.to_string();
-    if parameters.client.get_or_insert_with(|| own.clone()) != &own {
+    if *parameters.client.get_or_insert(client_id) != client_id {
         return Err(Problem::in_query("client", "contradiction", "the path names another client"));
     }
     let stream = format!("{}-{client_id}", Client::CATEGORY);

@@ -75,7 +75,8 @@ filtered! {
         #[param(inline)]
         format: FormatName,
         /// The id of the client that it is about; what was refused for it is exported too.
-        client: Option<String>,
+        #[param(value_type = Option<String>, format = Uuid)]
+        client: Option<domain::ClientId>,
         /// The stream that it is about, in place of `client`.
         #[param(example = "environment-sandbox")]
         subject: Option<String>,
@@ -100,7 +101,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         read.demand(Permission::AuditReadPrivate).await?;
     }
     let Read { http, service, mut parameters, context, .. } = read;
-    let subject = parameters::subject(parameters.client.as_deref(), parameters.subject.take())?;
+    let subject = parameters::subject(parameters.client, parameters.subject.take())?;
     let environment = parameters.environment.take();
     let question = parameters.question(subject, environment)?;
     question.demand(&service, &context).await?;

@@ -48,7 +48,8 @@ filtered! {
         /// Begin after this position; with what comes next, if left out. The header `Last-Event-ID` goes before it.
         after: Option<u64>,
         /// The id of the client that it is about; what is refused for it is told too.
-        client: Option<String>,
+        #[param(value_type = Option<String>, format = Uuid)]
+        client: Option<domain::ClientId>,
         /// The stream that it is about, in place of `client`.
         #[param(example = "environment-sandbox")]
         subject: Option<String>,
@@ -80,7 +81,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
 
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
     let Read { http, service, mut parameters, context, .. } = read;
-    let subject = parameters::subject(parameters.client.as_deref(), parameters.subject.take())?;
+    let subject = parameters::subject(parameters.client, parameters.subject.take())?;
     let environment = parameters.environment.take();
     let question = parameters.question(subject, environment)?;
     question.demand(&service, &context).await?;

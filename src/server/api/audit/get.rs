@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, http::StatusCode};
 use app::AuditQuery;
+use domain::{EnvironmentName, Permission};
 use serde::Deserialize;
 use store::Position;
 use utoipa::IntoParams;
@@ -12,7 +13,7 @@ use crate::{
     extract::{Read, path},
     openapi::Operation,
     problem::{Kind, Problem},
-    representation::AuditEvent,
+    representation::{AuditEvent, audit::corrupt},
 };
 
 /// How much of it.
@@ -34,9 +35,16 @@ pub(crate) fn document(operation: Operation) -> Operation {
 }
 
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
-    let Read { http, service, parameters, context, .. } = read;
+    let Read { http, service, parameters, mut context, .. } = read;
     let position = path::position(&http)?;
     let found = service.app.log().read_all(Position::new(position.get() - 1), 1).await?;
+    // Who reads the audit of some environments reads each event of theirs, and does not hear what else there is.
+    let environment = match found.first() {
+        Some(event) => event.envelope().map_err(corrupt)?.environment,
+        None => None,
+    };
+    context.environment = environment.and_then(|name| EnvironmentName::parse(&name).ok());
+    service.app.demand(context.clone(), Permission::AuditRead).await?;
     let event = found.into_iter().next().ok_or_else(|| path::not_found("event"))?;
     recorded(&service, &context, AuditQuery::of("audit.event")).await?;
     let mut event = AuditEvent::new(event.position, &event.entry)?;

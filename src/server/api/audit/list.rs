@@ -13,7 +13,8 @@ filtered! {
     /// Which events; all that is given must hold.
     struct Parameters {
         /// The id of the client that it is about; what was refused for it is found too.
-        client: Option<String>,
+        #[param(value_type = Option<String>, format = Uuid)]
+        client: Option<domain::ClientId>,
         /// The stream that it is about, in place of `client`.
         #[param(example = "environment-sandbox")]
         subject: Option<String>,
@@ -46,7 +47,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
 
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
     let Read { service, mut parameters, context, .. } = read;
-    let subject = parameters::subject(parameters.client.as_deref(), parameters.subject.take())?;
+    let subject = parameters::subject(parameters.client, parameters.subject.take())?;
     let environment = parameters.environment.take();
     let question = parameters.question(subject, environment)?;
     let Parameters { order, after, limit, cursor, include, .. } = parameters;

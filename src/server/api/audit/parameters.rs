@@ -1,6 +1,7 @@
 //! Which events are asked for: the parameters that all questions to the audit share.
 
-use domain::Client;
+use domain::{Client, ClientId};
+use jiff::Timestamp;
 use projections::audit_trail::Unknown;
 use serde::Deserialize;
 use store::Outcome;
@@ -50,9 +51,11 @@ macro_rules! filtered {
             /// The id of the member who answers for the client.
             responsible: Option<String>,
             /// Recorded then or later.
+            #[serde(default, deserialize_with = "crate::extract::time")]
             #[param(value_type = Option<String>, format = DateTime)]
             from: Option<jiff::Timestamp>,
             /// Recorded before then.
+            #[serde(default, deserialize_with = "crate::extract::time")]
             #[param(value_type = Option<String>, format = DateTime)]
             to: Option<jiff::Timestamp>,
             #[param(inline)]
@@ -79,6 +82,7 @@ macro_rules! filtered {
             ) -> Result<crate::api::audit::question::Question, crate::problem::Problem> {
                 let event_types = std::mem::take(&mut self.r#type);
                 crate::api::audit::parameters::check(&event_types, self.q.as_deref())?;
+                crate::api::audit::parameters::check_period(self.from, self.to)?;
                 let filter = projections::audit_trail::AuditFilter {
                     actor: self.actor.take(),
                     subject,
@@ -117,8 +121,18 @@ pub(crate) fn check(event_types: &[String], q: Option<&str>) -> Result<(), Probl
     }
 }
 
+/// Refuses a time that no moment lies in: an empty answer would hide that the two were mixed up.
+pub(crate) fn check_period(from: Option<Timestamp>, to: Option<Timestamp>) -> Result<(), Problem> {
+    match (from, to) {
+        (Some(from), Some(to)) if from > to => {
+            Err(Problem::in_query("to", "out_of_range", "must not be before `from`"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The stream that a question is about, by whichever parameter names it.
-pub(crate) fn subject(client: Option<&str>, subject: Option<String>) -> Result<Option<String>, Problem> {
+pub(crate) fn subject(client: Option<ClientId>, subject: Option<String>) -> Result<Option<String>, Problem> {
     match (client, subject) {
         (Some(_), Some(_)) => {
             Err(Problem::in_query("subject", "contradiction", "`client` says what it is about already"))

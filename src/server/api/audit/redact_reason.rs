@@ -30,7 +30,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
         .summary("Redact the free text that was given with an event")
         .optional_body::<Why>()
         .json::<RedactedReason>(StatusCode::OK, "It is gone")
-        .problems(&[Kind::NotFound, Kind::LegalHold])
+        .problems(&[Kind::NotFound, Kind::GrantExceeds, Kind::LegalHold])
 }
 
 pub(crate) async fn handle(command: Command<Why>) -> Result<HttpResponse, Problem> {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::changed;
 use crate::{
-    extract::{Command, path, present, why},
+    extract::{Command, path, present, present_time, why},
     openapi::Operation,
     problem::{Kind, Problem},
     representation::Client,
@@ -25,7 +25,7 @@ pub(crate) struct ChangeSecret {
     #[schema(value_type = Option<String>, max_length = 100)]
     label: Option<Option<String>>,
     /// When it expires: earlier than now planned, never later.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_time")]
     #[schema(value_type = String, format = DateTime, nullable = false)]
     expires_at: Option<Timestamp>,
     /// Why, in free text; sealed.

@@ -90,7 +90,9 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let moment = moment::past(&service.app, "at", &parameters.at).await?;
     let found = as_of::credentials_as_of(service.app.log().as_ref(), client_id, moment).await?;
     let found = found.filter(|(row, _)| row.client.environment == environment);
-    let (row, issuers) = found.ok_or_else(|| path::not_found("client"))?;
+    let Some((row, issuers)) = found else {
+        return Err(moment::not_yet(&service.app, &environment, client_id).await?);
+    };
     let asked =
         app::AuditQuery::of("client.credentials").about(format!("{}-{client_id}", domain::Client::CATEGORY));
     recorded(&service, &context, asked).await?;

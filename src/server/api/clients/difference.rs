@@ -49,7 +49,9 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         return Err(Problem::in_query("to", "out_of_range", "must not be before `from`"));
     }
     let known = found.to.row.as_ref().filter(|row| row.client.environment == environment);
-    known.ok_or_else(|| path::not_found("client"))?;
+    if known.is_none() {
+        return Err(moment::not_yet(&service.app, &environment, client_id).await?);
+    }
     let stream = format!("{}-{client_id}", Client::CATEGORY);
     recorded(&service, &context, app::AuditQuery::of("client.difference").about(stream)).await?;
     Ok(HttpResponse::Ok().json(Difference::try_from(found).map_err(corrupt)?))

@@ -58,7 +58,9 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
             let moment = moment::past(&service.app, "at", at).await?;
             let row = as_of::client_as_of(service.app.log().as_ref(), client_id, moment).await?;
             let row = row.filter(|row| row.client.environment == environment);
-            let row = row.ok_or_else(|| path::not_found("client"))?;
+            let Some(row) = row else {
+                return Err(moment::not_yet(&service.app, &environment, client_id).await?);
+            };
             ((row, Freshness::OF_THE_LOG), moment.time(service.app.log().as_ref()).await?)
         }
     };

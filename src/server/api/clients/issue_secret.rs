@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::secret_recovery;
 use crate::{
     answer,
-    extract::{Command, path, why},
+    extract::{Command, path, time, why},
     openapi::Operation,
     problem::{Kind, Problem},
     representation::{Client, Secret},
@@ -32,7 +32,7 @@ pub(crate) struct IssueSecret {
     #[serde(default)]
     expires_in_seconds: Option<u32>,
     /// It does not authenticate before.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     #[schema(value_type = Option<String>, format = DateTime)]
     not_before: Option<Timestamp>,
     /// What it is called.
@@ -68,7 +68,14 @@ pub(crate) fn document(operation: Operation) -> Operation {
         .summary("Issue or rotate a client secret")
         .optional_body::<IssueSecret>()
         .json::<IssuedSecret>(StatusCode::CREATED, "The secret, for the only time")
-        .problems(&[Kind::NotFound, Kind::Gone, Kind::PublicClient, Kind::RotationUnderWay, Kind::TooManySecrets, Kind::Busy])
+        .problems(&[
+            Kind::NotFound,
+            Kind::Gone,
+            Kind::PublicClient,
+            Kind::RotationUnderWay,
+            Kind::TooManySecrets,
+            Kind::Busy,
+        ])
 }
 
 pub(crate) async fn handle(command: Command<IssueSecret>) -> Result<HttpResponse, Problem> {

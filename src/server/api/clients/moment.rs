@@ -1,9 +1,10 @@
 //! Moments of the past that a query names.
 
 use app::{App, Fault};
-use projections::as_of::Moment;
+use domain::{ClientId, EnvironmentName};
+use projections::as_of::{self, Moment};
 
-use crate::problem::Problem;
+use crate::{extract::path, problem::Problem};
 
 /// The moment in a parameter: a position if it is a number, else a time. One that has not been is refused: an answer
 /// would pass what is for what was.
@@ -19,6 +20,23 @@ pub(crate) async fn past(app: &App, parameter: &'static str, text: &str) -> Resu
         }
         Moment::Position(_) | Moment::Time(_) => Ok(moment),
     }
+}
+
+/// Why there was no such client at a moment: it came later, or there is none in this environment.
+pub(crate) async fn not_yet(
+    app: &App,
+    environment: &EnvironmentName,
+    client_id: ClientId,
+) -> Result<Problem, Problem> {
+    let now = Moment::Time(app.log().now());
+    let row = as_of::client_as_of(app.log().as_ref(), client_id, now).await?;
+    let problem = path::not_found("client");
+    Ok(match row.filter(|row| row.client.environment == *environment) {
+        Some(row) => problem
+            .detail("it was not there at that moment: see `created_at`")
+            .member("created_at", domain::time::to_wire(row.client.created_at)),
+        None => problem,
+    })
 }
 
 fn parse(parameter: &'static str, text: &str) -> Result<Moment, Problem> {

@@ -51,7 +51,8 @@ filtered! {
         #[param(inline)]
         relation: Relation,
         /// The id of the client that it is about.
-        client: Option<String>,
+        #[param(value_type = Option<String>, format = Uuid)]
+        client: Option<domain::ClientId>,
         environment: Option<String>,
         /// `desc`, newest first, if left out.
         #[serde(default)]
@@ -81,7 +82,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let Read { http, service, mut parameters, context, .. } = read;
     let member_id = path::member_id(&http)?.to_string();
     let stream = format!("{}-{member_id}", Member::CATEGORY);
-    let subject = parameters::subject(parameters.client.as_deref(), None)?;
+    let subject = parameters::subject(parameters.client, None)?;
     let environment = parameters.environment.take();
     let mut question = parameters.question(subject, environment)?;
     let filter = &mut question.filter;
