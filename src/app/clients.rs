@@ -239,12 +239,20 @@ impl Inner {
         if target.if_match.is_none() {
             return Err(CommandError::PreconditionRequired);
         }
-        self.check_context(context, &target.environment).await?;
+        let sound = match self.check_context(context, &target.environment).await {
+            Ok(()) => true,
+            Err(CommandError::Invalid(_)) => false,
+            Err(error) => return Err(error),
+        };
         let loaded = self.clients.current(&target.client_id.to_string()).await?;
         target.registration(&loaded.aggregate)?;
         let mut beside = Beside::default();
-        self.rehearse_change(target, &loaded, &request).await?;
+        if sound {
+            self.rehearse_change(target, &loaded, &request).await?;
+        }
         let contacts = match &request.contacts {
+            // The decision refuses it, with all else that is wrong: nothing is sealed for it.
+            Some(_) if !sound => None,
             Some(contacts) if self.same_contacts(target.client_id, contacts).await? => None,
             Some(contacts) => Some(self.seal_contacts(contacts, &mut beside).await?),
             None => None,

@@ -1,7 +1,7 @@
 //! The use cases of members: enrolling, who they are, roles, whether they can sign in.
 
 mod administrators;
-mod details;
+pub(crate) mod details;
 mod execute;
 mod request;
 mod tokens;

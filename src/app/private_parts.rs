@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use domain::{
-    ClientId, Permission,
+    ClientId, MemberId, Permission,
     registry::{PrivatePartsOpened, RegistryEvent},
 };
 use serde_json::Value;
@@ -14,6 +14,7 @@ use crate::{
     aggregates::Loader,
     context::Context,
     error::{CommandError, Fault},
+    members::details::{MEMBER, SAID_BY},
 };
 
 /// Events of one stream read at a time.
@@ -88,6 +89,36 @@ impl App {
             let parts =
                 inner.open_recorded(&context, "client.contacts", Some(stream.to_string()), &wanted).await?;
             Ok(called(CONTACT, &wanted, &parts))
+        })
+        .await
+    }
+
+    /// Opens who these members are, in their order; of who was erased, nothing is left. Needs `audit:read_private`;
+    /// recorded before.
+    ///
+    /// # Errors
+    /// As [`App::open_private_parts`].
+    pub async fn open_members(
+        &self,
+        context: Context,
+        members: Vec<MemberId>,
+    ) -> Result<Vec<Option<Value>>, CommandError> {
+        self.run(move |inner| async move {
+            let mut streams = Vec::with_capacity(members.len());
+            for member_id in &members {
+                streams.push(Loader::<domain::Member>::stream(&member_id.to_string())?);
+            }
+            let subject = streams.first().filter(|_| streams.len() == 1);
+            if let Err(error) = context.demand(Permission::AuditReadPrivate) {
+                return Err(inner.refused(&context, subject, error).await);
+            }
+            let mut wanted = Vec::with_capacity(streams.len());
+            for stream in &streams {
+                wanted.push(inner.newest_parts(stream, &SAID_BY, None).await?);
+            }
+            let subject = subject.map(ToString::to_string);
+            let parts = inner.open_recorded(&context, "members", subject, &wanted.concat()).await?;
+            Ok(wanted.iter().map(|wanted| called(MEMBER, wanted, &parts).pop()).collect())
         })
         .await
     }

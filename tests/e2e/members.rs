@@ -422,3 +422,57 @@ async fn l1_when_a_token_was_last_used_is_shown_and_recorded_once_an_hour() {
     assert_ne!(&service.get(&tokens).await.expect(200).body["items"][0]["last_used_at"], at);
     service.finish().await;
 }
+
+#[tokio::test]
+async fn a3_who_members_are_is_shown_to_who_may_read_it_and_that_is_recorded() {
+    let service = Service::start().await;
+    let (id, token) = service.create_member("Ada Lovelace", &["integration_manager"]).await;
+    let member = format!("/api/v1/members/{id}");
+    let plain = service.get(&member).await.expect(200);
+    assert!(plain.body.get("name").is_none() && plain.body.get("email").is_none());
+    let shown = service.get(&format!("{member}?include=private")).await.expect(200);
+    assert_eq!(shown.text_of("/name"), "Ada Lovelace");
+    assert_eq!(shown.text_of("/email"), "ada.lovelace@members.example");
+    let listed = service.get("/api/v1/members?include=private&limit=1").await.expect(200);
+    assert_eq!(listed.text_of("/items/0/email"), "ada.lovelace@members.example");
+    assert!(!service.get("/api/v1/members").await.expect(200).text.contains("Lovelace"));
+    let opened = service.get("/api/v1/audit/events?type=audit.private_parts_opened").await.expect(200);
+    let items = opened.body["items"].as_array().expect("items");
+    assert_eq!(items.len(), 2, "each time");
+    assert!(items.iter().all(|item| item["entry"]["data"]["what"] == "members"));
+    let own = service.request_as(&token, reqwest::Method::GET, &format!("{member}?include=private"));
+    tests::http::answer(own).await.expect_problem(403, "permission_denied");
+
+    service.post(&format!("{member}/deactivate"), &json!({})).await.expect(200);
+    let why = json!({ "reason": "asked for it", "ticket": "GDPR-1" });
+    service.post(&format!("/api/v1/persons/{id}/erase"), &why).await.expect(200);
+    let erased = service.get(&format!("{member}?include=private")).await.expect(200);
+    assert_eq!(erased.body["erased"], true);
+    assert!(!erased.text.contains("Lovelace"));
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn l1_a_token_acts_as_its_member_whoever_made_it() {
+    let service = Service::start().await;
+    let (maker, maker_token) = service.create_member("Leaving Admin", &["administrator"]).await;
+    let (other, _) = service.create_member("Staying Manager", &["integration_manager"]).await;
+    let body = json!({ "label": "made by another", "expires_in_seconds": 3_600 });
+    let tokens = format!("/api/v1/members/{other}/tokens");
+    let made = service.request_as(&maker_token, reqwest::Method::POST, &tokens).json(&body);
+    let token = tests::http::answer(made).await.expect(201).text_of("/token").to_owned();
+    let me =
+        async || tests::http::answer(service.request_as(&token, reqwest::Method::GET, "/api/v1/me")).await;
+    service.post(&format!("/api/v1/members/{maker}/deactivate"), &json!({})).await.expect(200);
+    assert_eq!(me().await.expect(200).text_of("/member_id"), other);
+    let why = json!({ "reason": "left", "ticket": "HR-7" });
+    service.post(&format!("/api/v1/persons/{maker}/erase"), &why).await.expect(200);
+    me().await.expect(200);
+    // What somebody who left made for others is found, and the one for whom it is loses it with the member.
+    let path = format!("/api/v1/audit/events?type=member.token_issued&actor={maker}");
+    let found = service.get(&path).await.expect(200);
+    assert_eq!(found.body["items"][0]["entry"]["stream"], format!("member-{other}"));
+    service.post(&format!("/api/v1/members/{other}/deactivate"), &json!({})).await.expect(200);
+    me().await.expect_problem(401, "unauthenticated");
+    service.finish().await;
+}

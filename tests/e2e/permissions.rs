@@ -180,6 +180,8 @@ fn requests_for(operation: &Operation) -> Vec<Request<'_>> {
         "permission_where_asked" => {
             vec![request(None, false), request(Some(HERE), false), request(Some(ELSEWHERE), false)]
         }
+        // The event that the example names is one of this environment.
+        "permission_where_found" => vec![request(Some(HERE), false)],
         "oneself_or_permission" => vec![request(None, false), request(None, true)],
         _ => vec![request(None, false)],
     }
@@ -196,7 +198,7 @@ async fn ask(
     let Request { operation, environment, own } = request;
     let mut path =
         example(&operation.path, environment.unwrap_or(ELSEWHERE), if *own { id } else { NOTHING });
-    if let Some(environment) = environment.filter(|_| !operation.path.contains("{environment}")) {
+    if let Some(environment) = environment.filter(|_| operation.access == "permission_where_asked") {
         path = format!("{path}?environment={environment}");
     }
     let mut asked = service.request_as(token, operation.method.clone(), &path);

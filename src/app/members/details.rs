@@ -23,9 +23,9 @@ use crate::{
 };
 
 /// What the vault calls who a member is.
-const MEMBER: &str = "member";
+pub(crate) const MEMBER: &str = "member";
 /// The events that say who a member is.
-const SAID_BY: [&str; 2] = ["member.created", "member.details_changed"];
+pub(crate) const SAID_BY: [&str; 2] = ["member.created", "member.details_changed"];
 
 /// A member that is about to be enrolled.
 pub(crate) struct EnrolledMember {

@@ -9,6 +9,7 @@ use domain::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use store::{Position, Revision};
 use utoipa::ToSchema;
 
@@ -19,6 +20,8 @@ use crate::service::Service;
 pub(crate) struct Member {
     #[schema(value_type = String, format = Uuid)]
     pub(crate) member_id: MemberId,
+    #[serde(flatten)]
+    pub(crate) identity: Identity,
     pub(crate) roles: Vec<RoleGrant>,
     #[schema(value_type = String, pattern = "^(active|inactive)$")]
     pub(crate) status: MemberStatus,
@@ -36,6 +39,28 @@ pub(crate) struct Member {
     /// A position at which it was so.
     #[schema(value_type = u64)]
     pub(crate) position: Position,
+}
+
+/// Who a member is, for who asked for it and may know.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct Identity {
+    /// Left out unless private parts were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// Left out unless private parts were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    /// Only there, and true, if private parts were asked for and there are none any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased: Option<bool>,
+}
+
+impl Identity {
+    /// What was opened of a member.
+    pub(crate) fn opened(part: Option<&Value>) -> Self {
+        let text = |field: &str| part.and_then(|part| part.get(field)?.as_str()).map(str::to_owned);
+        Self { name: text("name"), email: text("email"), erased: part.is_none().then_some(true) }
+    }
 }
 
 /// A role, and where it holds.
@@ -99,6 +124,7 @@ impl Member {
         let now = service.app.log().now();
         Self {
             member_id: *member_id,
+            identity: Identity::default(),
             roles: membership.roles.iter().map(RoleGrant::from).collect(),
             status: membership.status,
             rights: rights.into(),

@@ -35,9 +35,9 @@ pub(crate) struct CreateClient {
     #[serde(default)]
     #[schema(max_items = 50)]
     redirect_uris: Vec<String>,
-    /// Scopes separated by blanks.
+    /// Scopes separated by blanks: at least one.
     #[serde(default)]
-    #[schema(example = "matters:read matters:write")]
+    #[schema(required, example = "matters:read matters:write")]
     scope: String,
     /// Whom to turn to: at least one.
     #[serde(default)]
@@ -46,7 +46,7 @@ pub(crate) struct CreateClient {
     contacts: Vec<Object<NewContact>>,
     /// The version of the developer terms that is accepted hereby.
     #[serde(default)]
-    #[schema(required, example = "2026-01")]
+    #[schema(value_type = String, required, example = "2026-01")]
     terms_accepted: Option<String>,
     #[serde(default)]
     grant_types: Option<Vec<String>>,
@@ -58,6 +58,7 @@ pub(crate) struct CreateClient {
     payload_encryption: bool,
     /// How long its first secret lives; left out, what the environment says.
     #[serde(default)]
+    #[schema(minimum = 1)]
     expires_in_seconds: Option<u32>,
     /// What its first secret is called.
     #[serde(default)]

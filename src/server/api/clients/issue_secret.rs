@@ -30,6 +30,7 @@ pub(crate) struct IssueSecret {
     overlap_seconds: Option<u32>,
     /// How long it lives; left out, what the environment says.
     #[serde(default)]
+    #[schema(minimum = 1)]
     expires_in_seconds: Option<u32>,
     /// It does not authenticate before.
     #[serde(default, deserialize_with = "time")]

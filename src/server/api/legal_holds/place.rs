@@ -30,7 +30,7 @@ pub(crate) struct PlaceLegalHold {
     reason: Option<Personal<String>>,
     /// The public reference to the case that it is for.
     #[serde(default)]
-    #[schema(required, max_length = 100, example = "CASE-7")]
+    #[schema(value_type = String, required, max_length = 100, example = "CASE-7")]
     ticket: Option<String>,
 }
 

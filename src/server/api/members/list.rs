@@ -10,10 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     answer::Freshness,
+    api::clients::get::Include,
     extract::{Read, page},
     openapi::Operation,
     problem::Problem,
-    representation::RoleGrant,
+    representation::{RoleGrant, member::Identity},
 };
 
 const CURSORS: &str = "members";
@@ -28,6 +29,9 @@ pub(crate) struct Parameters {
     limit: Option<usize>,
     /// Where to go on: the `next` of the page before.
     cursor: Option<String>,
+    /// `private` says who they are; needs audit:read_private, and is recorded.
+    #[param(inline)]
+    include: Option<Include>,
 }
 
 /// Some of the members.
@@ -43,6 +47,8 @@ struct Members {
 struct ListedMember {
     #[schema(value_type = String, format = Uuid)]
     member_id: MemberId,
+    #[serde(flatten)]
+    identity: Identity,
     roles: Vec<RoleGrant>,
     #[schema(value_type = String, pattern = "^(active|inactive)$")]
     status: MemberStatus,
@@ -66,14 +72,21 @@ pub(crate) fn document(operation: Operation) -> Operation {
 }
 
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
-    let Read { service, parameters, .. } = read;
+    let Read { service, parameters, context, .. } = read;
     let limit = page::limit(parameters.limit)?;
     let cursors = service.app.cursor_key();
     let after: Option<MemberId> =
         parameters.cursor.map(|cursor| page::place(cursors, CURSORS, &cursor)).transpose()?;
     let freshness = Freshness::of(&service, members::NAME).await;
     let page = service.views.read(move |reader| members::list(reader, after, limit)).await?;
-    let items = page.items.into_iter().filter_map(listed).collect();
+    let mut items: Vec<_> = page.items.into_iter().filter_map(listed).collect();
+    if parameters.include.is_some() {
+        let members = items.iter().map(|item| item.member_id).collect();
+        let opened = service.app.open_members(context, members).await?;
+        for (item, opened) in items.iter_mut().zip(&opened) {
+            item.identity = Identity::opened(opened.as_ref());
+        }
+    }
     let next = page.next.map(|id| page::cursor(cursors, CURSORS, &id)).transpose()?;
     Ok(freshness.ok().json(Members { items, next }))
 }
@@ -83,6 +96,7 @@ fn listed(row: MemberRow) -> Option<ListedMember> {
     let membership = state.membership()?;
     Some(ListedMember {
         member_id: id,
+        identity: Identity::default(),
         roles: membership.roles.iter().map(RoleGrant::from).collect(),
         status: membership.status,
         created_at: membership.created_at,
