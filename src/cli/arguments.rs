@@ -47,6 +47,9 @@ pub enum Command {
     #[command(after_help = exit::OF_OUTPUT)]
     Restore(Restore),
     /// Take the audit out, in the order of the log: what an auditor's own tools read
+    ///
+    /// It reads the files, beside the service or without it, and the log gets no record of it. An export that must be
+    /// recorded is one of the API: `muniment api GET '/api/v1/audit/export?format=ndjson'`.
     #[command(after_help = exit::OF_OUTPUT)]
     Export(Export),
     /// Fold the log again and show the clients as they were, or verify that the live views equal it

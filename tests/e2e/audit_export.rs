@@ -158,10 +158,20 @@ async fn a5_the_command_line_exports_the_same_bytes_beside_a_service_and_without
     service.stop().await;
     same(&service);
 
+    // Neither left a record, and the help says so.
+    service.launch().await;
+    let recorded = service.get("/api/v1/audit/events?type=audit.exported").await.expect(200);
+    assert_eq!(recorded.body["items"].as_array().map(Vec::len), Some(exports.len()), "{}", recorded.text);
+    let help = tests::muniment(service.folder(), ["export", "--help"]);
+    assert!(String::from_utf8_lossy(&help.stdout).contains("the log gets no record of it"), "{help:?}");
+
     let out = service.muniment(["export", "--from", "3", "--to", "5", "--out", "some.ndjson", "--json"]);
     assert_eq!(out.status.code(), Some(0), "{out:?}");
     let report: Value = serde_json::from_slice(&out.stdout).expect("JSON");
-    assert_eq!(report, json!({ "file": "some.ndjson", "format": "ndjson", "from": 3, "to": 5, "events": 3 }));
+    assert_eq!(
+        report,
+        json!({ "file": "some.ndjson", "format": "ndjson", "from": 3, "to": 5, "events": 3, "recorded": false })
+    );
     let file = service.folder().join("some.ndjson");
     let some = lines(&std::fs::read_to_string(&file).expect("the file"));
     let positions: Vec<_> = some.iter().filter_map(|event| event["position"].as_u64()).collect();

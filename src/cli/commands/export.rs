@@ -43,7 +43,7 @@ pub fn run(export: &Export) -> anyhow::Result<Exit> {
     let events = to_file(file, |out| write(out, &Progress::new("exporting")))?;
     if export.json {
         let format = export.format.as_str();
-        say(&json!({ "file": file, "format": format, "from": from, "to": to, "events": events }).to_string())?;
+        say(&json!({ "file": file, "format": format, "from": from, "to": to, "events": events, "recorded": false }).to_string())?;
     } else {
         say(&format!("{events} events, positions {from} to {to}, in `{}`", file.display()))?;
     }
