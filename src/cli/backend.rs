@@ -45,11 +45,21 @@ pub fn log_to_read(config: &Config) -> anyhow::Result<Arc<dyn EventLog>> {
     Ok(Arc::new(SqliteLog::open(&directory, Arc::new(SystemClock))?))
 }
 
+/// Refuses to go on where no instance is: only `serve` and `init` make one, and a mistyped path is no wish for one.
+///
+/// # Errors
+/// If there is none.
+pub fn must_be_there(config: &Config) -> anyhow::Result<()> {
+    DataDirectory::exists(&config.data.directory)?;
+    Ok(())
+}
+
 /// The log of an instance, to write, by this process alone.
 ///
 /// # Errors
 /// If it is not there or somebody else has it.
 pub fn log_to_write(config: &Config) -> anyhow::Result<Arc<dyn EventLog>> {
+    must_be_there(config)?;
     let directory = DataDirectory::open(&config.data.directory)?;
     Ok(Arc::new(SqliteLog::open(&directory, Arc::new(SystemClock))?))
 }

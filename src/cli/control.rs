@@ -19,6 +19,7 @@ use server::{ControlSocket, Metrics, Server};
 use store::Position;
 
 use crate::{
+    backend::must_be_there,
     config::Config,
     instance::{Instance, command_runtime},
 };
@@ -85,6 +86,7 @@ pub fn with_api<T>(
     if service_listens(&path)? {
         return with_service(&path, work);
     }
+    must_be_there(config)?;
     let commands = command_runtime(config)?;
     let handle = commands.handle().clone();
     actix_web::rt::System::new().block_on(async {

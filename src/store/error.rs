@@ -142,7 +142,7 @@ pub enum OpenError {
         pid: Option<u32>,
     },
     /// There is no data directory to read.
-    #[error("opening `{}`: there is no data directory", .0.display())]
+    #[error("opening `{}`: there is no data directory with a log; `muniment init` makes one", .0.display())]
     Missing(PathBuf),
     /// The directory or a file in it may not be written.
     #[error("opening `{}`: it cannot be written", path.display())]

@@ -120,6 +120,37 @@ async fn every_command_that_answers_does_so_in_json() {
     service.finish().await;
 }
 
+#[test]
+fn a_command_on_a_directory_that_is_not_there_names_it_and_makes_none() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let member = ["member", "create", "--name", "Ada", "--email", "ada@members.example", "--role", "auditor"];
+    for command in [
+        &["replay"][..],
+        &["replay", "verify"],
+        &["projections", "status"],
+        &["projections", "rebuild"],
+        &["export"],
+        &["backup", "--to", "backup", "--keys-to", "keys"],
+        &member,
+        &["member", "list"],
+        &["api", "GET", CLIENTS],
+        &["recover"],
+    ] {
+        let refused = muniment(folder.path(), command.iter().copied().chain(["--data-dir", "mistyped"]));
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{command:?}: {said}");
+        assert!(
+            said.contains("`mistyped`: there is no data directory with a log; `muniment init`"),
+            "{said}"
+        );
+    }
+    let left = std::fs::read_dir(folder.path()).expect("a directory").count();
+    assert_eq!(left, 0, "neither a directory nor a key was made");
+    for wrong in [["api", "G T", "/"], ["api", "GET", "nowhere"]] {
+        assert_eq!(muniment(folder.path(), wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
 #[tokio::test]
 async fn o1_members_are_listed_from_the_host_with_what_they_may_do() {
     let mut service = Service::start().await;

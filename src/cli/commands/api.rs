@@ -15,7 +15,7 @@ use crate::{
     commands::init::say,
     config::Config,
     control::{self, Answer},
-    exit::Exit,
+    exit::{Exit, WrongUsage},
     telemetry,
 };
 
@@ -27,10 +27,10 @@ pub fn run(api: &Api) -> anyhow::Result<Exit> {
     let config = Config::load(&api.place)?;
     telemetry::start_quietly()?;
     if !api.path.starts_with('/') {
-        bail!("the path must begin with a slash, like /api/v1/projections");
+        bail!(WrongUsage("the path must begin with a slash, like /api/v1/projections".to_owned()));
     }
-    let method =
-        Method::from_bytes(api.method.to_ascii_uppercase().as_bytes()).context("reading the method")?;
+    let method = Method::from_bytes(api.method.to_ascii_uppercase().as_bytes())
+        .map_err(|_| WrongUsage(format!("`{}` is no method: GET, POST, PUT, PATCH or DELETE", api.method)))?;
     let headers = headers(&api.headers)?;
     let body = api.data.as_deref().map(body).transpose()?;
     let answer =

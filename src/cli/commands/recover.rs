@@ -11,7 +11,7 @@ use store::{Envelope, EventLog, Position};
 
 use crate::{
     arguments::Recover,
-    backend::log_to_read,
+    backend::{log_to_read, must_be_there},
     commands::init::{announce, token_destination},
     config::Config,
     control,
@@ -32,6 +32,7 @@ pub fn run(recover: &Recover) -> anyhow::Result<Exit> {
     if control::service_listens(&config.control_socket())? {
         return of_running_service(recover, &config);
     }
+    must_be_there(&config)?;
     telemetry::start(&config.telemetry)?;
     let runtime = command_runtime(&config)?;
     let handle = runtime.handle().clone();

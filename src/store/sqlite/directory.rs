@@ -46,15 +46,25 @@ impl DataDirectory {
         Ok(directory)
     }
 
+    /// Whether there is a log, in whatever schema; changes nothing.
+    ///
+    /// # Errors
+    /// [`OpenError::Missing`] if there is none; others if it cannot be told.
+    pub fn exists(path: &Path) -> Result<(), OpenError> {
+        Self::there(path).map(drop)
+    }
+
+    fn there(path: &Path) -> Result<Self, OpenError> {
+        let directory = Self { path: path.to_owned(), node: None };
+        if directory.check_files()? { Ok(directory) } else { Err(OpenError::Missing(path.to_owned())) }
+    }
+
     /// Opens the directory to read, while a service may be using it. Nothing in it is created or changed.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
-        let directory = Self { path: path.to_owned(), node: None };
-        if !directory.check_files()? {
-            return Err(OpenError::Missing(path.to_owned()));
-        }
+        let directory = Self::there(path)?;
         LOG.open_to_read(&directory.log())?;
         KEYS.open_to_read(&directory.keys())?;
         Ok(directory)
