@@ -13,14 +13,20 @@ mod entry;
 mod error;
 mod event;
 mod event_log;
+mod heads;
 mod keys;
 mod node_directory;
 mod position;
 mod prepared;
+mod queue;
 mod repository;
+mod request;
+mod shared;
 mod sqlite;
+mod staging;
 mod stream;
 mod subscription;
+mod tail;
 mod verify;
 
 pub use activity::{

@@ -9,11 +9,9 @@ mod commits;
 mod directory;
 #[cfg(test)]
 mod fault;
-mod heads;
 mod keys;
 mod lookup;
 mod pool;
-mod queue;
 mod reader;
 mod schema;
 mod session;
@@ -24,11 +22,9 @@ mod writer;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 pub use activity::SqliteActivity;
@@ -37,19 +33,19 @@ pub use backup::{BackUpTo, BackedUp};
 pub use directory::DataDirectory;
 pub use keys::SqliteKeys;
 
-use self::commits::{Commits, Request};
-use self::heads::Heads;
+use self::commits::Commits;
 use self::reader::Reader;
 use self::schema::LOG;
-use self::tail::Tail;
+use self::tail::read_tail;
 use self::writer::{Writer, open_index};
 use crate::clock::Clock;
 use crate::commit::{ClaimKey, Commit, Disclosure, DisclosureRef, Receipt, RecordedCommand};
-use crate::error::{AppendError, LogClosed, OpenError, ReadError};
+use crate::error::{AppendError, OpenError, ReadError};
 use crate::event::RecordedEvent;
 use crate::event_log::{EventLog, ScannedEvent, TokenPage, WriteProbe};
 use crate::position::{Position, Revision};
-use crate::prepared::PreparedCommit;
+use crate::request::{self, Request};
+use crate::shared::Shared;
 use crate::stream::StreamName;
 use crate::subscription::Subscription;
 use crate::verify::{Defect, Verified};
@@ -62,32 +58,16 @@ pub struct SqliteLog {
     reader: Arc<Reader>,
     shared: Arc<Shared>,
     writer: Option<Writer<Request>>,
+    #[cfg(test)]
+    faults: Arc<fault::Faults>,
     /// Keeps the lock for as long as the files are open.
     directory: DataDirectory,
-}
-
-/// What the writer tells everybody.
-struct Shared {
-    clock: Arc<dyn Clock>,
-    head: watch::Sender<Position>,
-    heads: Heads,
-    /// Microseconds of when the last event was recorded.
-    last_at: AtomicI64,
-    /// A transaction failed so late that a crash could bring it back, and nothing has taken its place yet.
-    in_doubt: AtomicBool,
-    #[cfg(test)]
-    faults: fault::Faults,
 }
 
 /// The log was opened to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the log was opened to read")]
 struct OpenedToRead;
-
-/// A transaction failed, and what becomes of it is not known yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the last transaction of the log failed, and its outcome is not known yet")]
-struct InDoubt;
 
 impl SqliteLog {
     /// Opens the log of a directory, and starts its writer unless the directory was opened to read.
@@ -98,63 +78,34 @@ impl SqliteLog {
         let log = directory.log();
         let index = if directory.is_read_only() { None } else { Some(open_index(&LOG, &log)?) };
         let reader = Arc::new(Reader::open(log.clone())?);
-        let shared = Arc::new(Shared::new(clock, reader.with(Tail::read)?));
-        let start = |index| Writer::start("log", &LOG, &log, index, Commits(Arc::clone(&shared)));
-        let writer = index.map(start).transpose()?;
-        Ok(Self { reader, shared, writer, directory: directory.clone() })
-    }
-}
-
-impl Shared {
-    fn new(clock: Arc<dyn Clock>, tail: Tail) -> Self {
-        Self {
-            clock,
-            head: watch::Sender::new(tail.head),
-            heads: Heads::default(),
-            last_at: AtomicI64::new(tail.last_at.map_or(i64::MIN, Timestamp::as_microsecond)),
-            in_doubt: AtomicBool::new(false),
+        let shared = Arc::new(Shared::new(clock, reader.with(read_tail)?));
+        #[cfg(test)]
+        let faults = Arc::<fault::Faults>::default();
+        let commits = || Commits {
+            shared: Arc::clone(&shared),
             #[cfg(test)]
-            faults: fault::Faults::default(),
-        }
-    }
-
-    /// Where the log durably ends. Called before any answer leaves, so that no head lags behind an answer.
-    fn publish(&self, tail: Tail) {
-        if let Some(last_at) = tail.last_at {
-            self.last_at.store(last_at.as_microsecond(), Ordering::Release);
-        }
-        self.head.send_if_modified(|head| std::mem::replace(head, tail.head) != tail.head);
-        self.in_doubt.store(false, Ordering::Release);
-    }
-
-    /// Nobody knows where the log ends until a new session has settled it. Called before any answer leaves, so that
-    /// who is told of an unknown outcome does not find a known one.
-    fn doubt(&self) {
-        self.in_doubt.store(true, Ordering::Release);
-    }
-
-    fn is_in_doubt(&self) -> bool {
-        self.in_doubt.load(Ordering::Acquire)
-    }
-
-    fn expect_certain(&self) -> Result<(), ReadError> {
-        if self.is_in_doubt() { Err(ReadError::Unavailable(Arc::new(InDoubt))) } else { Ok(()) }
+            faults: Arc::clone(&faults),
+        };
+        let writer = index.map(|index| Writer::start("log", &LOG, &log, index, commits())).transpose()?;
+        Ok(Self {
+            reader,
+            shared,
+            writer,
+            #[cfg(test)]
+            faults,
+            directory: directory.clone(),
+        })
     }
 }
 
 #[async_trait]
 impl EventLog for SqliteLog {
     async fn append(&self, commit: Commit) -> Result<Receipt, AppendError> {
-        let unavailable = |source| AppendError::Unavailable { outcome_unknown: false, source };
-        let writer = self.writer.as_ref().ok_or_else(|| unavailable(Arc::new(OpenedToRead)))?;
-        let commit = Box::new(PreparedCommit::new(commit)?);
-        let (answer, answered) = oneshot::channel();
-        writer.queue.push(Request { commit, answer }).map_err(|refused| unavailable(Arc::new(refused)))?;
-        // An answer that never comes means that the writer died with the commit in its hands.
-        match answered.await {
-            Ok(answer) => answer.outcome,
-            Err(_) => Err(AppendError::Unavailable { outcome_unknown: true, source: Arc::new(LogClosed) }),
-        }
+        let writer = self.writer.as_ref().ok_or_else(|| AppendError::Unavailable {
+            outcome_unknown: false,
+            source: Arc::new(OpenedToRead),
+        })?;
+        request::append(&writer.queue, commit).await
     }
 
     async fn read_stream(
@@ -247,9 +198,7 @@ impl EventLog for SqliteLog {
     }
 
     fn now(&self) -> Timestamp {
-        let last_at = self.shared.last_at.load(Ordering::Acquire);
-        let now = self.shared.clock.now();
-        Timestamp::from_microsecond(last_at).map_or(now, |last_at| now.max(last_at))
+        self.shared.now()
     }
 
     async fn credential_ids(&self) -> Result<Vec<String>, ReadError> {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::reader::{read_error, stream_name};
 use crate::commit::{ClaimChange, ClaimKey};
-use crate::error::{AppendError, Place, ReadError};
+use crate::error::{Place, ReadError};
 use crate::stream::StreamName;
 
 pub(super) fn holder(connection: &Connection, key: &ClaimKey) -> Result<Option<StreamName>, ReadError> {
@@ -17,54 +17,6 @@ pub(super) fn holder(connection: &Connection, key: &ClaimKey) -> Result<Option<S
         })
         .map_err(read_error)?;
     name.map(|name| stream_name(Place::Row(format!("claim `{key}`")), name.as_deref())).transpose()
-}
-
-/// The first change that cannot be made, each judged as if the ones before it were made.
-pub(super) fn check(
-    connection: &Connection,
-    changes: &[ClaimChange],
-) -> Result<Option<AppendError>, ReadError> {
-    for (index, change) in changes.iter().enumerate() {
-        match change {
-            ClaimChange::Take { key, stream } => {
-                if let Some(holder) = holder_after(connection, key, &changes[..index])?
-                    && holder != *stream
-                {
-                    return Ok(Some(AppendError::ClaimTaken { key: key.clone(), holder }));
-                }
-            }
-            ClaimChange::Release { key, stream } => {
-                if holder_after(connection, key, &changes[..index])?.as_ref() != Some(stream) {
-                    let (key, stream) = (key.clone(), stream.clone());
-                    return Ok(Some(AppendError::ClaimNotHeld { key, stream }));
-                }
-            }
-            ClaimChange::ReleaseAll { .. } => {}
-        }
-    }
-    Ok(None)
-}
-
-/// Who holds a key once these changes are made.
-fn holder_after(
-    connection: &Connection,
-    key: &ClaimKey,
-    changes: &[ClaimChange],
-) -> Result<Option<StreamName>, ReadError> {
-    let mut held_by = holder(connection, key)?;
-    for change in changes {
-        match change {
-            ClaimChange::Take { key: taken, stream } if taken == key => held_by = Some(stream.clone()),
-            ClaimChange::Release { key: released, .. } if released == key => held_by = None,
-            ClaimChange::ReleaseAll { namespace, stream }
-                if *namespace == key.namespace && held_by.as_ref() == Some(stream) =>
-            {
-                held_by = None;
-            }
-            ClaimChange::Take { .. } | ClaimChange::Release { .. } | ClaimChange::ReleaseAll { .. } => {}
-        }
-    }
-    Ok(held_by)
 }
 
 /// Makes changes that were checked; every stream that takes a key has a number by now.

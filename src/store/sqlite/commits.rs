@@ -1,17 +1,17 @@
 //! What the writer does with commits: all that wait at one moment share a transaction, each with its own checks.
 
 use std::sync::Arc;
-use std::thread;
 
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::oneshot;
 
-use super::Shared;
-use super::session::{Failure, Moment, Session, Staged};
+#[cfg(test)]
+use super::fault::Faults;
+use super::session::Session;
 use super::writer::GroupCommit;
-use crate::commit::Receipt;
-use crate::error::{AppendError, Cause};
-use crate::prepared::PreparedCommit;
+use crate::error::Cause;
+use crate::request::{Request, refuse_all, refuse_staged};
+use crate::shared::{DoubtInPanic, Shared};
+use crate::staging::{Failure, Moment, Staged, stage};
 
 /// A page of the database, to estimate how many the write-ahead log grew by.
 const PAGE: usize = 4_096;
@@ -19,50 +19,36 @@ const PAGE: usize = 4_096;
 /// A transaction touches so many pages beside those of its entries.
 const PAGES_OF_A_TRANSACTION: usize = 3;
 
-/// A commit that somebody waits for.
-pub(super) struct Request {
-    pub(super) commit: Box<PreparedCommit>,
-    pub(super) answer: oneshot::Sender<Answer>,
-}
-
-/// What became of a commit. The commit goes back with it, because freeing memory is cheapest where it was allocated.
-pub(super) struct Answer {
-    pub(super) outcome: Result<Receipt, AppendError>,
-    _spent: Box<PreparedCommit>,
-}
-
-impl Request {
-    fn answer(self, outcome: Result<Receipt, AppendError>) {
-        // Nobody may be listening any more; the commit stands nevertheless.
-        let _ = self.answer.send(Answer { outcome, _spent: self.commit });
-    }
-}
-
 /// The log's side of its writer.
-pub(super) struct Commits(pub(super) Arc<Shared>);
+pub(super) struct Commits {
+    pub(super) shared: Arc<Shared>,
+    #[cfg(test)]
+    pub(super) faults: Arc<Faults>,
+}
 
 impl GroupCommit for Commits {
     type Request = Request;
     type Session<'c> = Session<'c>;
 
     fn start<'c>(&self, connection: &'c Connection) -> Result<Session<'c>, Cause> {
-        let Self(shared) = self;
+        let shared = &self.shared;
         #[cfg(test)]
-        shared.faults.strike_anew(connection);
+        self.faults.strike_anew(connection);
         if shared.is_in_doubt() {
             settle(connection).map_err(|error| Arc::new(error) as Cause)?;
         }
         let session = Session::start(connection).map_err(|error| Arc::new(error) as Cause)?;
         shared.heads.forget();
-        shared.publish(session.tail());
+        shared.publish(session.ends());
+        shared.settled();
         Ok(session)
     }
 
     fn commit(&self, session: &mut Session<'_>, batch: &mut Vec<Request>) -> Option<usize> {
-        let Self(shared) = self;
+        let shared = &self.shared;
         let _doubt = DoubtInPanic(shared);
         #[cfg(test)]
-        shared.faults.strike(session.connection());
+        self.faults.strike(session.connection());
         let moment = Moment::new(shared.clock.now());
         let staged = match stage_all(session, batch, &moment) {
             Ok(staged) => staged,
@@ -81,24 +67,12 @@ impl GroupCommit for Commits {
             let head = *shared.head.borrow();
             let source: Cause = Arc::new(error);
             tracing::error!(error = %source, commits = batch.len(), "committing to the log");
-            for (request, staged) in batch.drain(..).zip(staged) {
-                let outcome_unknown = match staged {
-                    // What was there before the batch is there after it.
-                    Err(AppendError::DuplicateCommand(recorded)) if recorded.position <= head => {
-                        request.answer(Err(AppendError::DuplicateCommand(recorded)));
-                        continue;
-                    }
-                    Ok(_) | Err(AppendError::DuplicateCommand(_)) => outcome_unknown,
-                    Err(_) => false,
-                };
-                let answer = AppendError::Unavailable { outcome_unknown, source: Arc::clone(&source) };
-                request.answer(Err(answer));
-            }
+            refuse_staged(batch, staged, head, &source, outcome_unknown);
             return None;
         }
         // Before the head: whoever sees the new head must find every stream where it is at that head.
         shared.heads.moved(session.take_moved());
-        shared.publish(session.tail());
+        shared.publish(session.ends());
         let commits = batch.len();
         for (request, staged) in batch.drain(..).zip(staged) {
             request.answer(staged);
@@ -108,7 +82,7 @@ impl GroupCommit for Commits {
 
     fn refuse(&self, batch: &mut Vec<Request>, cause: &Cause) {
         // One of them may be the retry of a commit that is in doubt.
-        refuse_all(batch, cause, self.0.is_in_doubt());
+        refuse_all(batch, cause, self.shared.is_in_doubt());
     }
 }
 
@@ -119,7 +93,7 @@ fn stage_all(session: &mut Session<'_>, batch: &[Request], moment: &Moment) -> R
         Arc::from(error)
     };
     session.begin().map_err(|error| failed(error.into()))?;
-    batch.iter().map(|request| session.stage(&request.commit, moment).map_err(failed)).collect()
+    batch.iter().map(|request| stage(session, &request.commit, moment).map_err(failed)).collect()
 }
 
 /// Whether what a failed COMMIT wrote may be a whole transaction, to whoever reads the file after a crash. It was not yet
@@ -135,23 +109,4 @@ fn settle(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("UPDATE writer_epoch SET epoch = epoch + 1", [])?;
     tracing::warn!("a failed transaction of the log is undone for good");
     Ok(())
-}
-
-fn refuse_all(batch: &mut Vec<Request>, cause: &Cause, outcome_unknown: bool) {
-    for request in batch.drain(..) {
-        let answer = AppendError::Unavailable { outcome_unknown, source: Arc::clone(cause) };
-        request.answer(Err(answer));
-    }
-}
-
-/// In a panic it is dropped before the batch, and with that the callers' answers: who hears that the outcome is unknown
-/// must not find a known one.
-struct DoubtInPanic<'a>(&'a Shared);
-
-impl Drop for DoubtInPanic<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.doubt();
-        }
-    }
 }

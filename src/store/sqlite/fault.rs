@@ -52,11 +52,11 @@ impl Faults {
 
 impl SqliteLog {
     pub(super) fn fault(&self, fault: Fault) {
-        self.shared.faults.put(fault);
+        self.faults.put(fault);
     }
 
     /// Whether every session after the next failure fails at its first COMMIT.
     pub(super) fn make_faults_last(&self, lasting: bool) {
-        self.shared.faults.lasting.store(lasting, Ordering::SeqCst);
+        self.faults.lasting.store(lasting, Ordering::SeqCst);
     }
 }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::reader::{as_i64, read_error};
+use crate::commit::RecordedCommand;
 use crate::error::ReadError;
 use crate::event_log::TokenPage;
 use crate::position::Position;
@@ -77,8 +78,7 @@ fn positions_of(
 pub(super) fn write(
     connection: &Connection,
     commit: &PreparedCommit,
-    first: Position,
-    last: Position,
+    span: RecordedCommand,
 ) -> rusqlite::Result<()> {
     for token in &commit.lookup_tokens {
         let person = token.person.map(Uuid::into_bytes);
@@ -88,7 +88,12 @@ pub(super) fn write(
                 "INSERT INTO lookup_tokens (token, person, first_position, last_position) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT DO NOTHING",
             )?
-            .execute(params![token.token, person, as_i64(first.get()), as_i64(last.get())])?;
+            .execute(params![
+                token.token,
+                person,
+                as_i64(span.first_position.get()),
+                as_i64(span.position.get())
+            ])?;
     }
     for person in &commit.forgotten_persons {
         // From one token to the next: there are few, each with many rows.

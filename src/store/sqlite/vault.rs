@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::reader::{as_i64, read_error};
 use crate::commit::{Disclosure, DisclosureKey, DisclosureRef};
-use crate::error::{InvalidCommit, ReadError};
+use crate::error::ReadError;
 use crate::position::Position;
 use crate::prepared::PreparedCommit;
 
@@ -72,28 +72,6 @@ fn disclosure(row: &Row<'_>) -> rusqlite::Result<Disclosure> {
         None => DisclosureKey::Event(row.get(2)?),
     };
     Ok(Disclosure { digest: row.get(0)?, key, sealed: row.get(3)? })
-}
-
-/// The first row of the commit that would replace one of the vault.
-pub(super) fn check(
-    connection: &Connection,
-    commit: &PreparedCommit,
-) -> rusqlite::Result<Option<InvalidCommit>> {
-    for credential in &commit.credentials {
-        let mut exists = connection.prepare_cached("SELECT 1 FROM credentials WHERE id = ?1")?;
-        if exists.exists([&credential.id])? {
-            return Ok(Some(InvalidCommit::CredentialExists(credential.id.clone())));
-        }
-    }
-    for disclosure in &commit.disclosures {
-        if let DisclosureKey::Event(slot) = disclosure.key {
-            let mut exists = connection.prepare_cached("SELECT 1 FROM disclosures WHERE event_key = ?1")?;
-            if exists.exists([as_i64(slot)])? {
-                return Ok(Some(InvalidCommit::EventKeyUsed(slot)));
-            }
-        }
-    }
-    Ok(None)
 }
 
 /// Writes rows that were checked, of a commit that begins at `first`.

@@ -12,9 +12,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::checkpoint::{Checkpointer, checkpoint};
-use super::queue::Queue;
 use super::schema::{self, Schema};
 use crate::error::{Cause, OpenError};
+use crate::queue::Queue;
 
 /// A file that cannot be opened is tried again after so long even if nobody writes: readers wait for its head.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);

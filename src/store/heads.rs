@@ -14,7 +14,13 @@ const MAX_REMEMBERED: usize = 65_536;
 
 /// The durable revisions of streams. Complete but for what it was never asked or told.
 #[derive(Default)]
-pub(super) struct Heads(Mutex<Known>);
+pub(crate) struct Heads(Mutex<Known>);
+
+/// That a stream is not remembered, and since when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unknown {
+    forgotten: u64,
+}
 
 #[derive(Default)]
 struct Known {
@@ -25,32 +31,41 @@ struct Known {
 
 impl Heads {
     /// Where the stream stands, by memory or else by `read`.
-    pub(super) fn get_or_read(
+    pub(crate) fn get_or_read(
         &self,
         stream: &StreamName,
         read: impl FnOnce() -> Result<Revision, ReadError>,
     ) -> Result<Revision, ReadError> {
-        let forgotten = {
-            let known = self.known();
-            if let Some(revision) = known.revisions.get(stream) {
-                return Ok(*revision);
+        match self.get(stream) {
+            Ok(revision) => Ok(revision),
+            Err(unknown) => {
+                let revision = read()?;
+                self.was_read(stream, revision, unknown);
+                Ok(revision)
             }
-            known.forgotten
-        };
-        let revision = read()?;
+        }
+    }
+
+    /// Where the stream stands, by memory.
+    pub(crate) fn get(&self, stream: &StreamName) -> Result<Revision, Unknown> {
+        let known = self.known();
+        known.revisions.get(stream).copied().ok_or(Unknown { forgotten: known.forgotten })
+    }
+
+    /// Remembers what was read of a stream that was unknown before the read.
+    pub(crate) fn was_read(&self, stream: &StreamName, revision: Revision, unknown: Unknown) {
         // A stream that does not exist is not remembered: anyone can ask for any number of them.
         if revision != Revision::NONE {
             let mut known = self.known();
             // The writer may have moved the stream during the read; then it told so, and that stays.
-            if known.forgotten == forgotten && !known.revisions.contains_key(stream) {
+            if known.forgotten == unknown.forgotten && !known.revisions.contains_key(stream) {
                 known.remember(stream.clone(), revision);
             }
         }
-        Ok(revision)
     }
 
     /// Told by the writer, in order, before anyone hears of the commits.
-    pub(super) fn moved(&self, streams: impl IntoIterator<Item = (StreamName, Revision)>) {
+    pub(crate) fn moved(&self, streams: impl IntoIterator<Item = (StreamName, Revision)>) {
         let mut known = self.known();
         for (stream, revision) in streams {
             known.remember(stream, revision);
@@ -58,7 +73,7 @@ impl Heads {
     }
 
     /// What is known is void: a transaction may have become durable that nobody told of.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.known().forget();
     }
 

@@ -1,4 +1,4 @@
-//! The line in front of the one writer of a file.
+//! The line in front of the one writer of a log.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,15 +11,15 @@ const MAX_WAITING: usize = 16 * MAX_BATCH;
 
 /// Why a request was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refused {
-    #[error("the file is closed")]
+pub(crate) enum Refused {
+    #[error("the log is closed")]
     Closed,
     #[error("{MAX_WAITING} requests are waiting already")]
     Full,
 }
 
 /// Requests in the order of their coming. The mutex is held for moving a few pointers only.
-pub(super) struct Queue<R> {
+pub(crate) struct Queue<R> {
     state: Mutex<State<R>>,
     arrived: Condvar,
 }
@@ -39,7 +39,7 @@ impl<R> Default for Queue<R> {
 }
 
 impl<R> Queue<R> {
-    pub(super) fn push(&self, request: R) -> Result<(), Refused> {
+    pub(crate) fn push(&self, request: R) -> Result<(), Refused> {
         let mut state = self.state();
         if state.closed {
             return Err(Refused::Closed);
@@ -58,12 +58,12 @@ impl<R> Queue<R> {
 
     /// Waits for somebody, and moves all that wait, at most [`MAX_BATCH`], into the empty `batch`. `false` once the
     /// queue is closed and empty.
-    pub(super) fn take(&self, batch: &mut Vec<R>) -> bool {
+    pub(crate) fn take(&self, batch: &mut Vec<R>) -> bool {
         self.take_within(Duration::MAX, batch)
     }
 
     /// As [`Self::take`], but with an empty batch if nobody came in time.
-    pub(super) fn take_within(&self, patience: Duration, batch: &mut Vec<R>) -> bool {
+    pub(crate) fn take_within(&self, patience: Duration, batch: &mut Vec<R>) -> bool {
         let (mut state, _) = self
             .arrived
             .wait_timeout_while(self.state(), patience, |state| {
@@ -84,7 +84,7 @@ impl<R> Queue<R> {
     }
 
     /// Lets nobody in any more; those who wait are still served.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.state().closed = true;
         self.arrived.notify_one();
     }
