@@ -10,6 +10,7 @@ use crate::commit::{ClaimKey, Commit, Disclosure, DisclosureRef, Receipt, Record
 use crate::error::{AppendError, Cause, ReadError};
 use crate::event::RecordedEvent;
 use crate::position::{Position, Revision};
+use crate::postgres::PostgresAggregates;
 use crate::stream::StreamName;
 use crate::subscription::Subscription;
 use crate::verify::{Defect, Verified};
@@ -36,6 +37,22 @@ pub struct TokenPage {
     pub until: Position,
     /// How many at most.
     pub limit: usize,
+}
+
+impl TokenPage {
+    /// The positions of the page, of what the spans of commits hold.
+    pub(crate) fn of(self, spans: impl IntoIterator<Item = (u64, u64)>) -> Vec<Position> {
+        let positions = spans.into_iter().flat_map(|(first, last)| (first..=last).map(Position::new));
+        let mut found: Vec<_> =
+            positions.filter(|position| (self.after.next()..=self.until).contains(position)).collect();
+        found.sort_unstable();
+        found.dedup();
+        if !self.ascending {
+            found.reverse();
+        }
+        found.truncate(self.limit);
+        found
+    }
 }
 
 /// Writes a few bytes where a log is kept, makes them durable and leaves nothing behind. It blocks for as long as the disk
@@ -147,4 +164,9 @@ pub trait EventLog: Send + Sync {
         progress: &mut dyn FnMut(Position),
         report: &mut dyn FnMut(Defect),
     ) -> Result<Verified, ReadError>;
+
+    /// What aggregates are loaded through, where the database has something of its own for it.
+    fn aggregates(&self) -> Option<PostgresAggregates> {
+        None
+    }
 }

@@ -17,16 +17,20 @@ mod heads;
 mod keys;
 mod node_directory;
 mod position;
+mod postgres;
 mod prepared;
 mod queue;
 mod repository;
 mod request;
+mod rows;
 mod shared;
 mod sqlite;
 mod staging;
 mod stream;
 mod subscription;
 mod tail;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod verify;
 
 pub use activity::{
@@ -49,6 +53,7 @@ pub use event_log::{EventLog, ScannedEvent, TokenPage, WriteProbe};
 pub use keys::{KeyStore, PersonKey, WrappedKey};
 pub use node_directory::NodeDirectory;
 pub use position::{ExpectedRevision, MAX_INTEGER, Position, Revision};
+pub use postgres::{PostgresAggregates, PostgresDatabase, PostgresError, PostgresLog, migrate_postgres};
 pub use repository::{LogRepository, PersistRefused};
 pub use sqlite::{BackUpTo, BackedUp, DataDirectory, SqliteActivity, SqliteKeys, SqliteLog, open_to_read};
 pub use stream::{InvalidStreamName, StreamName};

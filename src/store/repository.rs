@@ -24,7 +24,8 @@ const PAGE: usize = 512;
 /// Loads aggregates of cqrs-es from the log. It never writes: see [`EventLog::append`].
 ///
 /// The events of an aggregate are those of the stream `<TYPE>-<id>`. A serialised event carries the whole entry as its
-/// payload, so that the aggregate's event type finds `at` and `actor` beside `data`.
+/// payload, so that the aggregate's event type finds `at` and `actor` beside `data`. They are read page by page, or on
+/// Postgres through postgres-es.
 #[derive(Clone)]
 pub struct LogRepository(pub Arc<dyn EventLog>);
 
@@ -36,13 +37,15 @@ pub struct LogRepository(pub Arc<dyn EventLog>);
 pub struct PersistRefused;
 
 impl LogRepository {
-    async fn load(
+    async fn load<A: Aggregate>(
         &self,
-        aggregate_type: &str,
         id: &str,
         after: Revision,
     ) -> Result<Vec<SerializedEvent>, PersistenceError> {
-        let stream = stream_of(aggregate_type, id)?;
+        let stream = stream_of(A::TYPE, id)?;
+        if let Some(aggregates) = self.0.aggregates() {
+            return aggregates.load::<A>(&stream, after).await;
+        }
         let mut events = Vec::new();
         let mut after = after;
         loop {
@@ -78,7 +81,7 @@ impl PersistedEventRepository for LogRepository {
         &self,
         aggregate_id: &str,
     ) -> Result<Vec<SerializedEvent>, PersistenceError> {
-        self.load(A::TYPE, aggregate_id, Revision::NONE).await
+        self.load::<A>(aggregate_id, Revision::NONE).await
     }
 
     async fn get_last_events<A: Aggregate>(
@@ -86,7 +89,7 @@ impl PersistedEventRepository for LogRepository {
         aggregate_id: &str,
         last_sequence: usize,
     ) -> Result<Vec<SerializedEvent>, PersistenceError> {
-        self.load(A::TYPE, aggregate_id, Revision::new(last_sequence as u64)).await
+        self.load::<A>(aggregate_id, Revision::new(last_sequence as u64)).await
     }
 
     async fn get_snapshot<A: Aggregate>(

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::canonical::CanonicalJson;
+use crate::commit::RecordedCommand;
 use crate::event::Envelope;
 use crate::position::{Position, Revision};
 use crate::prepared::{CLOCK_STEPPED, CLOCK_STREAM};
@@ -88,6 +89,14 @@ pub enum Defect {
     /// A claim is held by a stream that has no event.
     #[error("{0} claims are held by streams that have no event")]
     ClaimsWithoutStream(u64),
+    /// The log is said to end where its last entry is not.
+    #[error("the log is said to end at position {found}, the last entry is at {expected}")]
+    WrongHead {
+        /// Where the last entry is.
+        expected: Position,
+        /// What is said.
+        found: Position,
+    },
     /// The database says that its own structure is damaged.
     #[error("the database is damaged: {0}")]
     Structure(String),
@@ -101,6 +110,13 @@ pub(crate) struct Row<'a> {
     pub(crate) stream: &'a StreamName,
     pub(crate) revision: Revision,
     pub(crate) entry: &'a [u8],
+}
+
+/// How much the indexes of a log hold.
+pub(crate) struct Counts {
+    pub(crate) streams: u64,
+    pub(crate) commands: u64,
+    pub(crate) orphaned_claims: u64,
 }
 
 /// Follows the rows of a log in position order and finds what is wrong with them; the same for every database.
@@ -162,16 +178,39 @@ impl<'r> Verifier<'r> {
         self.command.take()
     }
 
+    /// Holds what the index of commands says of one against what its entries say.
+    pub(crate) fn expect_command(&mut self, command: CommandSpan, indexed: Option<RecordedCommand>) {
+        let CommandSpan { first_position, position, .. } = command;
+        if indexed != Some(RecordedCommand { first_position, position }) {
+            self.report(Defect::CommandDisagrees { position: first_position });
+        }
+    }
+
+    /// Holds the sizes of the indexes against what the entries account for.
+    pub(crate) fn expect_counts(&mut self, found: &Counts) {
+        let expected = (self.revisions.len() as u64, self.verified.commands);
+        for (table, expected, found) in
+            [("streams", expected.0, found.streams), ("commands", expected.1, found.commands)]
+        {
+            if expected != found {
+                self.report(Defect::WrongCount { table, expected, found });
+            }
+        }
+        if found.orphaned_claims > 0 {
+            self.report(Defect::ClaimsWithoutStream(found.orphaned_claims));
+        }
+    }
+
+    /// Holds where a table of its own says that the log ends against the last entry.
+    pub(crate) fn expect_head(&mut self, found: Position) {
+        let expected = self.verified.head;
+        if expected != found {
+            self.report(Defect::WrongHead { expected, found });
+        }
+    }
+
     pub(crate) fn finish(self) -> Verified {
         Verified { streams: self.revisions.len() as u64, ..self.verified }
-    }
-
-    pub(crate) fn streams(&self) -> u64 {
-        self.revisions.len() as u64
-    }
-
-    pub(crate) fn commands(&self) -> u64 {
-        self.verified.commands
     }
 
     fn check_revision(&mut self, row: &Row<'_>) {

@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::reader::{read_error, stream_name};
+use super::reader::read_error;
 use crate::commit::{ClaimChange, ClaimKey};
 use crate::error::{Place, ReadError};
+use crate::rows::stream_name;
 use crate::stream::StreamName;
 
 pub(super) fn holder(connection: &Connection, key: &ClaimKey) -> Result<Option<StreamName>, ReadError> {

@@ -7,10 +7,10 @@ use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, par
 use uuid::Uuid;
 
 use super::DataDirectory;
-use super::reader::as_i64;
 use super::schema::KEYS;
 use crate::error::{KeyStoreError, OpenError};
 use crate::keys::{KeyStore, PersonKey, WrappedKey};
+use crate::rows::as_i64;
 
 /// The key store in `keys.db`.
 ///

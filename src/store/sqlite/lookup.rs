@@ -3,12 +3,13 @@
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::reader::{as_i64, read_error};
+use super::reader::read_error;
 use crate::commit::RecordedCommand;
 use crate::error::ReadError;
 use crate::event_log::TokenPage;
 use crate::position::Position;
 use crate::prepared::PreparedCommit;
+use crate::rows::as_i64;
 
 /// A page of the events whose commits have this token.
 pub(super) fn positions(
@@ -17,17 +18,11 @@ pub(super) fn positions(
     page: TokenPage,
 ) -> Result<Vec<Position>, ReadError> {
     let find = || -> rusqlite::Result<Vec<Position>> {
-        let mut found = Vec::new();
+        let mut spans = Vec::new();
         for person in persons(connection, token)? {
-            found.extend(positions_of(connection, token, &person, page)?);
+            spans.extend(spans_of(connection, token, &person, page)?);
         }
-        found.sort_unstable();
-        found.dedup();
-        if !page.ascending {
-            found.reverse();
-        }
-        found.truncate(page.limit);
-        Ok(found)
+        Ok(page.of(spans))
     };
     find().map_err(read_error)
 }
@@ -46,12 +41,12 @@ fn persons(connection: &Connection, token: &[u8; 16]) -> rusqlite::Result<Vec<Ve
     statement.query_map([token], |row| row.get(0))?.collect()
 }
 
-fn positions_of(
+fn spans_of(
     connection: &Connection,
     token: &[u8; 16],
     person: &[u8],
     page: TokenPage,
-) -> rusqlite::Result<Vec<Position>> {
+) -> rusqlite::Result<Vec<(u64, u64)>> {
     let direction = if page.ascending { "ASC" } else { "DESC" };
     // The first commit of the span may have begun before it: no other one that did reaches into it.
     let mut statement = connection.prepare_cached(&format!(
@@ -64,14 +59,7 @@ fn positions_of(
     ))?;
     let limit = page.limit.saturating_add(1) as u64;
     let wanted = params![token, person, as_i64(page.after.get()), as_i64(page.until.get()), as_i64(limit)];
-    let mut rows = statement.query(wanted)?;
-    let mut positions = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (first, last): (u64, u64) = (row.get(0)?, row.get(1)?);
-        let inside = (first..=last).map(Position::new);
-        positions.extend(inside.filter(|position| (page.after.next()..=page.until).contains(position)));
-    }
-    Ok(positions)
+    statement.query_map(wanted, |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// Writes the tokens of a commit, and removes those of persons who are forgotten with it.

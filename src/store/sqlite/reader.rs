@@ -15,6 +15,7 @@ use crate::error::{OpenError, Place, ReadError};
 use crate::event::RecordedEvent;
 use crate::event_log::ScannedEvent;
 use crate::position::{Position, Revision};
+use crate::rows::{as_i64, expect_next, expect_next_of, stream_name};
 use crate::stream::StreamName;
 use crate::subscription::Pages;
 
@@ -75,12 +76,7 @@ impl Reader {
                     revision: Revision::new(row.get(1).map_err(read_error)?),
                     entry: row.get(2).map_err(read_error)?,
                 };
-                if event.revision != expected {
-                    return Err(ReadError::Corrupt {
-                        place: Place::Stream(stream.clone(), expected),
-                        detail: format!("the event is missing, revision {} follows", event.revision),
-                    });
-                }
+                expect_next_of(stream, expected, event.revision)?;
                 events.push(event);
             }
             Ok(events)
@@ -102,7 +98,7 @@ impl Reader {
             while let Some(row) = rows.next().map_err(read_error)? {
                 expected = expected.next();
                 let position = Position::new(row.get(0).map_err(read_error)?);
-                follows(expected, position)?;
+                expect_next(expected, position)?;
                 let stream: Option<String> = row.get(3).map_err(read_error)?;
                 events.push(RecordedEvent {
                     position,
@@ -132,7 +128,7 @@ impl Reader {
                 let mut rows = statement.query(params![as_i64(last.get()), SCAN_CHUNK]).map_err(read_error)?;
                 while let Some(row) = rows.next().map_err(read_error)? {
                     let position = Position::new(row.get(0).map_err(read_error)?);
-                    follows(last.next(), position)?;
+                    expect_next(last.next(), position)?;
                     last = position;
                     let revision = Revision::new(row.get(1).map_err(read_error)?);
                     let entry = row.get_ref(2).map_err(read_error)?;
@@ -224,25 +220,6 @@ fn query_one<T>(
         .map_err(read_error)
 }
 
-fn follows(expected: Position, found: Position) -> Result<(), ReadError> {
-    if found == expected {
-        return Ok(());
-    }
-    let detail = format!("the event is missing, position {found} follows");
-    Err(ReadError::Corrupt { place: Place::Position(expected), detail })
-}
-
-/// The name of a stream as a row has it.
-pub(super) fn stream_name(place: Place, name: Option<&str>) -> Result<StreamName, ReadError> {
-    let Some(name) = name else {
-        return Err(ReadError::Corrupt { place, detail: "the stream has no name".to_owned() });
-    };
-    name.parse().map_err(|error: crate::stream::InvalidStreamName| ReadError::Corrupt {
-        place,
-        detail: error.to_string(),
-    })
-}
-
 /// What SQLite's refusal to read means: a damaged file, or a file that cannot be read now.
 pub(super) fn read_error(error: rusqlite::Error) -> ReadError {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
@@ -260,9 +237,4 @@ pub(super) fn read_error(error: rusqlite::Error) -> ReadError {
     } else {
         ReadError::Unavailable(Arc::new(error))
     }
-}
-
-/// SQLite counts to 2^63 - 1; nothing in the log is beyond that.
-pub(super) fn as_i64(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

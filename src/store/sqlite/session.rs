@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension as _, Statement, params};
 use uuid::Uuid;
 
-use super::reader::{as_i64, find_command};
+use super::reader::find_command;
 use super::tail::read_tail;
 use super::{claims, lookup, vault};
 use crate::commit::{ClaimKey, RecordedCommand};
 use crate::error::ReadError;
 use crate::position::{Position, Revision};
 use crate::prepared::PreparedCommit;
+use crate::rows::as_i64;
 use crate::staging::{Failure, Ground, Place, StagedEvent};
 use crate::stream::StreamName;
 use crate::tail::Tail;

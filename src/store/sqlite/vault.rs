@@ -3,11 +3,12 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
-use super::reader::{as_i64, read_error};
+use super::reader::read_error;
 use crate::commit::{Disclosure, DisclosureKey, DisclosureRef};
 use crate::error::ReadError;
 use crate::position::Position;
 use crate::prepared::PreparedCommit;
+use crate::rows::as_i64;
 
 pub(super) fn credential(connection: &Connection, id: &str) -> Result<Option<Vec<u8>>, ReadError> {
     connection

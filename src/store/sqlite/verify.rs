@@ -2,11 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::reader::{find_command, read_error, stream_name};
-use crate::commit::RecordedCommand;
+use super::reader::{find_command, read_error};
 use crate::error::{Place, ReadError};
 use crate::position::{Position, Revision};
-use crate::verify::{CommandSpan, Defect, Row, Verified, Verifier};
+use crate::rows::stream_name;
+use crate::verify::{CommandSpan, Counts, Defect, Row, Verified, Verifier};
 
 /// After so many complaints SQLite has said enough about a damaged file.
 const MAX_STRUCTURAL: &str = "PRAGMA integrity_check(20)";
@@ -72,11 +72,9 @@ fn check_command(
     verifier: &mut Verifier<'_>,
     ended: Option<CommandSpan>,
 ) -> Result<(), ReadError> {
-    let Some(CommandSpan { command_id, first_position, position }) = ended else { return Ok(()) };
-    let indexed = find_command(connection, command_id).map_err(read_error)?;
-    if indexed != Some(RecordedCommand { first_position, position }) {
-        verifier.report(Defect::CommandDisagrees { position: first_position });
-    }
+    let Some(command) = ended else { return Ok(()) };
+    let indexed = find_command(connection, command.command_id).map_err(read_error)?;
+    verifier.expect_command(command, indexed);
     Ok(())
 }
 
@@ -84,17 +82,13 @@ fn check_counts(connection: &Connection, verifier: &mut Verifier<'_>) -> Result<
     let count = |sql: &str| -> Result<u64, ReadError> {
         connection.query_row(sql, [], |row| row.get(0)).map_err(read_error)
     };
-    for (table, expected, found) in [
-        ("streams", verifier.streams(), count("SELECT count(*) FROM streams")?),
-        ("commands", verifier.commands(), count("SELECT count(*) FROM commands")?),
-    ] {
-        if expected != found {
-            verifier.report(Defect::WrongCount { table, expected, found });
-        }
-    }
-    let orphans = count("SELECT count(*) FROM claims WHERE stream NOT IN (SELECT number FROM streams)")?;
-    if orphans > 0 {
-        verifier.report(Defect::ClaimsWithoutStream(orphans));
-    }
+    let counts = Counts {
+        streams: count("SELECT count(*) FROM streams")?,
+        commands: count("SELECT count(*) FROM commands")?,
+        orphaned_claims: count(
+            "SELECT count(*) FROM claims WHERE stream NOT IN (SELECT number FROM streams)",
+        )?,
+    };
+    verifier.expect_counts(&counts);
     Ok(())
 }

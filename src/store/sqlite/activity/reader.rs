@@ -12,7 +12,7 @@ use crate::activity::{
 };
 use crate::commit::Outcome;
 use crate::position::Position;
-use crate::sqlite::reader::as_i64;
+use crate::rows::as_i64;
 
 pub(super) fn read(
     connection: &Connection,

@@ -7,7 +7,7 @@ use super::writer::Asked;
 use crate::activity::{Activity, ActivityCommit, ClosedSegment};
 use crate::commit::Outcome;
 use crate::position::Position;
-use crate::sqlite::reader::as_i64;
+use crate::rows::as_i64;
 
 /// A page of the database, to estimate how many the write-ahead log grew by.
 const PAGE: usize = 4_096;

@@ -77,7 +77,8 @@ async fn plays_its_part() {
         abort();
     }
     // A read that fails takes the one connection with it that others do not need for writing.
-    let failed: Result<(), _> = log.reader.with(|_| Err(ReadError::Unavailable(Arc::new(crate::shared::InDoubt))));
+    let failed: Result<(), _> =
+        log.reader.with(|_| Err(ReadError::Unavailable(Arc::new(crate::shared::InDoubt))));
     failed.unwrap_err();
     File::create(place.join("fsync")).unwrap();
     for _ in 0..2 {

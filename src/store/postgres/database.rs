@@ -1,0 +1,248 @@
+//! A database, and the threads and connections by which it is asked.
+
+use std::io;
+use std::pin::Pin;
+use std::str::FromStr as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::{Connection as _, PgConnection, Postgres};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::error::{PostgresError, read_error};
+use super::migrations;
+use crate::error::ReadError;
+
+/// A read that takes longer is given up: whoever asked answers that the log cannot be read.
+pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+/// How long a reader waits for a connection.
+const ACQUIRE_WITHIN: Duration = Duration::from_secs(2);
+/// So many reads are under way at once.
+const MAX_READERS: u32 = 8;
+
+/// Everything that is asked is asked by an index, and known beforehand. The planner would guess from statistics that lag
+/// behind a growing log, and a table that was small when it guessed would be walked for as long as the plan lives.
+const SETTINGS: [(&str, &str); 9] = [
+    ("search_path", "muniment"),
+    ("jit", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    // A net: no code of ours waits for anything with a transaction open.
+    ("idle_in_transaction_session_timeout", "10s"),
+    // Ends whoever waits for the head of the log behind a connection that is stuck.
+    ("lock_timeout", "8s"),
+];
+
+/// A database of Postgres, opened by the role of the service.
+///
+/// It has threads of its own: a connection belongs to the runtime that made it, and callers come from many.
+#[derive(Clone)]
+pub struct PostgresDatabase(Arc<Inner>);
+
+struct Inner {
+    options: PgConnectOptions,
+    handle: Handle,
+    readers: Mutex<PgPool>,
+    _threads: Threads,
+}
+
+/// A runtime that may be dropped anywhere.
+struct Threads(Option<Runtime>);
+
+impl PostgresDatabase {
+    /// Opens the database at `url` (`postgres://role:password@host/name?sslmode=verify-full&sslrootcert=…`), which must
+    /// have been migrated.
+    ///
+    /// # Errors
+    /// See [`PostgresError`]: among others if the server is a standby, or the role could change what is recorded.
+    pub fn open(url: &str) -> Result<Self, PostgresError> {
+        let options = options(url)?;
+        let threads =
+            Builder::new_multi_thread().worker_threads(2).thread_name("postgres").enable_all().build()?;
+        let handle = threads.handle().clone();
+        let database = Self(Arc::new(Inner {
+            readers: Mutex::new(new_readers(&handle, &options)),
+            handle,
+            options: options.clone(),
+            _threads: Threads(Some(threads)),
+        }));
+        database.wait(async move {
+            let mut connection = connect(&options).await?;
+            migrations::expect_newest(&mut connection).await?;
+            migrations::expect_no_privilege(&mut connection).await?;
+            connection.close().await?;
+            Ok::<_, PostgresError>(())
+        })?;
+        Ok(database)
+    }
+
+    /// Runs `work` on the database's threads, and blocks this one until it is done: from anywhere.
+    pub(super) fn wait<T: Send + 'static, E: From<sqlx::Error> + Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E> {
+        let (answer, answered) = mpsc::channel();
+        self.0.handle.spawn(async move {
+            // Whoever waited may have given up.
+            let _ = answer.send(work.await);
+        });
+        answered.recv().unwrap_or_else(|_| Err(E::from(threads_ended())))
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.0.handle
+    }
+
+    /// A connection of the caller's own.
+    pub(super) async fn connect(&self) -> Result<PgConnection, PostgresError> {
+        connect(&self.0.options).await
+    }
+
+    /// The rows of a read that fetches all it asked for.
+    pub(super) async fn rows(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>, ReadError> {
+        let readers = self.readers();
+        self.patiently(&readers, query.fetch_all(&readers)).await.map_err(read_error)
+    }
+
+    /// The one row of a read that always has one.
+    pub(super) async fn row(&self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow, ReadError> {
+        self.rows(query).await?.pop().ok_or_else(|| read_error(sqlx::Error::RowNotFound))
+    }
+
+    /// Polls `read` among the database's threads, for as long as a read may take. It is polled by the caller, so that a read
+    /// wakes nobody in between; its connections and its clock are the database's all the same.
+    pub(super) async fn patiently<T>(
+        &self,
+        readers: &PgPool,
+        read: impl Future<Output = Result<T, sqlx::Error>> + Send,
+    ) -> Result<T, sqlx::Error> {
+        let bounded = async { tokio::time::timeout(PATIENCE, read).await };
+        match (Among { handle: self.0.handle.clone(), future: Some(Box::pin(bounded)) }).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.renew(readers);
+                Err(no_answer())
+            }
+        }
+    }
+
+    /// Writes what means nothing, durably.
+    pub(super) async fn probe_writing(&self) -> Result<(), PostgresError> {
+        let mut connection = self.connect().await?;
+        bounded(PATIENCE, sqlx::query("SELECT probe_writing()").execute(&mut connection)).await?;
+        Ok(())
+    }
+
+    pub(super) fn options(&self) -> &PgConnectOptions {
+        &self.0.options
+    }
+
+    pub(super) fn readers(&self) -> PgPool {
+        self.lock_readers().clone()
+    }
+
+    /// A connection that does not answer may not do so for a quarter of an hour, and would keep its place as long: whoever
+    /// reads next begins with new ones.
+    fn renew(&self, stuck: &PgPool) {
+        let mut readers = self.lock_readers();
+        if Arc::ptr_eq(&readers.connect_options(), &stuck.connect_options()) {
+            *readers = new_readers(&self.0.handle, &self.0.options);
+        }
+    }
+
+    fn lock_readers(&self) -> MutexGuard<'_, PgPool> {
+        self.0.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A future that is polled, and dropped, in the context of a runtime.
+struct Among<F> {
+    handle: Handle,
+    future: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future> Future for Among<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        let _among = this.handle.enter();
+        match &mut this.future {
+            Some(future) => future.as_mut().poll(context),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<F> Drop for Among<F> {
+    fn drop(&mut self) {
+        let _among = self.handle.enter();
+        self.future = None;
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(threads) = self.0.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
+pub(super) fn options(url: &str) -> Result<PgConnectOptions, PostgresError> {
+    let options = PgConnectOptions::from_str(url).map_err(PostgresError::Address)?;
+    Ok(options.application_name("muniment").options(SETTINGS))
+}
+
+fn new_readers(handle: &Handle, options: &PgConnectOptions) -> PgPool {
+    let _among = handle.enter();
+    PgPoolOptions::new()
+        .max_connections(MAX_READERS)
+        .acquire_timeout(ACQUIRE_WITHIN)
+        .test_before_acquire(false)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                expect_primary(connection).await.map_err(|error| sqlx::Error::Io(io::Error::other(error)))
+            })
+        })
+        .connect_lazy_with(options.clone())
+}
+
+/// A connection to a server that takes writes.
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, PostgresError> {
+    let mut connection = bounded(PATIENCE, PgConnection::connect_with(options)).await?;
+    expect_primary(&mut connection).await?;
+    Ok(connection)
+}
+
+async fn expect_primary(connection: &mut PgConnection) -> Result<(), PostgresError> {
+    let takes_no_writes = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean";
+    let takes_no_writes: bool =
+        bounded(PATIENCE, sqlx::query_scalar(takes_no_writes).fetch_one(connection)).await?;
+    if takes_no_writes { Err(PostgresError::ReadOnly) } else { Ok(()) }
+}
+
+/// Gives up what takes longer.
+pub(super) async fn bounded<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| Err(no_answer()))
+}
+
+fn no_answer() -> sqlx::Error {
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database did not answer in time"))
+}
+
+pub(super) fn threads_ended() -> sqlx::Error {
+    sqlx::Error::Io(io::Error::other("the threads that talk to Postgres ended"))
+}
