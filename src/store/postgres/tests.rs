@@ -1,5 +1,7 @@
 //! The suite on a real PostgreSQL, and what only Postgres, or several nodes, can get wrong.
 
+mod nodes;
+
 use super::*;
 use crate::clock::ManualClock;
 use crate::conformance::sample::{credential, one};
