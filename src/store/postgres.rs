@@ -6,6 +6,7 @@ mod database;
 mod error;
 mod facts;
 mod head;
+mod lead;
 mod migrations;
 mod notify;
 mod reader;
@@ -26,6 +27,7 @@ pub use error::PostgresError;
 pub use migrations::migrate_postgres;
 
 use self::head::{Frontier, HeadReader, read_tail};
+use self::lead::Lead;
 use self::notify::Listener;
 use self::reader::Reader;
 use self::writer::Writer;
@@ -50,6 +52,7 @@ pub struct PostgresLog {
     frontier: Arc<Frontier>,
     head: HeadReader,
     writer: Writer,
+    lead: Lead,
     _listener: Listener,
 }
 
@@ -70,23 +73,11 @@ impl PostgresLog {
             reader: Reader(database.clone()),
             writer: Writer::start(database.clone(), Arc::clone(&frontier))?,
             _listener: Listener::start(database, head.clone()),
+            lead: Lead::default(),
             database: database.clone(),
             frontier,
             head,
         })
-    }
-
-    /// The ids of all credentials that are kept.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn credential_ids(&self) -> Result<Vec<String>, ReadError> {
-        self.reader.credential_ids().await
-    }
-
-    /// Finishes what is queued, and stops the writer. Later appends are refused; reads go on.
-    pub async fn close(&self) {
-        self.writer.close().await;
     }
 }
 
@@ -197,6 +188,19 @@ impl EventLog for PostgresLog {
 
     fn now(&self) -> Timestamp {
         self.frontier.shared.now()
+    }
+
+    async fn credential_ids(&self) -> Result<Vec<String>, ReadError> {
+        self.reader.credential_ids().await
+    }
+
+    async fn leads(&self) -> bool {
+        self.lead.try_take(&self.database).await
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.lead.leave().await;
     }
 
     fn write_probe(&self) -> WriteProbe {

@@ -126,13 +126,18 @@ impl PostgresDatabase {
         read: impl Future<Output = Result<T, sqlx::Error>> + Send,
     ) -> Result<T, sqlx::Error> {
         let bounded = async { tokio::time::timeout(PATIENCE, read).await };
-        match (Among { handle: self.0.handle.clone(), future: Some(Box::pin(bounded)) }).await {
+        match self.among(bounded).await {
             Ok(answer) => answer,
             Err(_) => {
                 self.renew(readers);
                 Err(no_answer())
             }
         }
+    }
+
+    /// A future of the caller's that is polled among the database's threads.
+    pub(super) fn among<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        Among { handle: self.0.handle.clone(), future: Some(Box::pin(future)) }
     }
 
     /// Writes what means nothing, durably.

@@ -116,3 +116,24 @@ async fn clocks_that_differ_a_little_are_not_said_to_have_gone_back() {
     assert_eq!(node.append(one(3, "a")).await.unwrap().position, Position::new(4));
     check_log(node.as_ref(), 4);
 }
+
+#[tokio::test]
+async fn one_node_leads_until_it_is_gone() {
+    let fixture = PostgresFixture::new().await;
+    let (first, second) = (fixture.node(), fixture.node());
+    assert!(first.leads().await);
+    assert!(first.leads().await);
+    assert!(!second.leads().await);
+    first.close().await;
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while !second.leads().await {
+        assert!(std::time::Instant::now() < deadline, "nobody leads");
+    }
+    // Without its connection it is not known who leads: nobody does, then anybody.
+    fixture.test.psql(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    );
+    assert!(!second.leads().await);
+    assert!(second.leads().await);
+}
