@@ -80,17 +80,14 @@ impl Rest {
     fn without(&mut self, error: &serde_path_to_error::Error<serde_json::Error>) -> (Violation, bool) {
         let Wrong { field, rule, detail } = wrong(&error.inner().to_string());
         let (mut now, mut sent) = self.pointers(error.path());
-        // Of what lacks something, nothing is left to read.
-        let whole = (rule == Rule::Required).then(|| now.clone());
+        let whole = (now.clone(), sent.clone());
         if let Some(field) = field {
             (now, sent) = (below(&now, &field), below(&sent, &field));
         }
-        let taken = match whole {
-            // The value that stands last is the one that is read on.
-            _ if rule == Rule::Duplicate => true,
-            Some(place) => self.take(&place),
-            None => self.take(&now),
-        };
+        // Of what lacks something, nothing is left to read.
+        let (now, from) = if rule == Rule::Required { whole } else { (now, sent.clone()) };
+        // Of what stands twice, the last one is read on.
+        let taken = rule == Rule::Duplicate || self.take(&now, &from);
         (Violation::new(sent, rule, detail), taken)
     }
 
@@ -114,8 +111,8 @@ impl Rest {
         (0..).filter(is_there).nth(index).unwrap_or(index)
     }
 
-    /// Takes out what stands at a pointer, if something does.
-    fn take(&mut self, now: &str) -> bool {
+    /// Takes out what stands at a pointer, if something does; `sent` is where it was.
+    fn take(&mut self, now: &str, sent: &str) -> bool {
         let Some((outer, name)) = now.rsplit_once('/') else { return false };
         match self.value.pointer_mut(outer) {
             Some(Value::Object(fields)) => {
@@ -124,6 +121,11 @@ impl Rest {
             Some(Value::Array(items)) => match name.parse() {
                 Ok(index) if index < items.len() => {
                     items.remove(index);
+                    if let Some((list, Ok(place))) =
+                        sent.rsplit_once('/').map(|(list, item)| (list, item.parse()))
+                    {
+                        self.taken.entry(list.to_owned()).or_default().push(place);
+                    }
                     true
                 }
                 Ok(_) | Err(_) => false,
