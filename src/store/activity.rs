@@ -3,6 +3,8 @@
 //! It has a position of its own, and no streams, revisions or conflicts: a record is a fact about a moment that nothing
 //! is decided from.
 
+pub(crate) mod request;
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -193,6 +195,20 @@ pub trait ActivityLog: Send + Sync {
         after: Option<SegmentNumber>,
         limit: usize,
     ) -> Result<Vec<ClosedSegment>, ReadError>;
+}
+
+impl ActivityFilter {
+    /// The columns that must hold a text, and which.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let columns = [
+            ("client", &self.client),
+            ("credential", &self.credential),
+            ("kind", &self.kind),
+            ("reason", &self.reason),
+            ("environment", &self.environment),
+        ];
+        columns.into_iter().filter_map(|(column, wanted)| Some((column, wanted.as_deref()?)))
+    }
 }
 
 impl SegmentNumber {

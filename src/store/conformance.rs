@@ -4,10 +4,12 @@
 //! each check becomes a test on a log of its own, and ends with a verification of the whole log.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed check is a failed test")]
 
+pub mod activity;
 pub mod appending;
 pub mod claims;
 pub mod clock;
 pub mod histories;
+pub mod keys;
 pub mod reading;
 pub mod sample;
 pub mod vault;
@@ -20,11 +22,11 @@ use crate::clock::ManualClock;
 use crate::event_log::EventLog;
 use crate::position::Position;
 
-/// A log that can be opened anew.
+/// A log, or what is kept beside it, that can be opened anew.
 #[async_trait]
-pub trait Fixture: Send {
-    /// Closes the log that was opened last, and opens it again; opens a fresh one at first.
-    async fn open(&mut self) -> Arc<dyn EventLog>;
+pub trait Fixture<L: ?Sized = dyn EventLog>: Send {
+    /// Closes what was opened last, and opens it again; opens a fresh one at first.
+    async fn open(&mut self) -> Arc<L>;
 
     /// The clock that all logs of this fixture are opened with.
     fn clock(&self) -> Arc<ManualClock>;
@@ -78,5 +80,32 @@ macro_rules! conformance_suite {
                 $crate::conformance::$module::$check(&mut $fixture).await;
             }
         )*
+    };
+}
+
+/// Makes a test of every check of an activity log; the argument is an expression that makes a fresh [`Fixture`].
+#[macro_export]
+macro_rules! activity_suite {
+    ($fixture:expr) => {
+        $crate::conformance_suite! { @tests $fixture;
+            activity::positions_are_dense_and_records_survive_reopening
+            activity::a4_each_filter_finds_its_records
+            activity::the_last_use_stands_in_the_commit_of_the_use
+            activity::a_digest_is_kept_without_waiting_and_with_a_record
+            activity::time_never_goes_back
+            activity::a11_a_segment_is_closed_once_its_day_is_over_and_gets_no_more_records
+        }
+    };
+}
+
+/// Makes a test of every check of a key store; the argument is an expression that makes a fresh [`Fixture`].
+#[macro_export]
+macro_rules! key_suite {
+    ($fixture:expr) => {
+        $crate::conformance_suite! { @tests $fixture;
+            keys::data_keys_are_kept_in_order_and_never_replaced
+            keys::a_token_wins_over_a_second_person
+            keys::a_slot_is_used_once
+        }
     };
 }

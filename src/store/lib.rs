@@ -53,7 +53,10 @@ pub use event_log::{EventLog, ScannedEvent, TokenPage, WriteProbe};
 pub use keys::{KeyStore, PersonKey, WrappedKey};
 pub use node_directory::NodeDirectory;
 pub use position::{ExpectedRevision, MAX_INTEGER, Position, Revision};
-pub use postgres::{PostgresAggregates, PostgresDatabase, PostgresError, PostgresLog, migrate_postgres};
+pub use postgres::{
+    PostgresActivity, PostgresAggregates, PostgresDatabase, PostgresError, PostgresKeys, PostgresLog,
+    migrate_postgres,
+};
 pub use repository::{LogRepository, PersistRefused};
 pub use sqlite::{BackUpTo, BackedUp, DataDirectory, SqliteActivity, SqliteKeys, SqliteLog, open_to_read};
 pub use stream::{InvalidStreamName, StreamName};

@@ -1,16 +1,19 @@
 //! The log in Postgres, of one node or of several.
 
+mod activity;
 mod aggregates;
 mod batch;
 mod database;
 mod error;
 mod facts;
 mod head;
+mod keys;
 mod lead;
 mod migrations;
 mod notify;
 mod reader;
 mod scan;
+mod thread;
 mod verify;
 mod writer;
 
@@ -21,23 +24,26 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use activity::PostgresActivity;
 pub use aggregates::PostgresAggregates;
 pub use database::PostgresDatabase;
 pub use error::PostgresError;
+pub use keys::PostgresKeys;
 pub use migrations::migrate_postgres;
 
 use self::head::{Frontier, HeadReader, read_tail};
 use self::lead::Lead;
 use self::notify::Listener;
 use self::reader::Reader;
-use self::writer::Writer;
+use self::thread::Writer;
+use self::writer::Commits;
 use crate::clock::Clock;
 use crate::commit::{ClaimKey, Commit, Disclosure, DisclosureRef, Receipt, RecordedCommand};
 use crate::error::{AppendError, Cause, ReadError};
 use crate::event::RecordedEvent;
 use crate::event_log::{EventLog, ScannedEvent, TokenPage, WriteProbe};
 use crate::position::{Position, Revision};
-use crate::request;
+use crate::request::{self, Request};
 use crate::shared::Shared;
 use crate::stream::StreamName;
 use crate::subscription::Subscription;
@@ -51,7 +57,7 @@ pub struct PostgresLog {
     reader: Reader,
     frontier: Arc<Frontier>,
     head: HeadReader,
-    writer: Writer,
+    writer: Writer<Request>,
     lead: Lead,
     _listener: Listener,
 }
@@ -69,9 +75,10 @@ impl PostgresLog {
         })?;
         let frontier = Arc::new(Frontier::new(Shared::new(clock, tail), tail.head));
         let head = HeadReader::start(database, Arc::clone(&frontier));
+        let commits = Commits::new(database.clone(), Arc::clone(&frontier)).map_err(sqlx::Error::Encode)?;
         Ok(Self {
             reader: Reader(database.clone()),
-            writer: Writer::start(database.clone(), Arc::clone(&frontier))?,
+            writer: Writer::start("log", commits)?,
             _listener: Listener::start(database, head.clone()),
             lead: Lead::default(),
             database: database.clone(),

@@ -1,6 +1,6 @@
 //! The line in front of the one writer of a log.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// As many requests share one transaction at most: it bounds how long the first of them waits for the last.
@@ -91,5 +91,14 @@ impl<R> Queue<R> {
 
     fn state(&self) -> MutexGuard<'_, State<R>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whoever waits must hear of the writer's end, however it comes: a dropped request is an answer.
+pub(crate) struct CloseOnDrop<R>(pub(crate) Arc<Queue<R>>);
+
+impl<R> Drop for CloseOnDrop<R> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

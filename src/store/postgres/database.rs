@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{Connection as _, PgConnection, Postgres};
+use sqlx::{Connection as _, PgConnection, Postgres, Row as _};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::error::{PostgresError, read_error};
@@ -229,11 +229,13 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
     Ok(connection)
 }
 
+/// Refuses a server that takes no writes. And whatever the database is set to: what is acknowledged is on the disk.
 async fn expect_primary(connection: &mut PgConnection) -> Result<(), PostgresError> {
-    let takes_no_writes = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean";
-    let takes_no_writes: bool =
-        bounded(PATIENCE, sqlx::query_scalar(takes_no_writes).fetch_one(connection)).await?;
-    if takes_no_writes { Err(PostgresError::ReadOnly) } else { Ok(()) }
+    let query = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean,
+                        CASE WHEN current_setting('synchronous_commit') = 'off'
+                             THEN set_config('synchronous_commit', 'on', false) END";
+    let row = bounded(PATIENCE, sqlx::query(query).fetch_one(connection)).await?;
+    if row.try_get::<bool, _>(0)? { Err(PostgresError::ReadOnly) } else { Ok(()) }
 }
 
 /// Gives up what takes longer.

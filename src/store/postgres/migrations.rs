@@ -28,6 +28,8 @@ const STEPS: &[(&str, &str)] = steps![
     "0005_create_lookup_tokens"
     "0006_create_append"
     "0007_create_events_view"
+    "0008_create_activity"
+    "0009_create_keys"
 ];
 
 const GRANTS: &str = include_str!("../../../migrations/postgres/grants.sql");

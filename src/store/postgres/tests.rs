@@ -1,18 +1,23 @@
 //! The suite on a real PostgreSQL, and what only Postgres, or several nodes, can get wrong.
 
+mod activity;
+mod keys;
 mod nodes;
 
 use super::*;
+use crate::activity::ActivityLog;
 use crate::clock::ManualClock;
 use crate::conformance::sample::{credential, one};
 use crate::conformance::{Fixture, check_log};
+use crate::keys::KeyStore;
 use crate::testing::{PostgresServer, TestDatabase};
 
 pub(super) struct PostgresFixture {
-    test: TestDatabase<'static>,
-    database: PostgresDatabase,
-    clock: Arc<ManualClock>,
+    pub(super) test: TestDatabase<'static>,
+    pub(super) database: PostgresDatabase,
+    pub(super) clock: Arc<ManualClock>,
     opened: Option<Arc<PostgresLog>>,
+    activity: Option<Arc<PostgresActivity>>,
 }
 
 impl PostgresFixture {
@@ -20,7 +25,7 @@ impl PostgresFixture {
         let test = PostgresServer::shared().database().await;
         let database = PostgresDatabase::open(&test.url()).unwrap();
         let clock = Arc::new(ManualClock::new("2026-11-20T22:13:25.123456Z".parse().unwrap()));
-        Self { test, database, clock, opened: None }
+        Self { test, database, clock, opened: None, activity: None }
     }
 
     /// One more node on the same database.
@@ -45,12 +50,41 @@ impl Fixture for PostgresFixture {
     }
 }
 
+#[async_trait]
+impl Fixture<dyn ActivityLog> for PostgresFixture {
+    async fn open(&mut self) -> Arc<dyn ActivityLog> {
+        if let Some(opened) = self.activity.take() {
+            opened.close().await;
+        }
+        let log = Arc::new(PostgresActivity::open(&self.database, Arc::clone(&self.clock) as _).unwrap());
+        self.activity = Some(Arc::clone(&log));
+        log
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        Arc::clone(&self.clock)
+    }
+}
+
+#[async_trait]
+impl Fixture<dyn KeyStore> for PostgresFixture {
+    async fn open(&mut self) -> Arc<dyn KeyStore> {
+        Arc::new(PostgresKeys::new(&self.database))
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        Arc::clone(&self.clock)
+    }
+}
+
 crate::conformance_suite!(PostgresFixture::new().await);
+crate::activity_suite!(PostgresFixture::new().await);
+crate::key_suite!(PostgresFixture::new().await);
 
 #[tokio::test]
 async fn neither_the_service_nor_the_owner_can_change_what_is_recorded() {
-    let mut fixture = PostgresFixture::new().await;
-    let log = fixture.open().await;
+    let fixture = PostgresFixture::new().await;
+    let log = fixture.node();
     log.append(Commit { credentials: vec![credential("s")], ..one(1, "a") }).await.unwrap();
     for statement in [
         "UPDATE log_events SET entry = '\\x00'",

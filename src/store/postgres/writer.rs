@@ -1,33 +1,26 @@
-//! The one writer of a node: group commit over a connection of its own, which nobody can cancel.
+//! Writing commits: all that wait at one moment are decided on the facts of one query and written by one statement, which
+//! is a transaction by itself.
 //!
-//! All commits that wait at one moment are decided on the facts of one query and written by one statement, which is a
-//! transaction by itself: two round trips, and the head of the log is locked during the second only. If another node was
-//! faster the batch is decided again, this time behind the lock.
+//! So a batch is two round trips, and the head of the log is locked during the second only. If another node was faster the
+//! batch is decided again, this time behind the lock.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Executor as _, PgConnection};
-use tokio::runtime::{Builder, Runtime};
 
 use super::batch::Batch;
 use super::database::{PATIENCE, PostgresDatabase, bounded};
-use super::error::{PostgresError, may_be_recorded};
+use super::error::may_be_recorded;
 use super::facts::{Wanted, clock_stream};
 use super::head::{Frontier, read_tail};
+use super::thread::{Writing, Written};
 use crate::error::Cause;
 use crate::prepared::PreparedCommit;
-use crate::queue::Queue;
 use crate::request::{Request, refuse_all, refuse_staged};
 use crate::shared::DoubtInPanic;
-use crate::staging::{Moment, Staged, stage};
+use crate::staging::{Failure, Moment, Staged, stage};
 use crate::stream::StreamName;
-
-/// A database that cannot be reached is tried again after so long even if nobody writes: readers may wait for a
-/// transaction in doubt to be settled.
-const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
 /// An append waits for the disks of all servers that must have it, and for other nodes. After this its outcome is unknown.
 const APPEND_PATIENCE: Duration = Duration::from_secs(10);
@@ -36,108 +29,25 @@ const APPEND_PATIENCE: Duration = Duration::from_secs(10);
 /// the last one, and no clock is said to have gone back.
 const TOLERATED_SKEW: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
-/// The thread, as those see it who have something to write.
-pub(super) struct Writer {
-    pub(super) queue: Arc<Queue<Request>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Writer {
-    pub(super) fn start(database: PostgresDatabase, frontier: Arc<Frontier>) -> Result<Self, PostgresError> {
-        let queue = Arc::new(Queue::default());
-        let work = Work {
-            database,
-            frontier,
-            queue: Arc::clone(&queue),
-            // Its own, on its own thread: an answer wakes nobody else first.
-            runtime: Builder::new_current_thread().enable_all().build()?,
-            clock_stream: clock_stream().map_err(sqlx::Error::Encode)?,
-        };
-        let thread = thread::Builder::new().name("log-writer".to_owned()).spawn(move || work.run())?;
-        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
-    }
-
-    /// Finishes what is queued, and ends the thread.
-    pub(super) async fn close(&self) {
-        self.queue.close();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-        }
-    }
-}
-
-impl Drop for Writer {
-    /// What is queued is still written, if the process lives that long; a database that does not answer holds nobody up.
-    fn drop(&mut self) {
-        self.queue.close();
-    }
-}
-
-struct Work {
+/// The log's side of its writer.
+pub(super) struct Commits {
     database: PostgresDatabase,
     frontier: Arc<Frontier>,
-    queue: Arc<Queue<Request>>,
-    runtime: Runtime,
     clock_stream: StreamName,
 }
 
-/// How serving ended.
-enum End {
-    Closed,
-    Broken,
+impl Commits {
+    pub(super) fn new(database: PostgresDatabase, frontier: Arc<Frontier>) -> Result<Self, Failure> {
+        Ok(Self { database, frontier, clock_stream: clock_stream()? })
+    }
 }
 
-/// How writing a batch ended.
-enum Written {
-    Done,
-    /// The connection is not what it was.
-    Broken,
-}
-
-impl Work {
-    /// Serves until the queue is closed and empty, beginning anew on a new connection after each failure.
-    fn run(self) {
-        let _close_at_the_end = CloseOnDrop(Arc::clone(&self.queue));
-        loop {
-            match catch_unwind(AssertUnwindSafe(|| self.serve())) {
-                Ok(Ok(End::Closed)) => return,
-                Ok(Ok(End::Broken)) => {}
-                Ok(Err(cause)) => {
-                    tracing::error!(error = %cause, "connecting to Postgres to write");
-                    let mut batch = Vec::new();
-                    let open = self.queue.take_within(RECONNECT_AFTER, &mut batch);
-                    // One of them may be the retry of a commit that is in doubt.
-                    refuse_all(&mut batch, &cause, self.frontier.shared.is_in_doubt());
-                    if !open {
-                        return;
-                    }
-                }
-                Err(_) => tracing::error!("the writer of the log panicked and begins anew"),
-            }
-        }
-    }
-
-    fn serve(&self) -> Result<End, Cause> {
-        let mut connection = self.runtime.block_on(self.connect())?;
-        let mut batch = Vec::new();
-        while self.queue.take(&mut batch) {
-            let _doubt = DoubtInPanic(&self.frontier.shared);
-            match self.runtime.block_on(self.write(&mut connection, &mut batch)) {
-                Written::Done => {}
-                Written::Broken => return Ok(End::Broken),
-            }
-        }
-        Ok(End::Closed)
-    }
+impl Writing for Commits {
+    type Request = Request;
 
     async fn connect(&self) -> Result<PgConnection, Cause> {
         let cause = |error: sqlx::Error| -> Cause { Arc::new(error) };
         let mut connection = self.database.connect().await.map_err(|error| Arc::new(error) as Cause)?;
-        // Whatever the database is set to: what is acknowledged is on the disk.
-        let durable = "SELECT set_config('synchronous_commit', 'on', false)
-                       WHERE current_setting('synchronous_commit') = 'off'";
-        bounded(PATIENCE, connection.execute(durable)).await.map_err(cause)?;
         if self.frontier.shared.is_in_doubt() {
             bounded(APPEND_PATIENCE, connection.execute("SELECT fence_log()")).await.map_err(cause)?;
             tracing::warn!("the outcome of a failed transaction of the log is known now");
@@ -148,8 +58,8 @@ impl Work {
         Ok(connection)
     }
 
-    /// Writes and answers a batch.
     async fn write(&self, connection: &mut PgConnection, requests: &mut Vec<Request>) -> Written {
+        let _doubt = DoubtInPanic(&self.frontier.shared);
         match self.try_write(connection, requests, false).await {
             Some(written) => written,
             // Others write, too: the second attempt is behind the lock, and nobody can be faster.
@@ -157,6 +67,13 @@ impl Work {
         }
     }
 
+    fn refuse(&self, requests: &mut Vec<Request>, cause: &Cause) {
+        // One of them may be the retry of a commit that is in doubt.
+        refuse_all(requests, cause, self.frontier.shared.is_in_doubt());
+    }
+}
+
+impl Commits {
     /// `None` if another node was faster.
     async fn try_write(
         &self,
@@ -245,13 +162,4 @@ async fn append(connection: &mut PgConnection, batch: &mut Batch, locked: bool) 
         Ok(appended)
     };
     bounded(APPEND_PATIENCE, write).await
-}
-
-/// Whoever waits must hear of the writer's end, however it comes: a dropped request is an answer.
-struct CloseOnDrop(Arc<Queue<Request>>);
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        self.0.close();
-    }
 }

@@ -14,21 +14,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::OptionalExtension as _;
-use tokio::sync::oneshot;
 
 use self::session::Tail;
-use self::writer::{Asked, Recording, Request};
+use self::writer::Recording;
 use super::pool::Pool;
 use super::reader::read_error;
 use super::schema::ACTIVITY;
 use super::writer::{Writer, open_index};
 use super::{DataDirectory, OpenedToRead};
+use crate::activity::request::{self, Asked, Request};
 use crate::activity::{
     ActivityCommit, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable, ClosedSegment,
     RecordedActivity, SegmentNumber, VerifiedDigest,
 };
 use crate::clock::Clock;
-use crate::error::{LogClosed, OpenError, ReadError};
+use crate::error::{OpenError, ReadError};
 use crate::position::Position;
 
 /// The activity log in `activity.db`.
@@ -75,11 +75,7 @@ impl SqliteActivity {
 
     async fn ask(&self, asked: Asked) -> Result<Position, ActivityUnavailable> {
         let Some(writer) = &self.writer else { return Err(ActivityUnavailable(Arc::new(OpenedToRead))) };
-        let (answer, answered) = oneshot::channel();
-        let request = Request { asked, answer: Some(answer) };
-        writer.queue.push(request).map_err(|refused| ActivityUnavailable(Arc::new(refused)))?;
-        // An answer that never comes means that the writer died with the request in its hands.
-        answered.await.unwrap_or_else(|_| Err(ActivityUnavailable(Arc::new(LogClosed))))
+        request::ask(&writer.queue, asked).await
     }
 }
 
@@ -90,10 +86,8 @@ impl ActivityLog for SqliteActivity {
     }
 
     fn keep_digest(&self, digest: VerifiedDigest) {
-        let commit = ActivityCommit { records: Vec::new(), digests: vec![digest] };
         if let Some(writer) = &self.writer {
-            // Without it a secret is verified once more.
-            let _ = writer.queue.push(Request { asked: Asked::Record(commit), answer: None });
+            request::keep_digest(&writer.queue, digest);
         }
     }
 

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use super::checkpoint::{Checkpointer, checkpoint};
 use super::schema::{self, Schema};
 use crate::error::{Cause, OpenError};
-use crate::queue::Queue;
+use crate::queue::{CloseOnDrop, Queue};
 
 /// A file that cannot be opened is tried again after so long even if nobody writes: readers wait for its head.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
@@ -164,14 +164,5 @@ impl<G: GroupCommit> Work<G> {
         let open = self.queue.take_within(REOPEN_AFTER, &mut batch);
         self.target.refuse(&mut batch, cause);
         open
-    }
-}
-
-/// Whoever waits must hear of the writer's end, however it comes: a dropped request is an answer.
-struct CloseOnDrop<R>(Arc<Queue<R>>);
-
-impl<R> Drop for CloseOnDrop<R> {
-    fn drop(&mut self) {
-        self.0.close();
     }
 }

@@ -132,6 +132,12 @@ impl PostgresServer {
         }
     }
 
+    /// Where its files are: `data`, its log, its socket.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// What the server has written about itself.
     #[must_use]
     pub fn log(&self) -> String {

@@ -34,17 +34,9 @@ pub(super) fn read(
     };
     let before = page.before.map(Position::get).into_iter().chain(before).min().unwrap_or(u64::MAX);
     let mut parameters: Vec<Value> = vec![as_i64(after).into(), as_i64(before).into()];
-    for (column, wanted) in [
-        ("client", &filter.client),
-        ("credential", &filter.credential),
-        ("kind", &filter.kind),
-        ("reason", &filter.reason),
-        ("environment", &filter.environment),
-    ] {
-        if let Some(wanted) = wanted {
-            sql.push_str(&format!(" AND {column} = ?"));
-            parameters.push(wanted.clone().into());
-        }
+    for (column, wanted) in filter.texts() {
+        sql.push_str(&format!(" AND {column} = ?"));
+        parameters.push(wanted.to_owned().into());
     }
     if let Some(tokens) = &filter.source_tokens {
         sql.push_str(" AND source_token IN (");

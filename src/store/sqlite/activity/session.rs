@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Statement, params};
 
-use super::writer::Asked;
+use crate::activity::request::Asked;
 use crate::activity::{Activity, ActivityCommit, ClosedSegment};
 use crate::commit::Outcome;
 use crate::position::Position;

@@ -4,34 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
 
 use super::Shared;
 use super::session::Session;
-use crate::activity::{ActivityCommit, ActivityUnavailable, ClosedSegment};
+use crate::activity::request::{Request, refuse_all};
 use crate::error::Cause;
-use crate::position::Position;
 use crate::sqlite::writer::GroupCommit;
-
-/// Something to write, and who waits for it, if anybody does.
-pub(super) struct Request {
-    pub(super) asked: Asked,
-    pub(super) answer: Option<oneshot::Sender<Result<Position, ActivityUnavailable>>>,
-}
-
-pub(super) enum Asked {
-    Record(ActivityCommit),
-    Close(ClosedSegment),
-}
-
-impl Request {
-    fn answer(self, outcome: Result<Position, ActivityUnavailable>) {
-        if let Some(answer) = self.answer {
-            // Nobody may be listening any more; the record stands nevertheless.
-            let _ = answer.send(outcome);
-        }
-    }
-}
 
 /// The activity log's side of its writer.
 pub(super) struct Recording(pub(super) Arc<Shared>);
@@ -65,15 +43,13 @@ impl GroupCommit for Recording {
             Err(error) => {
                 let cause: Cause = Arc::new(error);
                 tracing::error!(error = %cause, records = batch.len(), "writing activity");
-                self.refuse(batch, &cause);
+                refuse_all(batch, &cause);
                 None
             }
         }
     }
 
     fn refuse(&self, batch: &mut Vec<Request>, cause: &Cause) {
-        for request in batch.drain(..) {
-            request.answer(Err(ActivityUnavailable(Arc::clone(cause))));
-        }
+        refuse_all(batch, cause);
     }
 }

@@ -3,64 +3,38 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
+use crate::clock::ManualClock;
+use crate::conformance::Fixture;
+use crate::conformance::keys::person;
+
+struct SqliteFixture {
+    _parent: TempDir,
+    directory: DataDirectory,
+}
+
+#[async_trait]
+impl Fixture<dyn KeyStore> for SqliteFixture {
+    async fn open(&mut self) -> Arc<dyn KeyStore> {
+        Arc::new(SqliteKeys::open(&self.directory).unwrap())
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        Arc::new(ManualClock::new(jiff::Timestamp::UNIX_EPOCH))
+    }
+}
+
+fn fixture() -> SqliteFixture {
+    let (parent, directory, _) = keys();
+    SqliteFixture { _parent: parent, directory }
+}
+
+crate::key_suite!(fixture());
 
 fn keys() -> (TempDir, DataDirectory, SqliteKeys) {
     let parent = tempfile::tempdir().unwrap();
     let directory = DataDirectory::open(&parent.path().join("data")).unwrap();
     let keys = SqliteKeys::open(&directory).unwrap();
     (parent, directory, keys)
-}
-
-fn person(number: u128, token: Option<&[u8]>) -> PersonKey {
-    PersonKey {
-        person: Uuid::from_u128(number),
-        token: token.map(<[u8]>::to_vec),
-        wrapped: format!("wrapped key of person {number:06}.").into_bytes(),
-    }
-}
-
-#[tokio::test]
-async fn data_keys_are_kept_in_order_and_never_replaced() {
-    let (_parent, directory, keys) = keys();
-    let key = |id: &str| WrappedKey { id: id.to_owned(), purpose: "vault".to_owned(), wrapped: id.into() };
-    keys.insert_data_key(key("b")).await.unwrap();
-    keys.insert_data_key(key("a")).await.unwrap();
-    let refused = keys.insert_data_key(key("a")).await.unwrap_err();
-    assert!(matches!(refused, KeyStoreError::DataKeyExists(id) if id == "a"));
-    assert_eq!(SqliteKeys::open(&directory).unwrap().data_keys().await.unwrap(), [key("b"), key("a")]);
-}
-
-#[tokio::test]
-async fn a_token_wins_over_a_second_person() {
-    let (_parent, _directory, keys) = keys();
-    let first = keys.insert_person(person(1, Some(b"token"))).await.unwrap();
-    assert_eq!(keys.insert_person(person(2, Some(b"token"))).await.unwrap(), first);
-    assert_eq!(keys.person_key(Uuid::from_u128(2)).await.unwrap(), None);
-    let other = keys.insert_person(person(3, None)).await.unwrap();
-    assert_eq!(keys.insert_person(person(3, None)).await.unwrap(), other);
-    assert_eq!(keys.person_by_token(b"token").await.unwrap(), Some(first));
-    keys.erase(&[first], &[]).await.unwrap();
-    keys.erase(&[first], &[]).await.unwrap();
-    assert_eq!(keys.person_by_token(b"token").await.unwrap(), None);
-    assert_eq!(keys.person_key(first).await.unwrap(), None);
-    assert!(keys.person_key(other).await.unwrap().is_some());
-}
-
-#[tokio::test]
-async fn a_slot_is_used_once() {
-    let (_parent, _directory, keys) = keys();
-    assert_eq!(keys.last_event_key().await.unwrap(), 0);
-    keys.insert_event_keys(1, vec![b"one".to_vec(), b"two".to_vec()]).await.unwrap();
-    assert_eq!(keys.last_event_key().await.unwrap(), 2);
-    keys.erase(&[], &[2]).await.unwrap();
-    assert_eq!(keys.event_key(2).await.unwrap(), None);
-    let refused = keys.insert_event_keys(2, vec![b"again".to_vec()]).await.unwrap_err();
-    assert!(matches!(refused, KeyStoreError::SlotUsed(2)), "{refused}");
-    assert_eq!(keys.last_event_key().await.unwrap(), 2);
-    keys.insert_event_keys(3, Vec::new()).await.unwrap();
-    keys.insert_event_keys(3, vec![b"three".to_vec()]).await.unwrap();
-    assert_eq!(keys.event_key(1).await.unwrap(), Some(b"one".to_vec()));
-    assert_eq!(keys.event_key(3).await.unwrap(), Some(b"three".to_vec()));
 }
 
 #[tokio::test]
