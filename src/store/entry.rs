@@ -64,11 +64,17 @@ impl EntryTemplate {
         write_text(&mut text, "type", &event.event_type)?;
         let _ = write!(text, ",\"v\":{}}}", event.event_version);
 
-        let bytes = text.len() + AT_LENGTH + MAX_REVISION_LENGTH;
+        let template = Self { text, at, revision };
+        let bytes = template.max_bytes();
         if bytes > MAX_ENTRY {
             return Err(InvalidCommit::EntryTooLong { event_type: event.event_type.clone(), bytes });
         }
-        Ok(Self { text, at, revision })
+        Ok(template)
+    }
+
+    /// The length of the entry with the longest revision there can be.
+    pub(crate) fn max_bytes(&self) -> usize {
+        self.text.len() + AT_LENGTH + MAX_REVISION_LENGTH
     }
 
     /// Writes the whole entry over what `entry` held. `at` is the time as [`crate::to_rfc3339`] writes it.

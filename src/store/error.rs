@@ -80,6 +80,14 @@ pub enum InvalidCommit {
         /// The length, counted with the longest revision there can be.
         bytes: usize,
     },
+    /// All entries together are more than the server of events takes at once.
+    #[error("the entries of the commit are {bytes} bytes; the server of events takes {allowed} at once")]
+    TooLarge {
+        /// As many as they are, at most.
+        bytes: usize,
+        /// As many as are taken.
+        allowed: usize,
+    },
     /// A disclosure that no event of the commit refers to: nothing would commit to its content.
     #[error("no event of the commit refers to disclosure `{0}`")]
     UnreferencedDisclosure(String),
@@ -195,8 +203,16 @@ pub enum OpenError {
     #[error("opening `{}`: there is a log, but no keys.db beside it", .0.display())]
     KeysMissing(PathBuf),
     /// There are keys in use without their log: restore both from the same back-up.
-    #[error("opening `{}`: there are keys in use, but no log.db beside them", .0.display())]
+    #[error("opening `{}`: there are keys in use, but no log beside them", .0.display())]
     LogMissing(PathBuf),
+    /// The directory belongs to a log that is kept in another way: the file says in which.
+    #[error("opening `{}`: it holds {file}, which belongs to a log kept in another place", path.display())]
+    LogElsewhere {
+        /// The directory.
+        path: PathBuf,
+        /// The file that is there.
+        file: &'static str,
+    },
     /// The keys belong to another log.
     #[error("opening `{}`: keys.db belongs to another log", .0.display())]
     KeysOfAnotherLog(PathBuf),

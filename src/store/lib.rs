@@ -9,6 +9,7 @@ mod clock;
 mod commit;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod engine;
 mod entry;
 mod error;
 mod event;
@@ -45,6 +46,7 @@ pub use commit::{
     Actor, ActorKind, ClaimChange, ClaimKey, Commit, Credential, Disclosure, DisclosureKey, DisclosureRef,
     LookupToken, Outcome, ProposedEvent, Receipt, RecordedCommand, StreamCommit,
 };
+pub use engine::{Engine, EngineError, EngineEvent};
 pub use error::{
     AppendError, BackUpError, Cause, InvalidCommit, KeyStoreError, LogClosed, OpenError, Place, ReadError,
 };
@@ -58,7 +60,9 @@ pub use postgres::{
     migrate_postgres,
 };
 pub use repository::{LogRepository, PersistRefused};
-pub use sqlite::{BackUpTo, BackedUp, DataDirectory, SqliteActivity, SqliteKeys, SqliteLog, open_to_read};
+pub use sqlite::{
+    BackUpTo, BackedUp, DataDirectory, RemoteLog, SqliteActivity, SqliteKeys, SqliteLog, open_to_read,
+};
 pub use stream::{InvalidStreamName, StreamName};
 pub use subscription::{Pages, Subscription};
 pub use verify::{Defect, Verified};

@@ -81,6 +81,29 @@ impl PreparedCommit {
         })
     }
 
+    /// A commit of nothing, to be given the rows that belong to entries recorded before.
+    pub(crate) fn of_nothing(command_id: Uuid) -> Self {
+        Self {
+            command_id,
+            correlation_id: command_id,
+            request_id: String::new(),
+            salt: [0; 16],
+            events: 0,
+            streams: Vec::new(),
+            claims: Vec::new(),
+            credentials: Vec::new(),
+            destroyed_credentials: Vec::new(),
+            disclosures: Vec::new(),
+            lookup_tokens: Vec::new(),
+            forgotten_persons: Vec::new(),
+        }
+    }
+
+    /// As many bytes as the entries will have, at most.
+    pub(crate) fn entry_bytes(&self) -> usize {
+        self.streams.iter().flat_map(|stream| &stream.entries).map(EntryTemplate::max_bytes).sum()
+    }
+
     /// The commit that tells of a wall clock that was found to have gone back when `self` was to be recorded.
     pub(crate) fn clock_stepped(
         &self,

@@ -31,11 +31,14 @@ impl Request {
 }
 
 /// Hands a commit to the writer behind the queue, and waits for what becomes of it.
-pub(crate) async fn append(queue: &Queue<Request>, commit: Commit) -> Result<Receipt, AppendError> {
+pub(crate) async fn append<R: From<Request>>(
+    queue: &Queue<R>,
+    commit: Commit,
+) -> Result<Receipt, AppendError> {
     let commit = Box::new(PreparedCommit::new(commit)?);
     let (answer, answered) = oneshot::channel();
     queue
-        .push(Request { commit, answer })
+        .push(Request { commit, answer }.into())
         .map_err(|refused| AppendError::Unavailable { outcome_unknown: false, source: Arc::new(refused) })?;
     // An answer that never comes means that the writer died with the commit in its hands.
     match answered.await {

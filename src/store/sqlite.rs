@@ -13,6 +13,7 @@ mod keys;
 mod lookup;
 mod pool;
 mod reader;
+mod remote;
 mod schema;
 mod session;
 mod tail;
@@ -32,8 +33,10 @@ pub use at_rest::open_to_read;
 pub use backup::{BackUpTo, BackedUp};
 pub use directory::DataDirectory;
 pub use keys::SqliteKeys;
+pub use remote::RemoteLog;
 
 use self::commits::Commits;
+use self::directory::LogFile;
 use self::reader::Reader;
 use self::schema::LOG;
 use self::tail::read_tail;
@@ -75,9 +78,10 @@ impl SqliteLog {
     /// # Errors
     /// When a file cannot be opened, or the newest entry cannot be read.
     pub fn open(directory: &DataDirectory, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        directory.expect(LogFile::Log)?;
         let log = directory.log();
         let index = if directory.is_read_only() { None } else { Some(open_index(&LOG, &log)?) };
-        let reader = Arc::new(Reader::open(log.clone())?);
+        let reader = Arc::new(Reader::open(&LOG, log.clone())?);
         let shared = Arc::new(Shared::new(clock, reader.with(read_tail)?));
         #[cfg(test)]
         let faults = Arc::<fault::Faults>::default();

@@ -64,6 +64,12 @@ pub enum Defect {
         /// The field of the entry.
         field: &'static str,
     },
+    /// The server of events has another entry, or none; it is the server's that counts.
+    #[error("position {position}: the entry is not the one that the server of events has there")]
+    NotOnServer {
+        /// Where.
+        position: Position,
+    },
     /// Time goes back without a `clock.stepped`.
     #[error("position {position}: recorded at an earlier time than the event before it")]
     TimeWentBack {

@@ -7,7 +7,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::DataDirectory;
-use super::schema::{ACTIVITY, KEYS, LOG, Schema};
+use super::schema::{ACTIVITY, KEYS, Schema};
 use crate::error::BackUpError;
 use crate::position::Position;
 
@@ -54,11 +54,10 @@ impl DataDirectory {
         to: BackUpTo<'_>,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<BackedUp, BackUpError> {
-        let copied = copy(&LOG, &self.log(), to.log, progress)?;
+        let copied = copy(self.log_schema(), &self.log(), to.log, progress)?;
         let failed = |source| BackUpError::Copy { from: self.log(), to: to.log.to_owned(), source };
-        let of_log = "SELECT id, (SELECT coalesce(max(position), 0) FROM events) FROM log";
         let (log_id, position) = copied
-            .query_row(of_log, [], |row| Ok((row.get(0)?, Position::new(row.get(1)?))))
+            .query_row(self.log_file().state(), [], |row| Ok((row.get(0)?, Position::new(row.get(1)?))))
             .map_err(failed)?;
         copy(&ACTIVITY, &self.activity(), to.activity, progress)?;
         copy(&KEYS, &self.keys(), to.keys, progress)?;

@@ -98,14 +98,14 @@ fn stage_all(session: &mut Session<'_>, batch: &[Request], moment: &Moment) -> R
 
 /// Whether what a failed COMMIT wrote may be a whole transaction, to whoever reads the file after a crash. It was not yet
 /// if the disk was full: an fsync never fails with that, and before it the last page is what was not written.
-fn may_come_back(error: &rusqlite::Error) -> bool {
+pub(super) fn may_come_back(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() != Some(ErrorCode::DiskFull)
 }
 
 /// Makes sure that no failed transaction comes back. What it wrote begins where the log is known to end, and there this
 /// one goes: the checksum of each page in the write-ahead log continues the one before it, so that nothing behind this
 /// page is valid any more. A failed attempt to settle needs no other treatment, it would change nothing but the epoch.
-fn settle(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn settle(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("UPDATE writer_epoch SET epoch = epoch + 1", [])?;
     tracing::warn!("a failed transaction of the log is undone for good");
     Ok(())

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::schema::{self, ACTIVITY, KEYS, LOG};
+use super::schema::{self, ACTIVITY, COMPANION, KEYS, LOG, Schema};
 use crate::error::{Cause, OpenError};
 use crate::event_log::WriteProbe;
 use crate::node_directory::NodeDirectory;
@@ -18,7 +18,7 @@ const PROBE: &str = "write.probe";
 /// A block of the file system: fewer bytes might find room where no more fit.
 const PROBE_BYTES: usize = 4_096;
 
-/// The directory of `log.db` and `keys.db`, held by this process alone, or opened to read.
+/// The directory of `log.db` (or `companion.db`) and `keys.db`, held by this process alone, or opened to read.
 ///
 /// The lock is released when the last of the directory's clones, its log and its key store is dropped, or with the
 /// process.
@@ -26,6 +26,47 @@ const PROBE_BYTES: usize = 4_096;
 pub struct DataDirectory {
     path: PathBuf,
     node: Option<NodeDirectory>,
+    log_file: LogFile,
+}
+
+/// Where the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LogFile {
+    /// In `log.db`, all of it.
+    Log,
+    /// On a server, but for what is in `companion.db`.
+    Companion,
+}
+
+impl LogFile {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Log => "log.db",
+            Self::Companion => "companion.db",
+        }
+    }
+
+    const fn schema(self) -> &'static Schema {
+        match self {
+            Self::Log => &LOG,
+            Self::Companion => &COMPANION,
+        }
+    }
+
+    /// Asks for the id of the log and the last position whose rows are in the file.
+    pub(super) const fn state(self) -> &'static str {
+        match self {
+            Self::Log => "SELECT id, (SELECT coalesce(max(position), 0) FROM events) FROM log",
+            Self::Companion => "SELECT id, (SELECT position FROM applied) FROM log",
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Log => Self::Companion,
+            Self::Companion => Self::Log,
+        }
+    }
 }
 
 impl DataDirectory {
@@ -36,11 +77,27 @@ impl DataDirectory {
     /// See [`OpenError`]. A log without keys is refused, and keys in use without a log; what a first start leaves that was
     /// cut off is not.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let directory = Self { path: path.to_owned(), node: Some(NodeDirectory::open(path)?) };
+        Self::open_with(path, LogFile::Log)
+    }
+
+    /// As [`Self::open`], of a log whose entries a server keeps: in the place of `log.db` there is `companion.db`.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_companion(path: &Path) -> Result<Self, OpenError> {
+        Self::open_with(path, LogFile::Companion)
+    }
+
+    fn open_with(path: &Path, log_file: LogFile) -> Result<Self, OpenError> {
+        let node = Some(NodeDirectory::open(path)?);
+        let directory = Self { path: path.to_owned(), node, log_file };
+        if directory.path.join(log_file.other().name()).exists() {
+            return Err(OpenError::LogElsewhere { path: path.to_owned(), file: log_file.other().name() });
+        }
         directory.check_files()?;
         // The keys come first: a crash in between leaves keys that nothing was sealed with.
         KEYS.migrate(&directory.keys())?;
-        LOG.migrate(&directory.log())?;
+        directory.log_schema().migrate(&directory.log())?;
         directory.marry()?;
         ACTIVITY.migrate(&directory.activity())?;
         Ok(directory)
@@ -55,7 +112,9 @@ impl DataDirectory {
     }
 
     fn there(path: &Path) -> Result<Self, OpenError> {
-        let directory = Self { path: path.to_owned(), node: None };
+        let companion = path.join(LogFile::Companion.name()).exists();
+        let log_file = if companion { LogFile::Companion } else { LogFile::Log };
+        let directory = Self { path: path.to_owned(), node: None, log_file };
         if directory.check_files()? { Ok(directory) } else { Err(OpenError::Missing(path.to_owned())) }
     }
 
@@ -65,7 +124,7 @@ impl DataDirectory {
     /// See [`OpenError`].
     pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
         let directory = Self::there(path)?;
-        LOG.open_to_read(&directory.log())?;
+        directory.log_schema().open_to_read(&directory.log())?;
         KEYS.open_to_read(&directory.keys())?;
         Ok(directory)
     }
@@ -75,11 +134,11 @@ impl DataDirectory {
     /// # Errors
     /// When one of the files cannot be read.
     pub fn keys_are_of_this_log(&self) -> Result<bool, OpenError> {
-        let id_in = |schema: &schema::Schema, path: &Path, id: &str| -> Result<Option<Vec<u8>>, OpenError> {
+        let id_in = |schema: &Schema, path: &Path, id: &str| -> Result<Option<Vec<u8>>, OpenError> {
             let read = schema.open_to_read(path)?.query_row(id, [], |row| row.get(0));
             read.map_err(|source| schema::open_error(path, source))
         };
-        let log = id_in(&LOG, &self.log(), "SELECT id FROM log")?;
+        let log = id_in(self.log_schema(), &self.log(), "SELECT id FROM log")?;
         let keys = id_in(&KEYS, &self.keys(), "SELECT log_id FROM key_file")?;
         Ok(keys.is_none_or(|keys| log == Some(keys)))
     }
@@ -103,7 +162,23 @@ impl DataDirectory {
     }
 
     pub(super) fn log(&self) -> PathBuf {
-        self.path.join("log.db")
+        self.path.join(self.log_file.name())
+    }
+
+    pub(super) fn log_file(&self) -> LogFile {
+        self.log_file
+    }
+
+    pub(super) fn log_schema(&self) -> &'static Schema {
+        self.log_file.schema()
+    }
+
+    /// Refuses a directory of another kind of log.
+    pub(super) fn expect(&self, log_file: LogFile) -> Result<(), OpenError> {
+        if self.log_file == log_file {
+            return Ok(());
+        }
+        Err(OpenError::LogElsewhere { path: self.path.clone(), file: self.log_file.name() })
     }
 
     pub(super) fn keys(&self) -> PathBuf {
@@ -117,7 +192,7 @@ impl DataDirectory {
     /// Whether there is a log; refuses what cannot be the work of a first start that was cut off.
     fn check_files(&self) -> Result<bool, OpenError> {
         let to_write = !self.is_read_only();
-        match (LOG.exists(&self.log(), to_write)?, KEYS.exists(&self.keys(), to_write)?) {
+        match (self.log_schema().exists(&self.log(), to_write)?, KEYS.exists(&self.keys(), to_write)?) {
             (true, false) => Err(OpenError::KeysMissing(self.path.clone())),
             (false, true) if self.keys_are_in_use()? => Err(OpenError::LogMissing(self.path.clone())),
             (log, _) => Ok(log),
@@ -136,7 +211,8 @@ impl DataDirectory {
     /// Binds the keys to the log at their first meeting; later only looks whether it is still the same log.
     fn marry(&self) -> Result<(), OpenError> {
         let (log, keys) = (self.log(), self.keys());
-        let log_id: Vec<u8> = LOG
+        let log_id: Vec<u8> = self
+            .log_schema()
             .open_to_read(&log)?
             .query_row("SELECT id FROM log", [], |row| row.get(0))
             .map_err(|source| schema::open_error(&log, source))?;

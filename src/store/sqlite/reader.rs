@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use uuid::Uuid;
 
 use super::pool::Pool;
-use super::schema::LOG;
+use super::schema::Schema;
 use crate::commit::RecordedCommand;
 use crate::error::{OpenError, Place, ReadError};
 use crate::event::RecordedEvent;
@@ -22,12 +22,12 @@ use crate::subscription::Pages;
 /// A scan lets go of its snapshot after so many events: an old snapshot keeps the write-ahead log from beginning anew.
 const SCAN_CHUNK: i64 = 8_192;
 
-/// Reads `log.db`.
+/// Reads `log.db`, or what has its tables.
 pub(super) struct Reader(Pool);
 
 impl Reader {
-    pub(super) fn open(log: PathBuf) -> Result<Self, OpenError> {
-        Pool::open(&LOG, log).map(Self)
+    pub(super) fn open(schema: &'static Schema, log: PathBuf) -> Result<Self, OpenError> {
+        Pool::open(schema, log).map(Self)
     }
 
     /// Runs `read` on a connection of its own.

@@ -19,6 +19,27 @@ pub(super) struct Schema {
     /// After so many pages in the write-ahead log a commit copies them into the file; 0 leaves that to a checkpointer.
     autocheckpoint: u32,
     steps: &'static [&'static str],
+    /// A file in the same directory whose tables its connections see as well.
+    attached: Option<&'static Attached>,
+}
+
+/// A file that is opened with another one.
+struct Attached {
+    name: &'static str,
+    schema: Schema,
+}
+
+impl Attached {
+    /// Creates the file if there is none, or in the place of one that cannot be used: nothing is lost with it.
+    fn prepare(&self, file: &Path) -> Result<(), OpenError> {
+        match self.schema.migrate(file) {
+            Err(OpenError::NotADatabase { .. } | OpenError::NotOurs(_) | OpenError::NewerSchema { .. }) => {}
+            prepared => return prepared,
+        }
+        tracing::warn!(file = %file.display(), "a replica that cannot be used is made anew");
+        remove_database(file).map_err(|source| OpenError::Io { path: file.to_owned(), source })?;
+        self.schema.migrate(file)
+    }
 }
 
 pub(super) const LOG: Schema = Schema {
@@ -33,6 +54,33 @@ pub(super) const LOG: Schema = Schema {
         include_str!("../../../migrations/sqlite/0006_create_lookup_tokens.sql"),
         include_str!("../../../migrations/sqlite/0008_find_claims_by_stream.sql"),
     ],
+    attached: None,
+};
+
+/// All of a log but its entries, which a server keeps; in the tables that an embedded log has.
+pub(super) const COMPANION: Schema = Schema {
+    application_id: i32::from_be_bytes(*b"Mcom"),
+    autocheckpoint: 0,
+    steps: &[
+        include_str!("../../../migrations/sqlite/0002_create_commands.sql"),
+        include_str!("../../../migrations/sqlite/0003_create_claims.sql"),
+        include_str!("../../../migrations/sqlite/0004_create_vault.sql"),
+        include_str!("../../../migrations/sqlite/0005_create_writer_epoch.sql"),
+        include_str!("../../../migrations/sqlite/0006_create_lookup_tokens.sql"),
+        include_str!("../../../migrations/sqlite_companion/0001_create_companion.sql"),
+    ],
+    attached: Some(&REPLICA),
+};
+
+/// The entries, as they were read from the server: they can always be read again.
+const REPLICA: Attached = Attached {
+    name: "replica.db",
+    schema: Schema {
+        application_id: i32::from_be_bytes(*b"Mrep"),
+        autocheckpoint: 0,
+        steps: &[include_str!("../../../migrations/sqlite/0001_create_log.sql")],
+        attached: None,
+    },
 };
 
 pub(super) const KEYS: Schema = Schema {
@@ -42,12 +90,14 @@ pub(super) const KEYS: Schema = Schema {
         include_str!("../../../migrations/sqlite_keys/0001_create_keys.sql"),
         include_str!("../../../migrations/sqlite_keys/0002_add_to_be_wiped.sql"),
     ],
+    attached: None,
 };
 
 pub(super) const ACTIVITY: Schema = Schema {
     application_id: i32::from_be_bytes(*b"Mact"),
     autocheckpoint: 0,
     steps: &[include_str!("../../../migrations/sqlite_activity/0001_create_activity.sql")],
+    attached: None,
 };
 
 enum Found {
@@ -81,6 +131,9 @@ impl Schema {
 
     /// Creates the file if there is none, and takes the steps that it has not taken.
     pub(super) fn migrate(&self, path: &Path) -> Result<(), OpenError> {
+        if let Some(attached) = self.attached {
+            attached.prepare(&path.with_file_name(attached.name))?;
+        }
         let mut connection = connect(path, OpenFlags::default())?;
         let taken = match self.inspect(path, &connection)? {
             Found::Ours { steps } if steps == self.steps.len() => return Ok(()),
@@ -105,6 +158,7 @@ impl Schema {
     pub(super) fn open_to_write(&self, path: &Path) -> Result<Connection, OpenError> {
         let connection = connect(path, OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE)?;
         self.expect_newest(path, &connection)?;
+        self.attach(path, &connection)?;
         connection
             .execute_batch(&format!(
                 "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = {}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;",
@@ -118,7 +172,28 @@ impl Schema {
     pub(super) fn open_to_read(&self, path: &Path) -> Result<Connection, OpenError> {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         self.expect_newest(path, &connection)?;
+        self.attach(path, &connection)?;
         Ok(connection)
+    }
+
+    /// Empties the attached file.
+    pub(super) fn renew_attached(&self, path: &Path) -> Result<(), OpenError> {
+        let Some(attached) = self.attached else { return Ok(()) };
+        let file = path.with_file_name(attached.name);
+        remove_database(&file).map_err(|source| OpenError::Io { path: file.clone(), source })?;
+        attached.schema.migrate(&file)
+    }
+
+    /// Losing the newest transactions of an attached file must be no loss: only those of the file itself are waited for.
+    fn attach(&self, path: &Path, connection: &Connection) -> Result<(), OpenError> {
+        let Some(Attached { name, schema }) = self.attached else { return Ok(()) };
+        let file = path.with_file_name(name);
+        drop(schema.open_to_read(&file)?);
+        let attach = || -> rusqlite::Result<()> {
+            connection.execute("ATTACH ?1 AS attached", [file.to_string_lossy()])?;
+            connection.execute_batch("PRAGMA attached.synchronous = NORMAL;")
+        };
+        attach().map_err(|source| open_error(&file, source))
     }
 
     fn expect_newest(&self, path: &Path, connection: &Connection) -> Result<(), OpenError> {
@@ -157,6 +232,18 @@ impl Schema {
             Ok(_) | Err(_) => Err(OpenError::NotOurs(path.to_owned())),
         }
     }
+}
+
+fn remove_database(file: &Path) -> std::io::Result<()> {
+    for suffix in ["-wal", "-shm", ""] {
+        let mut name = file.as_os_str().to_owned();
+        name.push(suffix);
+        match fs::remove_file(&name) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn as_u32(steps: usize) -> u32 {

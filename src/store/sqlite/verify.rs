@@ -18,10 +18,18 @@ pub(super) fn verify(
 ) -> Result<Verified, ReadError> {
     // One snapshot for all that is compared with each other.
     let snapshot = connection.unchecked_transaction().map_err(read_error)?;
+    verify_snapshot(&snapshot, progress, report)
+}
+
+pub(super) fn verify_snapshot(
+    snapshot: &Connection,
+    progress: &mut dyn FnMut(Position),
+    report: &mut dyn FnMut(Defect),
+) -> Result<Verified, ReadError> {
     let mut verifier = Verifier::new(report);
-    check_structure(&snapshot, &mut verifier)?;
-    check_rows(&snapshot, progress, &mut verifier)?;
-    check_counts(&snapshot, &mut verifier)?;
+    check_structure(snapshot, &mut verifier)?;
+    check_rows(snapshot, progress, &mut verifier)?;
+    check_counts(snapshot, &mut verifier)?;
     Ok(verifier.finish())
 }
 

@@ -106,7 +106,7 @@ fn a_first_start_that_was_cut_off_is_begun_again() {
     for taken in 0..=STEPS.len() {
         let (_parent, path) = place();
         fs::create_dir_all(&path).unwrap();
-        let left = DataDirectory { path: path.clone(), node: None };
+        let left = DataDirectory { path: path.clone(), node: None, log_file: LogFile::Log };
         let mut last = "the directory";
         for (step, take) in &STEPS[..taken] {
             take(&left);

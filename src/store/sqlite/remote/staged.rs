@@ -1,0 +1,282 @@
+//! Batches on their way to the server, as the companion keeps them until something stands at their position.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+use crate::commit::{
+    ClaimChange, ClaimKey, Credential, Disclosure, DisclosureKey, LookupToken, Receipt, RecordedCommand,
+};
+use crate::engine::EngineEvent;
+use crate::error::{Place, ReadError};
+use crate::position::Position;
+use crate::prepared::PreparedCommit;
+use crate::rows::{as_i64, stream_name};
+use crate::sqlite::reader::read_error;
+
+/// What is appended at once: entries, and what their commits change beside them.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// Of the row; 0 before it has one.
+    pub(super) number: i64,
+    pub(super) first: Position,
+    pub(super) entries: Vec<Vec<u8>>,
+    pub(super) rows: Vec<Rows>,
+}
+
+impl Batch {
+    pub(super) fn last(&self) -> Position {
+        Position::new(self.first.get() + self.entries.len() as u64 - 1)
+    }
+
+    /// The entries as the server gets them.
+    pub(super) fn events(&self) -> Vec<EngineEvent> {
+        let positions = (self.first.get()..).map(Position::new);
+        positions
+            .zip(&self.entries)
+            .map(|(position, entry)| EngineEvent::new(position, entry.clone()))
+            .collect()
+    }
+}
+
+/// What one commit changes beside its entries.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Rows {
+    first: Position,
+    last: Position,
+    claims: Vec<ClaimRow>,
+    credentials: Vec<CredentialRow>,
+    destroyed_credentials: Vec<String>,
+    disclosures: Vec<DisclosureRow>,
+    lookup_tokens: Vec<TokenRow>,
+    forgotten_persons: Vec<Uuid>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+enum ClaimRow {
+    Take { namespace: String, key: String, stream: String },
+    Release { namespace: String, key: String, stream: String },
+    ReleaseAll { namespace: String, stream: String },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct CredentialRow {
+    id: String,
+    sealed: Bytes,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct DisclosureRow {
+    digest: String,
+    person: Option<Uuid>,
+    event_key: Option<u64>,
+    sealed: Bytes,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TokenRow {
+    token: Bytes,
+    person: Option<Uuid>,
+}
+
+/// Bytes in a JSON text.
+struct Bytes(Vec<u8>);
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} bytes", self.0.len())
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD_NO_PAD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD_NO_PAD.decode(text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Rows {
+    /// Those of a commit that stands where the receipt says; `None` if it changes nothing beside its entries.
+    pub(super) fn of(commit: &PreparedCommit, receipt: &Receipt) -> Option<Self> {
+        let rows = Self {
+            first: receipt.first_position,
+            last: receipt.position,
+            claims: commit.claims.iter().map(ClaimRow::of).collect(),
+            credentials: commit.credentials.iter().map(CredentialRow::of).collect(),
+            destroyed_credentials: commit.destroyed_credentials.clone(),
+            disclosures: commit.disclosures.iter().map(DisclosureRow::of).collect(),
+            lookup_tokens: commit.lookup_tokens.iter().map(TokenRow::of).collect(),
+            forgotten_persons: commit.forgotten_persons.clone(),
+        };
+        let changes_nothing = rows.claims.is_empty()
+            && rows.credentials.is_empty()
+            && rows.destroyed_credentials.is_empty()
+            && rows.disclosures.is_empty()
+            && rows.lookup_tokens.is_empty()
+            && rows.forgotten_persons.is_empty();
+        (!changes_nothing).then_some(rows)
+    }
+
+    /// The positions of the commit, and a commit with these rows and no entries.
+    pub(super) fn into_commit(self) -> Result<(RecordedCommand, PreparedCommit), ReadError> {
+        let mut commit = PreparedCommit::of_nothing(Uuid::nil());
+        commit.claims = self.claims.into_iter().map(ClaimRow::into_change).collect::<Result<_, _>>()?;
+        commit.credentials = self.credentials.into_iter().map(CredentialRow::into_credential).collect();
+        commit.destroyed_credentials = self.destroyed_credentials;
+        commit.disclosures =
+            self.disclosures.into_iter().map(DisclosureRow::into_disclosure).collect::<Result<_, _>>()?;
+        commit.lookup_tokens =
+            self.lookup_tokens.into_iter().map(TokenRow::into_token).collect::<Result<_, _>>()?;
+        commit.forgotten_persons = self.forgotten_persons;
+        Ok((RecordedCommand { first_position: self.first, position: self.last }, commit))
+    }
+}
+
+impl ClaimRow {
+    fn of(change: &ClaimChange) -> Self {
+        match change {
+            ClaimChange::Take { key: ClaimKey { namespace, key }, stream } => {
+                Self::Take { namespace: namespace.clone(), key: key.clone(), stream: stream.to_string() }
+            }
+            ClaimChange::Release { key: ClaimKey { namespace, key }, stream } => {
+                Self::Release { namespace: namespace.clone(), key: key.clone(), stream: stream.to_string() }
+            }
+            ClaimChange::ReleaseAll { namespace, stream } => {
+                Self::ReleaseAll { namespace: namespace.clone(), stream: stream.to_string() }
+            }
+        }
+    }
+
+    fn into_change(self) -> Result<ClaimChange, ReadError> {
+        let stream = |name: &str| stream_name(Place::Row("a staged claim".to_owned()), Some(name));
+        Ok(match self {
+            Self::Take { namespace, key, stream: name } => {
+                ClaimChange::Take { key: ClaimKey { namespace, key }, stream: stream(&name)? }
+            }
+            Self::Release { namespace, key, stream: name } => {
+                ClaimChange::Release { key: ClaimKey { namespace, key }, stream: stream(&name)? }
+            }
+            Self::ReleaseAll { namespace, stream: name } => {
+                ClaimChange::ReleaseAll { namespace, stream: stream(&name)? }
+            }
+        })
+    }
+}
+
+impl CredentialRow {
+    fn of(credential: &Credential) -> Self {
+        Self { id: credential.id.clone(), sealed: Bytes(credential.sealed.clone()) }
+    }
+
+    fn into_credential(self) -> Credential {
+        Credential { id: self.id, sealed: self.sealed.0 }
+    }
+}
+
+impl DisclosureRow {
+    fn of(disclosure: &Disclosure) -> Self {
+        let (person, event_key) = match disclosure.key {
+            DisclosureKey::Person(person) => (Some(person), None),
+            DisclosureKey::Event(slot) => (None, Some(slot)),
+        };
+        let sealed = Bytes(disclosure.sealed.clone());
+        Self { digest: disclosure.digest.clone(), person, event_key, sealed }
+    }
+
+    fn into_disclosure(self) -> Result<Disclosure, ReadError> {
+        let key = match (self.person, self.event_key) {
+            (Some(person), None) => DisclosureKey::Person(person),
+            (None, Some(slot)) => DisclosureKey::Event(slot),
+            (Some(_), Some(_)) | (None, None) => return Err(damaged("a disclosure has one key")),
+        };
+        Ok(Disclosure { digest: self.digest, key, sealed: self.sealed.0 })
+    }
+}
+
+impl TokenRow {
+    fn of(token: &LookupToken) -> Self {
+        Self { token: Bytes(token.token.to_vec()), person: token.person }
+    }
+
+    fn into_token(self) -> Result<LookupToken, ReadError> {
+        let token = self.token.0.try_into().map_err(|_| damaged("a token has 16 bytes"))?;
+        Ok(LookupToken { token, person: self.person })
+    }
+}
+
+fn damaged(detail: &str) -> ReadError {
+    ReadError::Corrupt { place: Place::Row("a staged batch".to_owned()), detail: detail.to_owned() }
+}
+
+/// Writes a batch into the open transaction, and gives it its number.
+pub(super) fn write(connection: &Connection, batch: &mut Batch) -> Result<(), ReadError> {
+    let rows = serde_json::to_string(&batch.rows).map_err(|error| damaged(&error.to_string()))?;
+    let write = |batch: &mut Batch| -> rusqlite::Result<()> {
+        connection
+            .prepare_cached("INSERT INTO staged (first_position, rows) VALUES (?1, ?2)")?
+            .execute(params![as_i64(batch.first.get()), rows])?;
+        batch.number = connection.last_insert_rowid();
+        let mut insert = connection
+            .prepare_cached("INSERT INTO staged_entries (batch, position, entry) VALUES (?1, ?2, ?3)")?;
+        for (position, entry) in (batch.first.get()..).zip(&batch.entries) {
+            insert.execute(params![batch.number, as_i64(position), entry])?;
+        }
+        Ok(())
+    };
+    write(batch).map_err(read_error)
+}
+
+/// All batches that nothing stands at the position of, as far as this file knows; the oldest first.
+pub(super) fn all(connection: &Connection) -> Result<Vec<Batch>, ReadError> {
+    // Somebody else may settle one of them in the meantime.
+    let snapshot = connection.unchecked_transaction().map_err(read_error)?;
+    let numbers = || -> rusqlite::Result<Vec<i64>> {
+        snapshot
+            .prepare_cached("SELECT number FROM staged ORDER BY 1")?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    };
+    let batches = numbers().map_err(read_error)?;
+    batches.into_iter().map(|number| read(&snapshot, number)).collect()
+}
+
+fn read(connection: &Connection, number: i64) -> Result<Batch, ReadError> {
+    let read = || -> rusqlite::Result<(u64, String, Vec<Vec<u8>>)> {
+        let (first, rows) = connection
+            .prepare_cached("SELECT first_position, rows FROM staged WHERE number = ?1")?
+            .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let entries = connection
+            .prepare_cached("SELECT entry FROM staged_entries WHERE batch = ?1 ORDER BY position")?
+            .query_map([number], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        Ok((first, rows, entries))
+    };
+    let (first, rows, entries) = read().map_err(read_error)?;
+    let rows = serde_json::from_str(&rows).map_err(|error| damaged(&error.to_string()))?;
+    Ok(Batch { number, first: Position::new(first), entries, rows })
+}
+
+/// Removes, in the open transaction, what something stands at the position of.
+pub(super) fn remove_up_to(connection: &Connection, position: Position) -> rusqlite::Result<()> {
+    let numbers: Vec<i64> = connection
+        .prepare_cached("SELECT number FROM staged WHERE first_position <= ?1")?
+        .query_map([as_i64(position.get())], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    numbers.into_iter().try_for_each(|number| remove(connection, number))
+}
+
+/// Removes one batch, in the open transaction.
+pub(super) fn remove(connection: &Connection, number: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM staged_entries WHERE batch = ?1")?.execute([number])?;
+    connection.prepare_cached("DELETE FROM staged WHERE number = ?1")?.execute([number])?;
+    Ok(())
+}
