@@ -180,4 +180,4 @@ fn persistence_error(error: ReadError) -> PersistenceError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,8 +1,11 @@
 //! The suite on a real PostgreSQL, and what only Postgres, or several nodes, can get wrong.
 
 mod activity;
+mod aggregates;
+mod faults;
 mod keys;
 mod nodes;
+mod order;
 
 use super::*;
 use crate::activity::ActivityLog;

@@ -7,17 +7,17 @@ use crate::conformance::sample::{one, stream};
 use crate::sqlite::{DataDirectory, SqliteLog};
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
-struct Client;
+pub(crate) struct Client;
 
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-struct Renamed {
+pub(crate) struct Renamed {
     at: String,
     data: Value,
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("nothing is decided here")]
-struct Undecided;
+pub(crate) struct Undecided;
 
 impl DomainEvent for Renamed {
     fn event_type(&self) -> String {

@@ -52,6 +52,32 @@ impl PostgresServer {
     /// If there is no PostgreSQL in `/usr/lib/postgresql`, or it does not start.
     #[must_use]
     pub fn start() -> Self {
+        let server = Self::beside(Self::initialise);
+        for role in [OWNER, SERVICE] {
+            server.psql("postgres", "postgres", &format!("CREATE ROLE {role} LOGIN"));
+        }
+        server
+    }
+
+    /// A standby that follows this server.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn follow(&self) -> Self {
+        Self::beside(|standby| {
+            own(&standby.directory);
+            let copied = self
+                .program("pg_basebackup")
+                .args(["--username", "postgres", "--write-recovery-conf", "--checkpoint", "fast", "--pgdata"])
+                .arg(standby.directory.join("data"))
+                .status()
+                .unwrap();
+            assert!(copied.success());
+        })
+    }
+
+    fn beside(fill: impl FnOnce(&Self)) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("muniment-postgres-{}-{number}", id()));
@@ -65,11 +91,8 @@ impl PostgresServer {
             databases: AtomicU32::new(0),
             directory,
         };
-        server.initialise();
+        fill(&server);
         server.resume();
-        for role in [OWNER, SERVICE] {
-            server.psql("postgres", "postgres", &format!("CREATE ROLE {role} LOGIN"));
-        }
         server
     }
 
@@ -130,6 +153,12 @@ impl PostgresServer {
             assert!(Instant::now() < deadline, "Postgres did not start: {}", self.log());
             sleep(Duration::from_millis(100));
         }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Where its files are: `data`, its log, its socket.
@@ -264,6 +293,12 @@ impl TestDatabase<'_> {
     #[must_use]
     pub fn url_of(&self, role: &str) -> String {
         format!("postgres://{role}@127.0.0.1:{}/{}", self.server.port, self.name)
+    }
+
+    /// The address for the service through another port: that of a proxy, or of a standby.
+    #[must_use]
+    pub fn url_through(&self, port: u16) -> String {
+        format!("postgres://{SERVICE}@127.0.0.1:{port}/{}", self.name)
     }
 
     /// What a statement of a role answers, as text.
