@@ -72,12 +72,13 @@ BEGIN
      OR low > 1 AND NOT EXISTS (SELECT 1 FROM log_events WHERE position = low - 1) THEN
     RAISE EXCEPTION 'positions % to % are not the next ones', low, high USING ERRCODE = 'check_violation';
   END IF;
+  -- A scalar subquery is looked up for each row; EXISTS would be answered from a hash of the whole index.
   IF EXISTS (
     SELECT 1 FROM added
-    WHERE CASE WHEN added.revision = 1 THEN added.stream <> added.position ELSE NOT EXISTS (
-      SELECT 1 FROM log_events AS earlier
+    WHERE CASE WHEN added.revision = 1 THEN added.stream <> added.position ELSE (
+      SELECT earlier.position FROM log_events AS earlier
       WHERE earlier.stream = added.stream AND earlier.revision = added.revision - 1
-    ) END
+    ) IS NULL END
   ) THEN
     RAISE EXCEPTION 'a revision is not the next one of its stream' USING ERRCODE = 'check_violation';
   END IF;

@@ -12,6 +12,7 @@ mod lead;
 mod migrations;
 mod notify;
 mod reader;
+mod remembered;
 mod scan;
 mod thread;
 mod verify;
@@ -79,7 +80,7 @@ impl PostgresLog {
         Ok(Self {
             reader: Reader(database.clone()),
             writer: Writer::start("log", commits)?,
-            _listener: Listener::start(database, head.clone()),
+            _listener: Listener::start(database, Arc::clone(&frontier), head.clone()),
             lead: Lead::default(),
             database: database.clone(),
             frontier,

@@ -74,8 +74,9 @@ impl Batch {
         self.moved.is_empty()
     }
 
-    pub(super) fn into_moved(self) -> Vec<(StreamName, Revision)> {
-        self.moved
+    /// What the log holds with the batch, as far as it was named, and which streams the batch moved.
+    pub(super) fn into_parts(self) -> (Facts, Vec<(StreamName, Revision)>) {
+        (self.facts, self.moved)
     }
 
     /// Writes everything in one statement; `false` if the log is not where it was when the facts were read, and nothing

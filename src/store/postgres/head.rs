@@ -1,5 +1,6 @@
 //! Where the log stands, across nodes: one read of the head serves everybody who asked before it was sent.
 
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -24,11 +25,13 @@ const MAX_CAUGHT_UP: u64 = 4_096;
 pub(super) struct Frontier {
     pub(super) shared: Shared,
     known: Mutex<Position>,
+    /// The server's process that this node writes through.
+    writer: AtomicI32,
 }
 
 impl Frontier {
     pub(super) fn new(shared: Shared, known: Position) -> Self {
-        Self { shared, known: Mutex::new(known) }
+        Self { shared, known: Mutex::new(known), writer: AtomicI32::new(0) }
     }
 
     /// The log stands at `tail`, and between `from` and there these streams moved, and no others. Before the head is
@@ -50,6 +53,16 @@ impl Frontier {
             *known = tail.head;
             self.shared.publish(tail);
         }
+    }
+
+    /// This node writes through this process of the server.
+    pub(super) fn write_as(&self, process: i32) {
+        self.writer.store(process, Ordering::Relaxed);
+    }
+
+    /// Whether this process of the server writes for this node, which then knows without being told.
+    pub(super) fn writes_as(&self, process: u32) -> bool {
+        i32::try_from(process).is_ok_and(|process| self.writer.load(Ordering::Relaxed) == process)
     }
 
     fn known(&self) -> MutexGuard<'_, Position> {

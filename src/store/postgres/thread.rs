@@ -31,10 +31,10 @@ pub(super) trait Writing: Send + 'static {
     type Request: Send + 'static;
 
     /// Begins on a new connection.
-    async fn connect(&self) -> Result<PgConnection, Cause>;
+    async fn connect(&mut self) -> Result<PgConnection, Cause>;
 
     /// Writes and answers a batch, in one transaction.
-    async fn write(&self, connection: &mut PgConnection, batch: &mut Vec<Self::Request>) -> Written;
+    async fn write(&mut self, connection: &mut PgConnection, batch: &mut Vec<Self::Request>) -> Written;
 
     /// Answers a batch that cannot be written.
     fn refuse(&self, batch: &mut Vec<Self::Request>, cause: &Cause);
@@ -92,7 +92,7 @@ enum End {
 
 impl<W: Writing> Work<W> {
     /// Serves until the queue is closed and empty, beginning anew on a new connection after each failure.
-    fn run(self) {
+    fn run(mut self) {
         let _close_at_the_end = CloseOnDrop(Arc::clone(&self.queue));
         loop {
             match catch_unwind(AssertUnwindSafe(|| self.serve())) {
@@ -109,7 +109,7 @@ impl<W: Writing> Work<W> {
         }
     }
 
-    fn serve(&self) -> Result<End, Cause> {
+    fn serve(&mut self) -> Result<End, Cause> {
         let mut connection = self.runtime.block_on(self.target.connect())?;
         let mut batch = Vec::new();
         while self.queue.take(&mut batch) {

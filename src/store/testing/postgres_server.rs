@@ -277,6 +277,12 @@ impl Drop for PostgresServer {
 }
 
 impl TestDatabase<'_> {
+    /// Its name on the server.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The address for the service.
     #[must_use]
     pub fn url(&self) -> String {

@@ -38,11 +38,11 @@ struct Batch<'b> {
 impl Writing for Recording {
     type Request = Request;
 
-    async fn connect(&self) -> Result<PgConnection, Cause> {
+    async fn connect(&mut self) -> Result<PgConnection, Cause> {
         self.database.connect().await.map_err(|error| Arc::new(error) as Cause)
     }
 
-    async fn write(&self, connection: &mut PgConnection, requests: &mut Vec<Request>) -> Written {
+    async fn write(&mut self, connection: &mut PgConnection, requests: &mut Vec<Request>) -> Written {
         let now = self.clock.now();
         match bounded(PATIENCE, write_all(connection, requests, now)).await {
             Ok(positions) => {
