@@ -27,13 +27,13 @@ pub(crate) struct Queue<R> {
 struct State<R> {
     waiting: Vec<R>,
     closed: bool,
-    /// The writer sleeps; waking it when it does not costs a system call for nothing.
-    writer_sleeps: bool,
+    /// The writer sleeps until so many wait; waking it when it does not costs a system call for nothing.
+    wake_at: Option<usize>,
 }
 
 impl<R> Default for Queue<R> {
     fn default() -> Self {
-        let state = State { waiting: Vec::new(), closed: false, writer_sleeps: false };
+        let state = State { waiting: Vec::new(), closed: false, wake_at: None };
         Self { state: Mutex::new(state), arrived: Condvar::new() }
     }
 }
@@ -48,7 +48,10 @@ impl<R> Queue<R> {
             return Err(Refused::Full);
         }
         state.waiting.push(request);
-        let wake = std::mem::take(&mut state.writer_sleeps);
+        let wake = state.wake_at.is_some_and(|enough| state.waiting.len() >= enough);
+        if wake {
+            state.wake_at = None;
+        }
         drop(state);
         if wake {
             self.arrived.notify_one();
@@ -64,23 +67,40 @@ impl<R> Queue<R> {
 
     /// As [`Self::take`], but with an empty batch if nobody came in time.
     pub(crate) fn take_within(&self, patience: Duration, batch: &mut Vec<R>) -> bool {
+        self.sleep(self.state(), 1, patience).move_into(batch)
+    }
+
+    /// As [`Self::take`], but once somebody waits, waits `patience` for others, until `enough` wait.
+    pub(crate) fn take_gathered(&self, enough: usize, patience: Duration, batch: &mut Vec<R>) -> bool {
+        let mut state = self.sleep(self.state(), 1, Duration::MAX);
+        let enough = enough.min(MAX_BATCH);
+        if state.waiting.len() < enough {
+            state = self.sleep(state, enough, patience);
+        }
+        state.move_into(batch)
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state().waiting.len()
+    }
+
+    fn sleep<'s>(
+        &self,
+        state: MutexGuard<'s, State<R>>,
+        enough: usize,
+        patience: Duration,
+    ) -> MutexGuard<'s, State<R>> {
         let (mut state, _) = self
             .arrived
-            .wait_timeout_while(self.state(), patience, |state| {
-                state.writer_sleeps = state.waiting.is_empty() && !state.closed;
-                state.writer_sleeps
+            .wait_timeout_while(state, patience, |state| {
+                let sleeps = state.waiting.len() < enough && !state.closed;
+                state.wake_at = sleeps.then_some(enough);
+                sleeps
             })
             .unwrap_or_else(PoisonError::into_inner);
-        state.writer_sleeps = false;
-        if state.waiting.is_empty() {
-            return !state.closed;
-        }
-        if state.waiting.len() <= MAX_BATCH {
-            std::mem::swap(&mut state.waiting, batch);
-        } else {
-            batch.extend(state.waiting.drain(..MAX_BATCH));
-        }
-        true
+        state.wake_at = None;
+        state
     }
 
     /// Lets nobody in any more; those who wait are still served.
@@ -91,6 +111,20 @@ impl<R> Queue<R> {
 
     fn state(&self) -> MutexGuard<'_, State<R>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R> State<R> {
+    fn move_into(&mut self, batch: &mut Vec<R>) -> bool {
+        if self.waiting.is_empty() {
+            return !self.closed;
+        }
+        if self.waiting.len() <= MAX_BATCH {
+            std::mem::swap(&mut self.waiting, batch);
+        } else {
+            batch.extend(self.waiting.drain(..MAX_BATCH));
+        }
+        true
     }
 }
 

@@ -50,10 +50,23 @@ fn compare(server: &PostgresServer, in_flight: u64, round: Duration, rounds: u64
 
     let (mut ours, mut executed, mut inserted) = (Vec::new(), Vec::new(), Vec::new());
     let (mut to_peer, mut to_pgbench) = (Vec::new(), Vec::new());
+    // Rows and CPU of the server: of append, execute and pgbench.
+    let mut costs = [(0.0, 0.0); 3];
+    let mut cost = |of: usize, rate: f64, before: f64| -> Result<()> {
+        costs[of].0 += rate * round.as_secs_f64();
+        costs[of].1 += server_cpu(server)? - before;
+        Ok(())
+    };
     for _ in 0..rounds {
+        let before = server_cpu(server)?;
         let execute = runtime.block_on(peer.run(in_flight, round))?;
+        cost(1, execute.per_second, before)?;
+        let before = server_cpu(server)?;
         let insert = pgbench.run(in_flight, round)?;
+        cost(2, insert, before)?;
+        let before = server_cpu(server)?;
         let append = runtime.block_on(tasks.run(in_flight, round))?;
+        cost(0, append.per_second, before)?;
         to_peer.push(append.per_second / execute.per_second);
         to_pgbench.push(append.per_second / insert);
         ours.push(append);
@@ -70,7 +83,36 @@ fn compare(server: &PostgresServer, in_flight: u64, round: Duration, rounds: u64
         median(&mut to_pgbench),
         std::fs::read_to_string("/proc/loadavg")?.trim(),
     );
+    let [append, execute, insert] = costs.map(|(rows, seconds)| rows / seconds);
+    println!(
+        "in flight {in_flight}: rows a CPU-second of the server: append {append:.0}, execute {execute:.0}, pgbench {insert:.0}; \
+         append/execute {:.2}, append/pgbench {:.2}",
+        append / execute,
+        append / insert,
+    );
     walk(server, &database, log.as_ref(), in_flight)
+}
+
+/// CPU seconds of the server so far, of all its processes, those that ended among them.
+fn server_cpu(server: &PostgresServer) -> Result<f64> {
+    let postmaster = std::fs::read_to_string(server.directory().join("data/postmaster.pid"))?;
+    let postmaster = postmaster.lines().next().unwrap_or_default().to_owned();
+    let mut ticks = 0;
+    for process in std::fs::read_dir("/proc")? {
+        // A process may end while it is looked at.
+        let Ok(stat) = std::fs::read_to_string(process?.path().join("stat")) else { continue };
+        let Some((pid, rest)) = stat.split_once(' ') else { continue };
+        let fields: Vec<&str> = rest.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let number =
+            |field: usize| fields.get(field).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
+        // utime, stime, and of the children that ended; a process that ends adds itself to its parent's.
+        if pid == postmaster {
+            ticks += (11..15).map(number).sum::<u64>();
+        } else if fields.get(1) == Some(&postmaster.as_str()) {
+            ticks += number(11) + number(12);
+        }
+    }
+    Ok(ticks as f64 / 100.0)
 }
 
 fn median(ratios: &mut [f64]) -> f64 {

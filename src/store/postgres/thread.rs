@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::PgConnection;
 use tokio::runtime::{Builder, Runtime};
@@ -17,6 +17,9 @@ use crate::queue::{CloseOnDrop, Queue};
 /// A database that cannot be reached is tried again after so long even if nobody writes: readers may wait for a
 /// transaction in doubt to be settled.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
+
+/// A batch that waits for others waits no longer than this.
+const MAX_GATHERING: Duration = Duration::from_millis(1);
 
 /// How writing a batch ended.
 pub(super) enum Written {
@@ -112,11 +115,16 @@ impl<W: Writing> Work<W> {
     fn serve(&mut self) -> Result<End, Cause> {
         let mut connection = self.runtime.block_on(self.target.connect())?;
         let mut batch = Vec::new();
-        while self.queue.take(&mut batch) {
+        let (mut enough, mut patience) = (1, Duration::ZERO);
+        while self.queue.take_gathered(enough, patience, &mut batch) {
+            let (began, requests) = (Instant::now(), batch.len());
             match self.runtime.block_on(self.target.write(&mut connection, &mut batch)) {
                 Written::Done => {}
                 Written::Broken => return Ok(End::Broken),
             }
+            // Who was answered often asks again at once. In two groups, each would wait for the other's disk.
+            enough = requests + self.queue.waiting();
+            patience = (began.elapsed() / 4).min(MAX_GATHERING);
         }
         Ok(End::Closed)
     }

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::*;
-use crate::commit::ClaimChange;
-use crate::conformance::sample::{command_id, commit, key, stream, to};
+use crate::commit::{ClaimChange, DisclosureKey};
+use crate::conformance::sample::{command_id, commit, disclosure, key, stream, to};
+use crate::error::InvalidCommit;
 use crate::position::ExpectedRevision;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,15 +126,59 @@ async fn one_node_leads_until_it_is_gone() {
     assert!(first.leads().await);
     assert!(!second.leads().await);
     first.close().await;
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
-    while !second.leads().await {
-        assert!(std::time::Instant::now() < deadline, "nobody leads");
-    }
+    wait_to_lead(&second).await;
     // Without its connection it is not known who leads: nobody does, then anybody.
     fixture.test.psql(
         "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
     );
     assert!(!second.leads().await);
-    assert!(second.leads().await);
+    wait_to_lead(&second).await;
+}
+
+/// The server frees a lock when it notices that a connection has ended.
+async fn wait_to_lead(node: &PostgresLog) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while !node.leads().await {
+        assert!(std::time::Instant::now() < deadline, "nobody leads");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_assumes_without_asking_it_takes_back() {
+    let fixture = PostgresFixture::new().await;
+    let before = fixture.node();
+    let with_key = |command, slot| {
+        let mut commit =
+            Commit { disclosures: vec![disclosure("d", DisclosureKey::Event(slot))], ..one(command, "a") };
+        commit.streams[0].events[0].private = vec!["d".to_owned()];
+        commit
+    };
+    before.append(Commit { credentials: vec![credential("s")], ..with_key(1, 1) }).await.unwrap();
+    // A node that knows nothing of that, and has been alone for long enough to ask for nothing any more.
+    let node = fixture.node();
+    for number in 2..=40 {
+        node.append(one(number, "other")).await.unwrap();
+    }
+    let new = |command| commit(command, vec![to(stream("a"), ExpectedRevision::NoStream, &[command])]);
+    let refused = node.append(new(50)).await.unwrap_err();
+    assert!(
+        matches!(refused, AppendError::WrongExpectedRevision { actual, .. } if actual == Revision::new(1)),
+        "{refused}"
+    );
+    let refused =
+        node.append(Commit { credentials: vec![credential("s")], ..one(51, "other") }).await.unwrap_err();
+    assert!(matches!(refused, AppendError::Invalid(InvalidCommit::CredentialExists(_))), "{refused}");
+    let refused = node.append(with_key(52, 1)).await.unwrap_err();
+    assert!(matches!(refused, AppendError::Invalid(InvalidCommit::EventKeyUsed(1))), "{refused}");
+    let refused = node.append(one(1, "other")).await.unwrap_err();
+    assert!(matches!(refused, AppendError::DuplicateCommand(_)), "{refused}");
+    // Together, so that one that is wrong is not the ruin of those that are right.
+    let (wrong, right) = tokio::join!(node.append(new(53)), node.append(one(54, "other")));
+    assert!(wrong.is_err() && right.is_ok(), "{wrong:?}, {right:?}");
+    // And what another node wrote meanwhile is no guess either.
+    before.append(one(55, "other")).await.unwrap();
+    assert_eq!(node.append(one(56, "other")).await.unwrap().revisions[0].1, Revision::new(42));
+    check_log(node.as_ref(), 43);
 }
