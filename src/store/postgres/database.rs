@@ -219,7 +219,8 @@ fn new_readers(handle: &Handle, options: &PgConnectOptions) -> PgPool {
                 expect_primary(connection).await.map_err(|error| sqlx::Error::Io(io::Error::other(error)))
             })
         })
-        .connect_lazy_with(options.clone())
+        // What was given up here goes on there, but not for ever.
+        .connect_lazy_with(options.clone().options([("statement_timeout", "120s")]))
 }
 
 /// A connection to a server that takes writes.
