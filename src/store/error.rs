@@ -8,6 +8,10 @@ use crate::commit::{ClaimKey, RecordedCommand};
 use crate::position::{ExpectedRevision, Position, Revision};
 use crate::stream::StreamName;
 
+/// What is said of the target of a transfer.
+pub(crate) const UNFINISHED: &str =
+    "a log was not moved here completely: go on with the `muniment migrate-log` that was begun";
+
 /// An error of the layer below; shared, because one failed transaction answers many commits.
 pub type Cause = Arc<dyn Error + Send + Sync>;
 
@@ -213,6 +217,9 @@ pub enum OpenError {
         /// The file that is there.
         file: &'static str,
     },
+    /// A log is being moved here, and not all of it is here.
+    #[error("opening `{}`: {UNFINISHED}", .0.display())]
+    Unfinished(PathBuf),
     /// The keys belong to another log.
     #[error("opening `{}`: keys.db belongs to another log", .0.display())]
     KeysOfAnotherLog(PathBuf),

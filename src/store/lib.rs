@@ -32,6 +32,7 @@ mod subscription;
 mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod transfer;
 mod verify;
 
 pub use activity::{
@@ -57,12 +58,16 @@ pub use node_directory::NodeDirectory;
 pub use position::{ExpectedRevision, MAX_INTEGER, Position, Revision};
 pub use postgres::{
     PostgresActivity, PostgresAggregates, PostgresDatabase, PostgresError, PostgresKeys, PostgresLog,
-    migrate_postgres,
+    PostgresSide, migrate_postgres,
 };
 pub use repository::{LogRepository, PersistRefused};
 pub use sqlite::{
-    BackUpTo, BackedUp, DataDirectory, RemoteLog, SqliteActivity, SqliteKeys, SqliteLog, open_to_read,
+    BackUpTo, BackedUp, DataDirectory, RemoteLog, SqliteActivity, SqliteKeys, SqliteLog, SqliteSide,
+    open_to_read,
 };
 pub use stream::{InvalidStreamName, StreamName};
 pub use subscription::{Pages, Subscription};
+pub use transfer::{
+    Compared, Digest, Doing, Part, Row, Side, TransferError, Transferred, Value, Watch, Which, transfer,
+};
 pub use verify::{Defect, Verified};

@@ -15,6 +15,7 @@ mod reader;
 mod remembered;
 mod scan;
 mod thread;
+mod transfer;
 mod verify;
 mod writer;
 
@@ -31,6 +32,7 @@ pub use database::PostgresDatabase;
 pub use error::PostgresError;
 pub use keys::PostgresKeys;
 pub use migrations::migrate_postgres;
+pub use transfer::PostgresSide;
 
 use self::head::{Frontier, HeadReader, read_tail};
 use self::lead::Lead;

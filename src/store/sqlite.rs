@@ -17,6 +17,7 @@ mod remote;
 mod schema;
 mod session;
 mod tail;
+mod transfer;
 mod vault;
 mod verify;
 mod writer;
@@ -34,6 +35,7 @@ pub use backup::{BackUpTo, BackedUp};
 pub use directory::DataDirectory;
 pub use keys::SqliteKeys;
 pub use remote::RemoteLog;
+pub use transfer::SqliteSide;
 
 use self::commits::Commits;
 use self::directory::LogFile;

@@ -13,7 +13,7 @@ use sqlx::{Connection as _, PgConnection, Postgres, Row as _};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::error::{PostgresError, read_error};
-use super::migrations;
+use super::{migrations, transfer};
 use crate::error::ReadError;
 
 /// A read that takes longer is given up: whoever asked answers that the log cannot be read.
@@ -49,7 +49,17 @@ struct Inner {
     options: PgConnectOptions,
     handle: Handle,
     readers: Mutex<PgPool>,
+    purpose: Purpose,
     _threads: Threads,
+}
+
+/// What a database is opened for.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    /// To serve from it: each connection keeps it from being moved.
+    Serving,
+    /// To read it while it is moved.
+    Moving,
 }
 
 /// A runtime that may be dropped anywhere.
@@ -62,24 +72,32 @@ impl PostgresDatabase {
     /// # Errors
     /// See [`PostgresError`]: among others if the server is a standby, or the role could change what is recorded.
     pub fn open(url: &str) -> Result<Self, PostgresError> {
-        let options = options(url)?;
-        let threads =
-            Builder::new_multi_thread().worker_threads(2).thread_name("postgres").enable_all().build()?;
-        let handle = threads.handle().clone();
-        let database = Self(Arc::new(Inner {
-            readers: Mutex::new(new_readers(&handle, &options)),
-            handle,
-            options: options.clone(),
-            _threads: Threads(Some(threads)),
-        }));
+        let database = Self::new(url, Purpose::Serving)?;
+        let options = database.options().clone();
         database.wait(async move {
             let mut connection = connect(&options).await?;
             migrations::expect_newest(&mut connection).await?;
             migrations::expect_no_privilege(&mut connection).await?;
+            transfer::hinder(&mut connection).await?;
             connection.close().await?;
             Ok::<_, PostgresError>(())
         })?;
         Ok(database)
+    }
+
+    /// The database at `url`, whatever it is.
+    pub(super) fn new(url: &str, purpose: Purpose) -> Result<Self, PostgresError> {
+        let options = options(url)?;
+        let threads =
+            Builder::new_multi_thread().worker_threads(2).thread_name("postgres").enable_all().build()?;
+        let handle = threads.handle().clone();
+        Ok(Self(Arc::new(Inner {
+            readers: Mutex::new(new_readers(&handle, &options, purpose)),
+            handle,
+            options,
+            purpose,
+            _threads: Threads(Some(threads)),
+        })))
     }
 
     /// Runs `work` on the database's threads, and blocks this one until it is done: from anywhere.
@@ -101,7 +119,9 @@ impl PostgresDatabase {
 
     /// A connection of the caller's own.
     pub(super) async fn connect(&self) -> Result<PgConnection, PostgresError> {
-        connect(&self.0.options).await
+        let mut connection = connect(&self.0.options).await?;
+        self.0.purpose.declare(&mut connection).await?;
+        Ok(connection)
     }
 
     /// The rows of a read that fetches all it asked for.
@@ -160,7 +180,7 @@ impl PostgresDatabase {
     fn renew(&self, stuck: &PgPool) {
         let mut readers = self.lock_readers();
         if Arc::ptr_eq(&readers.connect_options(), &stuck.connect_options()) {
-            *readers = new_readers(&self.0.handle, &self.0.options);
+            *readers = new_readers(&self.0.handle, &self.0.options, self.0.purpose);
         }
     }
 
@@ -208,19 +228,33 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, PostgresError> {
     Ok(options.application_name("muniment").options(SETTINGS))
 }
 
-fn new_readers(handle: &Handle, options: &PgConnectOptions) -> PgPool {
+fn new_readers(handle: &Handle, options: &PgConnectOptions, purpose: Purpose) -> PgPool {
     let _among = handle.enter();
     PgPoolOptions::new()
         .max_connections(MAX_READERS)
         .acquire_timeout(ACQUIRE_WITHIN)
         .test_before_acquire(false)
-        .after_connect(|connection, _| {
+        .after_connect(move |connection, _| {
             Box::pin(async move {
-                expect_primary(connection).await.map_err(|error| sqlx::Error::Io(io::Error::other(error)))
+                let prepare = async {
+                    expect_primary(connection).await?;
+                    purpose.declare(connection).await
+                };
+                prepare.await.map_err(|error| sqlx::Error::Io(io::Error::other(error)))
             })
         })
         // What was given up here goes on there, but not for ever.
         .connect_lazy_with(options.clone().options([("statement_timeout", "120s")]))
+}
+
+impl Purpose {
+    /// Says what a connection is for, for as long as it lasts.
+    async fn declare(self, connection: &mut PgConnection) -> Result<(), PostgresError> {
+        match self {
+            Self::Serving => transfer::hinder(connection).await,
+            Self::Moving => Ok(()),
+        }
+    }
 }
 
 /// A connection to a server that takes writes.

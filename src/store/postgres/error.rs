@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
-use crate::error::{Place, ReadError};
+use crate::error::{Place, ReadError, UNFINISHED};
 
 /// Why a Postgres database could not be opened or migrated. No message holds the password of an address.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,12 @@ pub enum PostgresError {
         "the role `{0}` owns the log or may change what is recorded: serve with the role that `muniment migrate` grants to"
     )]
     Privileged(String),
+    /// A transfer from or to the database is under way.
+    #[error("a log is being moved from or to this database: wait until `muniment migrate-log` is done")]
+    Moving,
+    /// A transfer to the database was begun and is not finished.
+    #[error("opening the database: {UNFINISHED}")]
+    Unfinished,
     /// The role that is to be granted to is not there.
     #[error("there is no role `{0}`: create it with CREATE ROLE … LOGIN PASSWORD …, then migrate again")]
     NoSuchRole(String),

@@ -30,6 +30,7 @@ const STEPS: &[(&str, &str)] = steps![
     "0007_create_events_view"
     "0008_create_activity"
     "0009_create_keys"
+    "0010_create_transfer"
 ];
 
 const GRANTS: &str = include_str!("../../../migrations/postgres/grants.sql");
@@ -119,4 +120,11 @@ pub(super) async fn expect_no_privilege(connection: &mut PgConnection) -> Result
                                              WHERE oid = 'muniment.log_events'::regclass), 'MEMBER')";
     let row = sqlx::query(privileged).fetch_one(connection).await?;
     if row.try_get::<bool, _>(1)? { Err(PostgresError::Privileged(row.try_get(0)?)) } else { Ok(()) }
+}
+
+/// Whether the role of the connection may do what the owner of the log may.
+pub(super) async fn owns_log(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let owns = "SELECT pg_has_role((SELECT relowner FROM pg_class
+                                    WHERE oid = 'muniment.log_events'::regclass), 'MEMBER')";
+    sqlx::query_scalar(owns).fetch_one(connection).await
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::schema::{self, ACTIVITY, COMPANION, KEYS, LOG, Schema};
+use super::transfer::is_unfinished;
 use crate::error::{Cause, OpenError};
 use crate::event_log::WriteProbe;
 use crate::node_directory::NodeDirectory;
@@ -61,6 +62,14 @@ impl LogFile {
         }
     }
 
+    /// Whether not all of a log was moved here; beside a server none is.
+    fn is_unfinished(self, connection: &Connection) -> rusqlite::Result<bool> {
+        match self {
+            Self::Log => is_unfinished(connection),
+            Self::Companion => Ok(false),
+        }
+    }
+
     const fn other(self) -> Self {
         match self {
             Self::Log => Self::Companion,
@@ -89,6 +98,18 @@ impl DataDirectory {
     }
 
     fn open_with(path: &Path, log_file: LogFile) -> Result<Self, OpenError> {
+        let directory = Self::make_with(path, log_file)?;
+        directory.expect_whole()?;
+        directory.marry()?;
+        Ok(directory)
+    }
+
+    /// As [`Self::open`], for a log that is to be moved here: it brings its identity along.
+    pub(super) fn make(path: &Path) -> Result<Self, OpenError> {
+        Self::make_with(path, LogFile::Log)
+    }
+
+    fn make_with(path: &Path, log_file: LogFile) -> Result<Self, OpenError> {
         let node = Some(NodeDirectory::open(path)?);
         let directory = Self { path: path.to_owned(), node, log_file };
         if directory.path.join(log_file.other().name()).exists() {
@@ -98,9 +119,19 @@ impl DataDirectory {
         // The keys come first: a crash in between leaves keys that nothing was sealed with.
         KEYS.migrate(&directory.keys())?;
         directory.log_schema().migrate(&directory.log())?;
-        directory.marry()?;
         ACTIVITY.migrate(&directory.activity())?;
         Ok(directory)
+    }
+
+    /// Holds a directory that is there, for this process alone, and changes nothing in it.
+    pub(super) fn hold(path: &Path) -> Result<Self, OpenError> {
+        let directory = Self::there(path)?;
+        directory.expect(LogFile::Log)?;
+        if directory.keys_are_of_this_log()? {
+            Ok(Self { node: Some(NodeDirectory::open(path)?), ..directory })
+        } else {
+            Err(OpenError::KeysOfAnotherLog(directory.path))
+        }
     }
 
     /// Whether there is a log, in whatever schema; changes nothing.
@@ -124,7 +155,7 @@ impl DataDirectory {
     /// See [`OpenError`].
     pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
         let directory = Self::there(path)?;
-        directory.log_schema().open_to_read(&directory.log())?;
+        directory.expect_whole()?;
         KEYS.open_to_read(&directory.keys())?;
         Ok(directory)
     }
@@ -196,6 +227,17 @@ impl DataDirectory {
             (true, false) => Err(OpenError::KeysMissing(self.path.clone())),
             (false, true) if self.keys_are_in_use()? => Err(OpenError::LogMissing(self.path.clone())),
             (log, _) => Ok(log),
+        }
+    }
+
+    /// Refuses a log that was not moved here completely.
+    fn expect_whole(&self) -> Result<(), OpenError> {
+        let log = self.log();
+        let connection = self.log_schema().open_to_read(&log)?;
+        match self.log_file.is_unfinished(&connection) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(OpenError::Unfinished(self.path.clone())),
+            Err(source) => Err(schema::open_error(&log, source)),
         }
     }
 

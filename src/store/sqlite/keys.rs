@@ -184,7 +184,7 @@ fn last_event_key(connection: &Connection) -> rusqlite::Result<u64> {
 
 /// Leaves nothing of what was deleted, neither in unused parts of pages nor in the write-ahead log. That it is still to be
 /// done stands in the file: a crash or a reader may have come between.
-fn wipe(connection: &Connection) -> Result<(), KeyStoreError> {
+pub(super) fn wipe(connection: &Connection) -> Result<(), KeyStoreError> {
     let to_be_wiped: bool = connection.query_row("SELECT to_be_wiped FROM key_file", [], |row| row.get(0))?;
     if !to_be_wiped {
         return Ok(());

@@ -53,6 +53,7 @@ pub(super) const LOG: Schema = Schema {
         include_str!("../../../migrations/sqlite/0005_create_writer_epoch.sql"),
         include_str!("../../../migrations/sqlite/0006_create_lookup_tokens.sql"),
         include_str!("../../../migrations/sqlite/0008_find_claims_by_stream.sql"),
+        include_str!("../../../migrations/sqlite/0009_create_transfer.sql"),
     ],
     attached: None,
 };
