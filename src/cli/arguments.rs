@@ -46,6 +46,12 @@ pub enum Command {
     /// Make an instance of a back-up, in an empty data directory
     #[command(after_help = exit::OF_OUTPUT)]
     Restore(Restore),
+    /// Move log, activity and keys to another place, as they are, while nobody serves from either
+    ///
+    /// What is there already is not copied again: a move that was cut off goes on. Until every row of both places was read and
+    /// found the same, nobody can serve from the new one; the old one is never changed.
+    #[command(after_help = exit::OF_MIGRATE_LOG)]
+    MigrateLog(MigrateLog),
     /// Take the audit out, in the order of the log: what an auditor's own tools read
     ///
     /// It reads the files, beside the service or without it, and the log gets no record of it. An export that must be
@@ -240,6 +246,26 @@ pub struct Restore {
     /// The keys' directory of the same back-up, or of a younger one
     #[arg(long, value_name = "DIR")]
     pub keys_from: PathBuf,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `migrate-log`.
+#[derive(Args, Debug)]
+pub struct MigrateLog {
+    /// Where it is: `embedded:` and a data directory, or the URL of a database
+    #[arg(long, value_name = "PLACE", required_unless_present = "from_file")]
+    pub from: Option<String>,
+    /// File that holds the URL of where it is, which can be a secret
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    pub from_file: Option<PathBuf>,
+    /// Where it goes: `embedded:` and a data directory, or the URL of a migrated database, of the role that owns it; empty
+    #[arg(long, value_name = "PLACE", required_unless_present = "to_file")]
+    pub to: Option<String>,
+    /// File that holds the URL of where it goes
+    #[arg(long, value_name = "FILE", conflicts_with = "to")]
+    pub to_file: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
     pub json: bool,

@@ -40,6 +40,11 @@ pub const OF_VERIFY: &str = exit_codes!(
     "   12  a view is halted, or there are none",
     "  141  whoever read the output stopped reading"
 );
+/// Of `migrate-log`.
+pub const OF_MIGRATE_LOG: &str = exit_codes!(
+    "   10  the log is not what was written; nobody can serve from the new place",
+    "  141  whoever read the output stopped reading"
+);
 /// Of `doctor`.
 pub const OF_DOCTOR: &str = exit_codes!(
     "   10  something is bad: directory, log, activity, keys or credentials",

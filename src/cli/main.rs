@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Api(api) => commands::api::run(&api),
         Command::Backup(backup) => commands::backup::run(&backup),
         Command::Restore(restore) => commands::restore::run(&restore),
+        Command::MigrateLog(migrate) => commands::migrate_log::run(&migrate),
         Command::Export(export) => commands::export::run(&export),
         Command::Replay(replay) => commands::replay::run(&replay),
         Command::Projections(projections) => commands::projections::run(&projections),

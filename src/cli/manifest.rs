@@ -214,7 +214,7 @@ fn describe(directory: &Path, name: &str) -> anyhow::Result<BackedUpFile> {
     Ok(BackedUpFile { name: name.to_owned(), bytes, sha256: hex(&hash.finalize()) })
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

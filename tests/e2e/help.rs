@@ -82,6 +82,7 @@ async fn every_command_that_answers_does_so_in_json() {
         ("init", vec![]),
         ("member create", name.to_vec()),
         ("member list", vec![]),
+        ("migrate-log", vec!["--from", "embedded:elsewhere", "--to", "embedded:moved"]),
         ("projections rebuild", vec![]),
         ("projections status", vec![]),
         ("recover", vec!["--bootstrap-token-file", "recovered"]),
@@ -99,7 +100,7 @@ async fn every_command_that_answers_does_so_in_json() {
     }
     for (name, arguments) in &arguments {
         // Those that must have a directory of their own, or one that nobody uses.
-        if ["init", "restore"].contains(name) {
+        if ["init", "migrate-log", "restore"].contains(name) {
             continue;
         }
         let command: Vec<_> = name.split(' ').chain(arguments.iter().copied()).chain(["--json"]).collect();
@@ -113,6 +114,10 @@ async fn every_command_that_answers_does_so_in_json() {
     };
     let restored = elsewhere("restore", &arguments["restore"]);
     assert!(restored["position"].as_u64() > Some(0), "{restored}");
+    let command = ["migrate-log", "--json"].iter().chain(&arguments["migrate-log"]);
+    let moved = muniment(service.folder(), command);
+    let moved: Value = serde_json::from_slice(&moved.stdout).expect("JSON");
+    assert_eq!(moved["position"], restored["position"], "{moved}");
     std::fs::remove_dir_all(service.folder().join("elsewhere")).expect("a directory");
     let filled = elsewhere("init", &[]);
     assert_eq!(filled["token_file"], "elsewhere/bootstrap-token", "{filled}");

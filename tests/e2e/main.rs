@@ -29,6 +29,7 @@ mod limits;
 mod lists;
 mod long_exports;
 mod members;
+mod migrate_log;
 mod model;
 mod old_shapes;
 mod openapi;

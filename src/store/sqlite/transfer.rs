@@ -39,7 +39,7 @@ impl SqliteSide {
     /// # Errors
     /// See [`OpenError`]; among others if a service uses it.
     pub fn source(path: &Path) -> Result<Self, OpenError> {
-        Self::open(DataDirectory::hold(path)?, |schema, file| schema.open_to_read(file))
+        Self::open(DataDirectory::hold(path)?, Schema::open_to_read)
     }
 
     /// Opens the place to which something is to be moved; makes it if it is not there.
