@@ -26,6 +26,7 @@ mod request;
 mod rows;
 mod shared;
 mod sqlite;
+mod staged_batch;
 mod staging;
 mod stream;
 mod subscription;
@@ -57,8 +58,8 @@ pub use keys::{KeyStore, PersonKey, WrappedKey};
 pub use node_directory::NodeDirectory;
 pub use position::{ExpectedRevision, MAX_INTEGER, Position, Revision};
 pub use postgres::{
-    PostgresActivity, PostgresAggregates, PostgresDatabase, PostgresError, PostgresKeys, PostgresLog,
-    PostgresSide, migrate_postgres,
+    PostgresActivity, PostgresAggregates, PostgresCompanion, PostgresDatabase, PostgresError, PostgresKeys,
+    PostgresLog, PostgresSide, migrate_postgres,
 };
 pub use repository::{LogRepository, PersistRefused};
 pub use sqlite::{

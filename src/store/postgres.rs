@@ -3,6 +3,7 @@
 mod activity;
 mod aggregates;
 mod batch;
+mod companion;
 mod database;
 mod error;
 mod facts;
@@ -28,6 +29,8 @@ use uuid::Uuid;
 
 pub use activity::PostgresActivity;
 pub use aggregates::PostgresAggregates;
+pub(crate) use companion::NotStaged;
+pub use companion::PostgresCompanion;
 pub use database::PostgresDatabase;
 pub use error::PostgresError;
 pub use keys::PostgresKeys;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -15,6 +15,10 @@ use crate::position::{Position, Revision};
 use crate::prepared::{CLOCK_STREAM, PreparedCommit, PreparedStream};
 use crate::stream::StreamName;
 use crate::tail::Tail;
+
+/// Nodes' clocks differ. An event that would be earlier than the last one by no more than this is recorded at the time of
+/// the last one, and no clock is said to have gone back.
+const TOLERATED_SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 /// A failure of the database, or of what it holds: nothing more can be decided on this ground.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
@@ -74,6 +78,16 @@ impl Moment {
     pub(crate) fn new(at: Timestamp) -> Self {
         Self { at, text: to_rfc3339(at) }
     }
+
+    /// The time of a node that is one of several.
+    pub(crate) fn among_others(now: Timestamp, last_at: Option<Timestamp>) -> Self {
+        Self::new(last_at.filter(|last_at| is_tolerated(now, *last_at)).unwrap_or(now))
+    }
+}
+
+/// Whether the last event is later by no more than nodes' clocks differ.
+pub(crate) fn is_tolerated(now: Timestamp, last_at: Timestamp) -> bool {
+    now < last_at && last_at.duration_since(now) <= TOLERATED_SKEW
 }
 
 impl StagedEvent<'_> {

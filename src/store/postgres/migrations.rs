@@ -31,6 +31,7 @@ const STEPS: &[(&str, &str)] = steps![
     "0008_create_activity"
     "0009_create_keys"
     "0010_create_transfer"
+    "0011_create_companion"
 ];
 
 const GRANTS: &str = include_str!("../../../migrations/postgres/grants.sql");

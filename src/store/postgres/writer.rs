@@ -20,15 +20,11 @@ use super::thread::{Writing, Written};
 use crate::error::Cause;
 use crate::request::{Request, refuse_all, refuse_staged};
 use crate::shared::DoubtInPanic;
-use crate::staging::{Failure, Moment, Staged, stage};
+use crate::staging::{Failure, Moment, Staged, is_tolerated, stage};
 use crate::stream::StreamName;
 
 /// An append waits for the disks of all servers that must have it, and for other nodes. After this its outcome is unknown.
 const APPEND_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Nodes' clocks differ. An event that would be earlier than the last one by no more than this is recorded at the time of
-/// the last one, and no clock is said to have gone back.
-const TOLERATED_SKEW: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
 /// The log's side of its writer.
 pub(super) struct Commits {
@@ -173,7 +169,7 @@ impl Commits {
     ) -> Result<(Batch, Vec<Staged>), Again> {
         let now = self.frontier.shared.clock.now();
         let at = match facts.tail.last_at {
-            Some(last_at) if now < last_at && last_at.duration_since(now) <= TOLERATED_SKEW => last_at,
+            Some(last_at) if is_tolerated(now, last_at) => last_at,
             // Where the stream stands that is to tell of it is not remembered.
             Some(last_at) if now < last_at && ground == Ground::Remembered => return Err(Again::Unsure),
             Some(_) | None => now,

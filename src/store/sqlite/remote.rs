@@ -7,13 +7,14 @@
 mod commits;
 mod compare;
 mod head;
+mod keeper;
 mod session;
 mod staged;
 #[cfg(test)]
 mod tests;
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 
 use self::commits::{Commits, Request};
 use self::head::HeadReader;
+use self::keeper::Keeper;
 use self::session::{Applied, Files, Session};
 use super::directory::LogFile;
 use super::reader::Reader;
@@ -35,14 +37,20 @@ use crate::engine::{Engine, EngineEvent};
 use crate::error::{AppendError, Cause, OpenError, Place, ReadError};
 use crate::event::{Envelope, RecordedEvent};
 use crate::event_log::{EventLog, ScannedEvent, TokenPage, WriteProbe};
+use crate::node_directory::NodeDirectory;
 use crate::position::{Position, Revision};
+use crate::postgres::PostgresCompanion;
 use crate::request;
 use crate::shared::Shared;
 use crate::stream::StreamName;
 use crate::subscription::Subscription;
 use crate::verify::{Defect, Verified};
 
-/// The log on a server of events, with `companion.db` and `replica.db`, for the one node that has the directory.
+/// The rows of a log whose companion several nodes share.
+const SHARED_ROWS: &str = "rows.db";
+
+/// The log on a server of events, with `companion.db` and `replica.db` for the one node that has the directory; or with a
+/// companion that several nodes share.
 ///
 /// Reads are answered by the files; where the log stands, by the server. Opened from a read-only directory it refuses
 /// appends, and finds what the service has read from the server at the next read.
@@ -52,11 +60,17 @@ pub struct RemoteLog {
     reader: Arc<Reader>,
     shared: Arc<Shared>,
     engine: Arc<dyn Engine>,
+    keeper: Arc<Keeper>,
     files: Arc<Files>,
     #[cfg(test)]
     faults: Arc<super::fault::Faults>,
-    /// Keeps the lock for as long as the files are open.
-    directory: DataDirectory,
+    home: Home,
+}
+
+/// Where the files are; keeps the lock for as long as they are open.
+enum Home {
+    Alone(DataDirectory),
+    AmongOthers { _node: NodeDirectory },
 }
 
 struct Serving {
@@ -82,33 +96,79 @@ impl RemoteLog {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
         directory.expect(LogFile::Companion)?;
-        let file = directory.log();
-        let files = Arc::new(Files::default());
-        #[cfg(test)]
-        let faults = Arc::<super::fault::Faults>::default();
+        let (file, home) = (directory.log(), Home::Alone(directory.clone()));
         if directory.is_read_only() {
-            let reader = Arc::new(Reader::open(&COMPANION, file)?);
-            let shared = Arc::new(Shared::new(clock, reader.with(read_tail)?));
-            return Ok(Self {
-                serving: None,
-                reader,
-                shared,
-                engine,
-                files,
-                #[cfg(test)]
-                faults,
-                directory: directory.clone(),
-            });
+            return Self::to_read(file, engine, clock, home);
         }
-        expect_same_log(&file, engine.as_ref())?;
+        expect_same_log(&Applied::of_file(&file)?, engine.as_ref())?;
+        Self::serve(file, Keeper::Node, engine, clock, home)
+    }
+
+    /// Opens the log on a server as one of several nodes, that share a companion: the files in the node's own directory are
+    /// made of what is in that and on the server, and may be lost at any time.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_shared(
+        node: &NodeDirectory,
+        companion: PostgresCompanion,
+        engine: Arc<dyn Engine>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let (position, event_id) = companion.arrived()?;
+        expect_same_log(&Applied { position, event_id }, engine.as_ref())?;
+        let file = node.path().join(SHARED_ROWS);
+        COMPANION.migrate_disposable(&file)?;
+        let here = Applied::of_file(&file)?;
+        if here.position > position || expect_same_log(&here, engine.as_ref()).is_err() {
+            tracing::warn!(file = %file.display(), "the rows of another log are made anew");
+            COMPANION.renew(&file)?;
+        }
+        let keeper = Keeper::Shared(Arc::new(companion));
+        Self::serve(file, keeper, engine, clock, Home::AmongOthers { _node: node.clone() })
+    }
+
+    fn to_read(
+        file: PathBuf,
+        engine: Arc<dyn Engine>,
+        clock: Arc<dyn Clock>,
+        home: Home,
+    ) -> Result<Self, OpenError> {
+        let reader = Arc::new(Reader::open(&COMPANION, file)?);
+        let shared = Arc::new(Shared::new(clock, reader.with(read_tail)?));
+        Ok(Self {
+            serving: None,
+            reader,
+            shared,
+            engine,
+            keeper: Arc::new(Keeper::Node),
+            files: Arc::default(),
+            #[cfg(test)]
+            faults: Arc::default(),
+            home,
+        })
+    }
+
+    fn serve(
+        file: PathBuf,
+        keeper: Keeper,
+        engine: Arc<dyn Engine>,
+        clock: Arc<dyn Clock>,
+        home: Home,
+    ) -> Result<Self, OpenError> {
         check_replica(&file, engine.as_ref())?;
         let index = open_index(&COMPANION, &file)?;
-        Session { connection: &index, engine: engine.as_ref(), files: &files }.recover()?;
+        let (files, keeper) = (Arc::<Files>::default(), Arc::new(keeper));
+        #[cfg(test)]
+        let faults = Arc::<super::fault::Faults>::default();
+        let session = Session { connection: &index, engine: engine.as_ref(), keeper: &keeper, files: &files };
+        session.recover()?;
         let reader = Arc::new(Reader::open(&COMPANION, file.clone())?);
         let shared = Arc::new(Shared::new(clock, reader.with(read_tail)?));
         let target = Commits {
             shared: Arc::clone(&shared),
             engine: Arc::clone(&engine),
+            keeper: Arc::clone(&keeper),
             files: Arc::clone(&files),
             #[cfg(test)]
             faults: Arc::clone(&faults),
@@ -116,17 +176,25 @@ impl RemoteLog {
         let writer = Writer::start("log", &COMPANION, &file, index, target)?;
         let head = HeadReader::start(Arc::clone(&engine), Arc::clone(&shared), Arc::clone(&writer.queue))
             .map_err(|source| OpenError::Io { path: file, source })?;
-        let serving = Some(Serving { head, writer });
         Ok(Self {
-            serving,
+            serving: Some(Serving { head, writer }),
             reader,
             shared,
             engine,
+            keeper,
             files,
             #[cfg(test)]
             faults,
-            directory: directory.clone(),
+            home,
         })
+    }
+
+    /// Before the rows are read by which one node finds what another has recorded.
+    async fn follow_others(&self) -> Result<(), ReadError> {
+        match self.keeper.shared() {
+            Some(_) => self.follow().await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Brings the replica to where the server is.
@@ -138,7 +206,7 @@ impl RemoteLog {
     }
 
     fn is_staged(&self, command_id: Uuid) -> Result<bool, ReadError> {
-        let batches = self.reader.with(staged::all)?;
+        let batches = self.reader.with(|connection| self.keeper.staged(connection))?;
         let mut entries = batches.iter().flat_map(|batch| &batch.entries);
         Ok(entries
             .any(|entry| Envelope::parse(entry).is_ok_and(|envelope| envelope.command_id == command_id)))
@@ -146,8 +214,8 @@ impl RemoteLog {
 }
 
 /// The companion belongs to one log: the server must have the last entry that it knows.
-fn expect_same_log(file: &Path, engine: &dyn Engine) -> Result<(), OpenError> {
-    let Applied { position, event_id } = Applied::read(&COMPANION.open_to_read(file)?)?;
+fn expect_same_log(applied: &Applied, engine: &dyn Engine) -> Result<(), OpenError> {
+    let Applied { position, event_id } = *applied;
     let Some(event_id) = event_id else { return Ok(()) };
     let before = Position::new(position.get() - 1);
     let standing = engine.read(before, 1).map_err(ReadError::from)?;
@@ -244,6 +312,7 @@ impl EventLog for RemoteLog {
     }
 
     async fn claim_holder(&self, key: &ClaimKey) -> Result<Option<StreamName>, ReadError> {
+        self.follow_others().await?;
         self.reader.with(|connection| claims::holder(connection, key))
     }
 
@@ -252,6 +321,7 @@ impl EventLog for RemoteLog {
     }
 
     async fn find_command(&self, command_id: Uuid) -> Result<Option<RecordedCommand>, ReadError> {
+        self.follow_others().await?;
         let find = || self.reader.find_command(command_id);
         if let Some(found) = find()? {
             return Ok(Some(found));
@@ -274,6 +344,7 @@ impl EventLog for RemoteLog {
     }
 
     async fn last_event_key_slot(&self) -> Result<u64, ReadError> {
+        self.follow_others().await?;
         self.reader.with(vault::last_event_key_slot)
     }
 
@@ -301,13 +372,19 @@ impl EventLog for RemoteLog {
         self.reader.with(vault::credential_ids)
     }
 
-    /// Nobody else has the directory.
     async fn leads(&self) -> bool {
-        self.serving.is_some()
+        match self.keeper.shared() {
+            Some(companion) => companion.leads().await,
+            // Nobody else has the directory.
+            None => self.serving.is_some(),
+        }
     }
 
     /// The directory's lock is released when the log, too, is dropped.
     async fn close(&self) {
+        if let Some(companion) = self.keeper.shared() {
+            companion.leave().await;
+        }
         if let Some(serving) = &self.serving {
             serving.writer.close().await;
             // What a failed commit left in a write-ahead log must not become part of the file by being closed.
@@ -318,9 +395,14 @@ impl EventLog for RemoteLog {
     }
 
     fn write_probe(&self) -> WriteProbe {
-        let (files, engine) = (self.directory.write_probe(), Arc::clone(&self.engine));
+        let (keeper, engine) = (Arc::clone(&self.keeper), Arc::clone(&self.engine));
+        let files = match &self.home {
+            Home::Alone(directory) => Some(directory.write_probe()),
+            Home::AmongOthers { .. } => None,
+        };
         Box::new(move || {
-            files()?;
+            files.map_or(Ok(()), |probe| probe())?;
+            keeper.shared().map_or(Ok(()), PostgresCompanion::probe)?;
             engine.head().map(drop).map_err(|error| Arc::new(error) as Cause)
         })
     }

@@ -29,19 +29,6 @@ struct Attached {
     schema: Schema,
 }
 
-impl Attached {
-    /// Creates the file if there is none, or in the place of one that cannot be used: nothing is lost with it.
-    fn prepare(&self, file: &Path) -> Result<(), OpenError> {
-        match self.schema.migrate(file) {
-            Err(OpenError::NotADatabase { .. } | OpenError::NotOurs(_) | OpenError::NewerSchema { .. }) => {}
-            prepared => return prepared,
-        }
-        tracing::warn!(file = %file.display(), "a replica that cannot be used is made anew");
-        remove_database(file).map_err(|source| OpenError::Io { path: file.to_owned(), source })?;
-        self.schema.migrate(file)
-    }
-}
-
 pub(super) const LOG: Schema = Schema {
     application_id: i32::from_be_bytes(*b"Mlog"),
     autocheckpoint: 0,
@@ -133,7 +120,7 @@ impl Schema {
     /// Creates the file if there is none, and takes the steps that it has not taken.
     pub(super) fn migrate(&self, path: &Path) -> Result<(), OpenError> {
         if let Some(attached) = self.attached {
-            attached.prepare(&path.with_file_name(attached.name))?;
+            attached.schema.migrate_disposable(&path.with_file_name(attached.name))?;
         }
         let mut connection = connect(path, OpenFlags::default())?;
         let taken = match self.inspect(path, &connection)? {
@@ -177,12 +164,26 @@ impl Schema {
         Ok(connection)
     }
 
+    /// As [`Self::migrate`], but a file that cannot be used is made anew: nothing is lost with it.
+    pub(super) fn migrate_disposable(&self, file: &Path) -> Result<(), OpenError> {
+        match self.migrate(file) {
+            Err(OpenError::NotADatabase { .. } | OpenError::NotOurs(_) | OpenError::NewerSchema { .. }) => {}
+            migrated => return migrated,
+        }
+        tracing::warn!(file = %file.display(), "a file that cannot be used is made anew");
+        self.renew(file)
+    }
+
+    /// Empties the file.
+    pub(super) fn renew(&self, file: &Path) -> Result<(), OpenError> {
+        remove_database(file).map_err(|source| OpenError::Io { path: file.to_owned(), source })?;
+        self.migrate(file)
+    }
+
     /// Empties the attached file.
     pub(super) fn renew_attached(&self, path: &Path) -> Result<(), OpenError> {
         let Some(attached) = self.attached else { return Ok(()) };
-        let file = path.with_file_name(attached.name);
-        remove_database(&file).map_err(|source| OpenError::Io { path: file.clone(), source })?;
-        attached.schema.migrate(&file)
+        attached.schema.renew(&path.with_file_name(attached.name))
     }
 
     /// Losing the newest transactions of an attached file must be no loss: only those of the file itself are waited for.

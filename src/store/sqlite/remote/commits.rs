@@ -8,20 +8,22 @@ use std::sync::mpsc::SyncSender;
 
 use rusqlite::Connection;
 
+use super::keeper::Keeper;
 use super::session::{Files, Session};
-use super::staged::{self, Batch, Rows};
 use crate::engine::{Engine, EngineError, EngineEvent};
 use crate::error::{Cause, InvalidCommit, ReadError};
 use crate::position::Position;
+use crate::postgres::NotStaged;
 use crate::request::{Request as CommitRequest, refuse_all, refuse_staged};
 use crate::rows::as_i64;
 use crate::shared::{DoubtInPanic, Shared};
-use crate::sqlite::commits::{may_come_back, settle};
+use crate::sqlite::commits::settle;
 #[cfg(test)]
 use crate::sqlite::fault::Faults;
 use crate::sqlite::reader::read_error;
 use crate::sqlite::session::Session as Staging;
 use crate::sqlite::writer::GroupCommit;
+use crate::staged_batch::{Batch, Rows};
 use crate::staging::{Moment, Staged, stage};
 
 /// A page of the database, to estimate how many the write-ahead logs grew by: entries are written twice, and once more
@@ -50,6 +52,7 @@ impl From<CommitRequest> for Request {
 pub(super) struct Commits {
     pub(super) shared: Arc<Shared>,
     pub(super) engine: Arc<dyn Engine>,
+    pub(super) keeper: Arc<Keeper>,
     pub(super) files: Arc<Files>,
     #[cfg(test)]
     pub(super) faults: Arc<Faults>,
@@ -156,7 +159,7 @@ impl GroupCommit for Commits {
 
 impl Commits {
     fn session<'c>(&'c self, connection: &'c Connection) -> Session<'c> {
-        Session { connection, engine: self.engine.as_ref(), files: &self.files }
+        Session { connection, engine: self.engine.as_ref(), keeper: &self.keeper, files: &self.files }
     }
 
     /// Records as many commits as fit in one append, and answers them. An error ends the session, and answered those whom
@@ -189,7 +192,11 @@ impl Commits {
             return Ok(Round::Answered);
         };
         *pages += PAGES_OF_A_BATCH + batch.entries.iter().map(Vec::len).sum::<usize>() / PAGE;
-        let recorded = self.stage(session, &mut batch).and_then(|()| self.append(session, batch));
+        let recorded = match self.stage(session, &mut batch) {
+            Ok(true) => self.append(session, batch),
+            Ok(false) => self.follow(session),
+            Err(failure) => Err(failure),
+        };
         match recorded {
             Ok(Round::Again) => Ok(Round::Again),
             Ok(Round::Answered) => {
@@ -234,9 +241,13 @@ impl Commits {
         commits: &VecDeque<CommitRequest>,
     ) -> Result<Option<Checked>, Cause> {
         let broken = |error: ReadError| Arc::new(error) as Cause;
-        let moment = Moment::new(self.shared.clock.now());
         session.begin().map_err(broken)?;
         let mut staging = Staging::start(session.connection).map_err(broken)?;
+        let now = self.shared.clock.now();
+        let moment = match self.keeper.shared() {
+            Some(_) => Moment::among_others(now, staging.ends().last_at),
+            None => Moment::new(now),
+        };
         let before = staging.ends().head;
         let at_one = session.applied().map_err(broken)? == before;
         let mut outcomes = Vec::new();
@@ -258,26 +269,29 @@ impl Commits {
         drop(staging);
         let entries = entries_after(session.connection, before).map_err(|error| broken(read_error(error)))?;
         session.roll_back().map_err(broken)?;
-        let batch = Batch { number: 0, first: before.next(), entries, rows };
+        let last = Position::new(before.get() + entries.len() as u64);
+        let batch = Batch { number: 0, first: before.next(), last, arrived: false, entries, rows };
         let batch = (!batch.entries.is_empty()).then_some(batch);
         Ok(at_one.then_some(Checked { outcomes, batch }))
     }
 
-    /// Makes durable what is about to be appended.
-    fn stage(&self, session: &Session<'_>, batch: &mut Batch) -> Result<(), Failure> {
+    /// Makes durable what is about to be appended; `false` if somebody else was faster.
+    fn stage(&self, session: &Session<'_>, batch: &mut Batch) -> Result<bool, Failure> {
         #[cfg(test)]
         self.faults.strike(session.connection);
-        let undone = |error: ReadError| Failure::Undone(Arc::new(error));
-        session.begin().map_err(undone)?;
-        staged::write(session.connection, batch).map_err(undone)?;
-        // What comes back after a crash is appended then.
-        session.connection.execute_batch("COMMIT").map_err(|error| {
-            if may_come_back(&error) {
-                Failure::Unknown(Arc::new(error))
-            } else {
-                Failure::Undone(Arc::new(error))
-            }
+        self.keeper.stage(session.connection, batch).map_err(|NotStaged { cause, may_be_staged }| {
+            // What is staged is appended by whoever finds it.
+            if may_be_staged { Failure::Unknown(cause) } else { Failure::Undone(cause) }
         })
+    }
+
+    /// Reads what others have appended.
+    fn follow(&self, session: &Session<'_>) -> Result<Round, Failure> {
+        session
+            .catch_up()
+            .and_then(|()| session.announce(&self.shared))
+            .map_err(|error| Failure::Unknown(Arc::new(error)))?;
+        Ok(Round::Again)
     }
 
     fn append(&self, session: &Session<'_>, batch: Batch) -> Result<Round, Failure> {
@@ -297,13 +311,12 @@ impl Commits {
                 if session.holds(&batch).map_err(unknown)? {
                     return Ok(Round::Answered);
                 }
-                session.announce(&self.shared).map_err(unknown)?;
-                Ok(Round::Again)
+                self.follow(session)
             }
-            // The directory is ours alone: nobody else has seen the batch who could append it.
             Err(error @ EngineError::Refused(_)) => {
-                session.withdraw(&batch).map_err(unknown)?;
-                Err(Failure::Undone(Arc::new(error)))
+                let withdrawn = self.keeper.withdraw(session.connection, &batch).map_err(unknown)?;
+                let cause: Cause = Arc::new(error);
+                Err(if withdrawn { Failure::Undone(cause) } else { Failure::Unknown(cause) })
             }
             Err(error @ (EngineError::Unavailable(_) | EngineError::Corrupt { .. })) => {
                 Err(Failure::Unknown(Arc::new(error)))

@@ -4,21 +4,25 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
-use super::staged::{self, Batch};
+use super::keeper::Keeper;
+use super::staged;
 use crate::engine::{Engine, EngineError, EngineEvent};
-use crate::error::{Place, ReadError};
+use crate::error::{OpenError, Place, ReadError};
 use crate::event::Envelope;
 use crate::position::{Position, Revision};
 use crate::rows::{as_i64, stream_name};
 use crate::shared::Shared;
 use crate::sqlite::reader::read_error;
+use crate::sqlite::schema::COMPANION;
 use crate::sqlite::tail::read_tail;
 use crate::sqlite::{claims, lookup, vault};
+use crate::staged_batch::Batch;
 use crate::stream::StreamName;
 
 /// So many entries are read from the server at once.
@@ -32,6 +36,7 @@ const MAX_MOVES: usize = 16;
 pub(super) struct Session<'c> {
     pub(super) connection: &'c Connection,
     pub(super) engine: &'c dyn Engine,
+    pub(super) keeper: &'c Keeper,
     /// Held while the two files are not at one.
     pub(super) files: &'c Files,
 }
@@ -54,6 +59,10 @@ pub(super) struct Applied {
 }
 
 impl Applied {
+    pub(super) fn of_file(file: &Path) -> Result<Self, OpenError> {
+        Ok(Self::read(&COMPANION.open_to_read(file)?)?)
+    }
+
     pub(super) fn read(connection: &Connection) -> Result<Self, ReadError> {
         connection
             .prepare_cached("SELECT position, event_id FROM applied")
@@ -86,7 +95,7 @@ impl Session<'_> {
 
     /// Appends the first staged batch that the server takes; `true` if none is left that it may take.
     fn complete_staged(&self) -> Result<bool, ReadError> {
-        for batch in staged::all(self.connection)? {
+        for batch in self.keeper.staged(self.connection)? {
             let before = Position::new(batch.first.get() - 1);
             match self.engine.append(before, &batch.events()) {
                 Ok(()) => {
@@ -165,19 +174,21 @@ impl Session<'_> {
         Ok(events)
     }
 
-    /// The staged batch that stands on the server behind `applied`.
+    /// The staged batch that stands on the server behind `applied`, with its entries as the server has them.
     fn standing_behind(&self, applied: Position) -> Result<Option<Batch>, ReadError> {
-        let first = self.read(applied, 1)?;
-        let staged = staged::all(self.connection)?;
-        let mut same = staged.into_iter().filter(|batch| batch.events().first() == first.first());
-        let Some(batch) = same.next() else { return Ok(None) };
-        let mut standing = first;
-        while standing.len() < batch.entries.len() {
+        let mut standing = self.read(applied, 1)?;
+        let staged = self.keeper.at(self.connection, applied.next())?;
+        let same =
+            |batch: &Batch| batch.entries.is_empty() || batch.entries.first() == Some(&standing[0].entry);
+        let Some(mut batch) = staged.into_iter().find(same) else { return Ok(None) };
+        while standing.len() < batch.count() {
             let last = Position::new(applied.get() + standing.len() as u64);
-            let more = (batch.entries.len() - standing.len()).min(PAGE);
+            let more = (batch.count() - standing.len()).min(PAGE);
             standing.extend(self.read(last, more)?);
         }
-        if standing == batch.events() {
+        let standing: Vec<_> = standing.into_iter().map(|event| event.entry).collect();
+        if batch.arrived || batch.entries == standing {
+            batch.entries = standing;
             return Ok(Some(batch));
         }
         Err(corrupt(applied.next(), "the server of events has only a part of what was appended at once"))
@@ -187,7 +198,13 @@ impl Session<'_> {
     ///
     /// Nothing is lost with this transaction, it would be done again: so it does not wait for the disk.
     pub(super) fn settle(&self, batch: Batch) -> Result<(), ReadError> {
-        let last = batch.last();
+        let last = batch.last;
+        // First what all nodes share: a node that dies now reads there what it has to apply.
+        if let Some((companion, entry)) = self.keeper.shared().zip(batch.entries.last())
+            && !batch.arrived
+        {
+            companion.settle(&batch, EngineEvent::new(last, entry.clone()).id)?;
+        }
         {
             let _files = self.files.hold();
             self.execute("PRAGMA main.synchronous = NORMAL")?;
@@ -203,7 +220,7 @@ impl Session<'_> {
     }
 
     fn apply(&self, batch: Batch) -> Result<(), ReadError> {
-        let (first, last) = (batch.first, batch.last());
+        let (first, last) = (batch.first, batch.last);
         self.write_entries(first, batch.entries.iter().map(Vec::as_slice))?;
         self.write_commands(first, &batch.entries)?;
         let event_id = batch.entries.last().map(|entry| EngineEvent::new(last, entry.clone()).id);
@@ -321,18 +338,11 @@ impl Session<'_> {
 
     /// Whether the batch was applied.
     pub(super) fn holds(&self, batch: &Batch) -> Result<bool, ReadError> {
-        let position = as_i64(batch.last().get());
+        let position = as_i64(batch.last.get());
         self.connection
             .prepare_cached("SELECT 1 FROM events WHERE position = ?1 AND entry = ?2")
             .and_then(|mut holds| holds.exists(params![position, batch.entries.last()]))
             .map_err(read_error)
-    }
-
-    /// Takes back what was staged and will never be appended.
-    pub(super) fn withdraw(&self, batch: &Batch) -> Result<(), ReadError> {
-        self.begin()?;
-        staged::remove(self.connection, batch.number).map_err(read_error)?;
-        self.commit()
     }
 
     pub(super) fn begin(&self) -> Result<(), ReadError> {

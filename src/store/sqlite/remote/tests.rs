@@ -3,6 +3,7 @@
 mod faults;
 mod files;
 mod nodes;
+mod shared;
 
 use std::path::PathBuf;
 use std::time::Duration;

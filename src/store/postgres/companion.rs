@@ -1,0 +1,189 @@
+//! What several nodes share of a log whose entries a server of events keeps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use uuid::Uuid;
+
+use super::database::{PATIENCE, PostgresDatabase, bounded};
+use super::error::{may_be_recorded, read_error};
+use super::lead::Lead;
+use super::reader::get;
+use crate::error::{Cause, ReadError};
+use crate::position::Position;
+use crate::rows::as_i64;
+use crate::staged_batch::{Batch, Bytes, CredentialRow, Rows, TokenRow, damaged};
+
+/// Staging waits for the disks of all servers that must have it.
+const WRITE_WITHIN: Duration = Duration::from_secs(10);
+
+/// The companion in the tables of a Postgres database: what is staged, and what of each commit is kept beside its entries.
+pub struct PostgresCompanion {
+    database: PostgresDatabase,
+    lead: Lead,
+}
+
+/// Why a batch is not staged.
+pub(crate) struct NotStaged {
+    pub(crate) cause: Cause,
+    /// Unless it is, and only the answer was lost.
+    pub(crate) may_be_staged: bool,
+}
+
+impl PostgresCompanion {
+    /// The companion in a database that was migrated.
+    #[must_use]
+    pub fn new(database: &PostgresDatabase) -> Self {
+        Self { database: database.clone(), lead: Lead::default() }
+    }
+
+    /// How far batches have arrived, and the id under which the server has the last entry of the last one.
+    pub(crate) fn arrived(&self) -> Result<(Position, Option<Uuid>), ReadError> {
+        let rows = self.rows(sqlx::query("SELECT position, event_id FROM companion_head"))?;
+        let row = rows.first().ok_or_else(|| read_error(sqlx::Error::RowNotFound))?;
+        Ok((position(row, 0)?, get(row, 1)?))
+    }
+
+    /// All batches that nothing is known to stand at the position of, the oldest first.
+    pub(crate) fn staged(&self) -> Result<Vec<Batch>, ReadError> {
+        let staged = "SELECT number, first_position, last_position, entries, rows FROM companion_batches
+                      WHERE entries IS NOT NULL ORDER BY number";
+        self.batches(sqlx::query(staged))
+    }
+
+    /// All batches that begin at this position; one that arrived comes first, and without its entries.
+    pub(crate) fn at(&self, first: Position) -> Result<Vec<Batch>, ReadError> {
+        let at = "SELECT number, first_position, last_position, entries, rows FROM companion_batches
+                  WHERE first_position = $1 ORDER BY entries IS NOT NULL, number";
+        self.batches(sqlx::query(at).bind(as_i64(first.get())))
+    }
+
+    fn batches(&self, query: Query<'static, Postgres, PgArguments>) -> Result<Vec<Batch>, ReadError> {
+        self.rows(query)?.iter().map(|row| self.batch(row)).collect()
+    }
+
+    fn batch(&self, row: &PgRow) -> Result<Batch, ReadError> {
+        let number: i64 = get(row, 0)?;
+        let entries: Option<Vec<Vec<u8>>> = get(row, 3)?;
+        let rows: Vec<Rows> =
+            serde_json::from_str(&get::<String>(row, 4)?).map_err(|error| damaged(&error.to_string()))?;
+        let mut batch = Batch {
+            number,
+            first: position(row, 1)?,
+            last: position(row, 2)?,
+            arrived: entries.is_none(),
+            entries: entries.unwrap_or_default(),
+            rows,
+        };
+        let credentials = "SELECT command_position, id, sealed FROM companion_credentials WHERE batch = $1";
+        for row in self.rows(sqlx::query(credentials).bind(number))? {
+            let kept = CredentialRow { id: get(&row, 1)?, sealed: Bytes(get(&row, 2)?) };
+            of_commit(&mut batch, position(&row, 0)?)?.credentials.push(kept);
+        }
+        let tokens = "SELECT command_position, token, person FROM companion_tokens WHERE batch = $1";
+        for row in self.rows(sqlx::query(tokens).bind(number))? {
+            let kept = TokenRow { token: Bytes(get(&row, 1)?), person: get(&row, 2)? };
+            of_commit(&mut batch, position(&row, 0)?)?.lookup_tokens.push(kept);
+        }
+        Ok(batch)
+    }
+
+    /// Makes a batch durable that is about to be appended; `false` if something stands at its position already.
+    pub(crate) fn stage(&self, batch: &mut Batch) -> Result<bool, NotStaged> {
+        let mut rows = batch.rows.clone();
+        let (mut credential_positions, mut ids, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut token_positions, mut tokens, mut persons) = (Vec::new(), Vec::new(), Vec::new());
+        for commit in &mut rows {
+            for credential in commit.credentials.drain(..) {
+                credential_positions.push(as_i64(commit.first.get()));
+                ids.push(credential.id);
+                sealed.push(credential.sealed.0);
+            }
+            for token in commit.lookup_tokens.drain(..) {
+                token_positions.push(as_i64(commit.first.get()));
+                tokens.push(token.token.0);
+                persons.push(token.person);
+            }
+        }
+        let never = |cause: Cause| NotStaged { cause, may_be_staged: false };
+        let rows = serde_json::to_string(&rows).map_err(|error| never(Arc::new(error)))?;
+        let stage = sqlx::query("SELECT stage_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+            .bind(as_i64(batch.first.get()))
+            .bind(batch.entries.clone())
+            .bind(rows)
+            .bind(credential_positions)
+            .bind(ids)
+            .bind(sealed)
+            .bind(token_positions)
+            .bind(tokens)
+            .bind(persons);
+        let staged = self
+            .write(stage)
+            .map_err(|error| NotStaged { may_be_staged: may_be_recorded(&error), cause: Arc::new(error) })?;
+        let number: Option<i64> = get(&staged, 0).map_err(|error| never(Arc::new(error)))?;
+        batch.number = number.unwrap_or_default();
+        Ok(number.is_some())
+    }
+
+    /// Remembers that a batch has arrived on the server, and destroys what it says.
+    pub(crate) fn settle(&self, batch: &Batch, last_event: Uuid) -> Result<(), ReadError> {
+        let (mut destroyed_positions, mut destroyed) = (Vec::new(), Vec::new());
+        let (mut forgotten_positions, mut forgotten) = (Vec::new(), Vec::new());
+        for commit in &batch.rows {
+            let position = as_i64(commit.first.get());
+            destroyed_positions.extend(commit.destroyed_credentials.iter().map(|_| position));
+            destroyed.extend(commit.destroyed_credentials.iter().cloned());
+            forgotten_positions.extend(commit.forgotten_persons.iter().map(|_| position));
+            forgotten.extend(commit.forgotten_persons.iter().copied());
+        }
+        let settle = sqlx::query("SELECT settle_batch($1, $2, $3, $4, $5, $6)")
+            .bind(batch.number)
+            .bind(last_event)
+            .bind(destroyed_positions)
+            .bind(destroyed)
+            .bind(forgotten_positions)
+            .bind(forgotten);
+        self.write(settle).map(drop).map_err(read_error)
+    }
+
+    /// Whether this node leads, if need be from now on.
+    pub(crate) async fn leads(&self) -> bool {
+        self.lead.try_take(&self.database).await
+    }
+
+    /// Lets another node lead.
+    pub(crate) async fn leave(&self) {
+        self.lead.leave().await;
+    }
+
+    /// Writes what means nothing, durably.
+    pub(crate) fn probe(&self) -> Result<(), Cause> {
+        let database = self.database.clone();
+        let probed = self.database.wait(async move { database.probe_writing().await });
+        probed.map_err(|error| Arc::new(error) as Cause)
+    }
+
+    fn rows(&self, query: Query<'static, Postgres, PgArguments>) -> Result<Vec<PgRow>, ReadError> {
+        let connections = self.database.readers();
+        let read = async move { bounded(PATIENCE, query.fetch_all(&connections)).await };
+        self.database.wait(read).map_err(read_error)
+    }
+
+    fn write(&self, query: Query<'static, Postgres, PgArguments>) -> Result<PgRow, sqlx::Error> {
+        let connections = self.database.readers();
+        self.database.wait(async move { bounded(WRITE_WITHIN, query.fetch_one(&connections)).await })
+    }
+}
+
+fn position(row: &PgRow, column: usize) -> Result<Position, ReadError> {
+    let number: i64 = get(row, column)?;
+    u64::try_from(number).map(Position::new).map_err(|error| damaged(&error.to_string()))
+}
+
+fn of_commit(batch: &mut Batch, position: Position) -> Result<&mut Rows, ReadError> {
+    let commit = batch.rows.iter_mut().find(|commit| commit.first == position);
+    commit.ok_or_else(|| damaged("rows belong to a commit that is not in the batch"))
+}
