@@ -237,3 +237,6 @@ fn decode(part: Part, row: &PgRow) -> Result<Row, TransferError> {
     });
     values.collect()
 }
+
+#[cfg(test)]
+mod tests;
