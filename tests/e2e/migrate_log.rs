@@ -111,7 +111,7 @@ fn entries(exported: Output) -> String {
 }
 
 #[tokio::test]
-async fn o1_a_log_is_moved_to_another_directory_and_is_the_same() {
+async fn a_log_is_moved_to_another_directory_and_is_the_same() {
     let mut service = Service::start().await;
     let known = Known::make(&service).await;
     assert!(refused(service.folder(), "embedded:data", "embedded:moved").contains("uses it"));
@@ -131,7 +131,7 @@ async fn o1_a_log_is_moved_to_another_directory_and_is_the_same() {
 }
 
 #[tokio::test]
-async fn o1_a_transfer_that_is_killed_goes_on_and_nobody_serves_meanwhile() {
+async fn a_transfer_that_is_killed_goes_on_and_nobody_serves_meanwhile() {
     let mut service = Service::start().await;
     let known = Known::make(&service).await;
     service.stop().await;
@@ -156,7 +156,7 @@ async fn o1_a_transfer_that_is_killed_goes_on_and_nobody_serves_meanwhile() {
 }
 
 #[tokio::test]
-async fn o1_a_log_is_moved_to_postgres_and_back_and_is_the_same() {
+async fn a_log_is_moved_to_postgres_and_back_and_is_the_same() {
     let mut service = Service::start().await;
     let known = Known::make(&service).await;
     service.stop().await;
