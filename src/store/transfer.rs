@@ -99,9 +99,6 @@ pub enum TransferError {
     /// What is to be moved was itself not moved completely.
     #[error("the log that is to be moved was not moved completely to where it is: finish that first")]
     SourceUnfinished,
-    /// What is to be moved has no entry: a server of events may have those, or it is not what was meant.
-    #[error("there is no event where the log is to be moved from")]
-    NothingToMove,
     /// The target holds something that no transfer brought.
     #[error("there is something already where the log is to be moved to: it must be empty")]
     NotEmpty,
@@ -175,9 +172,6 @@ pub async fn transfer(
 ) -> Result<Transferred, TransferError> {
     if from.is_unfinished().await? {
         return Err(TransferError::SourceUnfinished);
-    }
-    if from.rows(Part::Entries, Which::Last, 1).await?.is_empty() {
-        return Err(TransferError::NothingToMove);
     }
     let log_id = from.log_id().await?;
     let same_log = to.log_id().await? == log_id;

@@ -5,6 +5,7 @@ use cqrs_es::persist::{PersistedEventRepository as _, PersistenceError, Serializ
 use postgres_es::PostgresEventRepository;
 
 use super::database::PostgresDatabase;
+use super::error::read_error;
 use crate::error::ReadError;
 use crate::position::Revision;
 use crate::rows::expect_next_of;
@@ -35,10 +36,27 @@ impl PostgresAggregates {
             })
         };
         let events = self.0.patiently(&readers, read).await;
-        let events = events.map_err(|error| PersistenceError::ConnectionError(Box::new(error)))??;
+        let events = events.map_err(|error| PersistenceError::ConnectionError(Box::new(error)))?;
+        let events = events.map_err(told_apart)?;
         expect_dense(stream, after, &events)
             .map_err(|error: ReadError| PersistenceError::UnknownError(Box::new(error)))?;
         Ok(events)
+    }
+}
+
+/// Of a database that shuts down postgres-es says only that something is unknown.
+fn told_apart(error: PersistenceError) -> PersistenceError {
+    match error {
+        PersistenceError::UnknownError(cause) => {
+            match cause.downcast::<sqlx::Error>().map(|error| read_error(*error)) {
+                Ok(error @ ReadError::Unavailable(_)) => PersistenceError::ConnectionError(Box::new(error)),
+                Ok(error @ ReadError::Corrupt { .. }) => PersistenceError::UnknownError(Box::new(error)),
+                Err(cause) => PersistenceError::UnknownError(cause),
+            }
+        }
+        other @ (PersistenceError::OptimisticLockError
+        | PersistenceError::ConnectionError(_)
+        | PersistenceError::DeserializationError(_)) => other,
     }
 }
 

@@ -237,6 +237,3 @@ fn decode(part: Part, row: &PgRow) -> Result<Row, TransferError> {
     });
     values.collect()
 }
-
-#[cfg(test)]
-mod tests;

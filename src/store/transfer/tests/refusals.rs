@@ -80,20 +80,6 @@ async fn only_the_owner_of_a_database_moves_a_log_into_it() {
     assert!(matches!(refused, TransferError::NotOwner), "{refused}");
 }
 
-/// As beside a server of events, which has the entries.
-#[tokio::test]
-async fn keys_without_a_log_are_not_moved() {
-    for here in [Place::directory(), Place::database().await] {
-        let open = here.open().await;
-        open.keys.insert_event_keys(1, vec![vec![1]]).await.unwrap();
-        open.close().await;
-        drop(open);
-        let there = Place::directory();
-        assert!(matches!(try_move(&here, &there).await, Err(TransferError::NothingToMove)));
-        drop(there.open().await);
-    }
-}
-
 #[tokio::test]
 async fn what_is_not_there_is_not_made() {
     let parent = tempfile::tempdir().unwrap();
