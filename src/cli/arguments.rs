@@ -40,6 +40,12 @@ pub enum Command {
     /// Send a request to the API as who you are on this host, without a token
     #[command(after_help = exit::OF_OUTPUT)]
     Api(Api),
+    /// Bring the database of a log to the schema of this program
+    ///
+    /// `--log` is the database with the role that owns it, and the log from then on; the service has another role, and refuses
+    /// to run with this one.
+    #[command(after_help = exit::OF_OUTPUT)]
+    Migrate(Migrate),
     /// Copy log and keys of an instance, whether or not the service runs
     #[command(after_help = exit::OF_OUTPUT)]
     Backup(Backup),
@@ -96,8 +102,8 @@ pub struct Place {
     /// File of the master key; keep it outside the data directory [default: the data directory's name with .key]
     #[arg(long, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
-    /// Where the log is kept: `embedded`, in the data directory, is all that this build has
-    #[arg(long, value_name = "WHERE")]
+    /// Where the log is kept: `embedded`, in the data directory, or the URL of a database [default: embedded]
+    #[arg(long, value_name = "URL")]
     pub log: Option<String>,
 }
 
@@ -230,6 +236,19 @@ pub struct Backup {
     /// New or empty directory for the keys: keep it apart from the log, and for a short time only
     #[arg(long, value_name = "DIR")]
     pub keys_to: PathBuf,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `migrate`.
+#[derive(Args, Debug)]
+pub struct Migrate {
+    #[command(flatten)]
+    pub place: Place,
+    /// The role of the service: it is granted what it needs, which is to change nothing that is recorded
+    #[arg(long, value_name = "ROLE", default_value = "muniment_app")]
+    pub application_role: String,
     /// One JSON object
     #[arg(long)]
     pub json: bool,

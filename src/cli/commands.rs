@@ -8,6 +8,7 @@ pub mod export;
 pub mod generate;
 pub mod init;
 pub mod member;
+pub mod migrate;
 pub mod migrate_log;
 pub mod projections;
 pub mod recover;

@@ -1,6 +1,7 @@
 //! Configuration: `muniment.toml`, then the environment (`MUNIMENT_SECTION__KEY`), then flags. What is unknown is
 //! refused: a misspelt setting that is silently ignored is worse than none.
 
+mod log;
 mod settings;
 
 use std::{
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use server::{LimitsConfig, ProxyConfig, ServerConfig, Settings, TlsConfig};
 use url::Url;
 
+pub use log::{LogPlace, LogSection};
 pub use settings::{Problems, Setting, problems, settings};
 
 use self::settings::{Problem, Reading};
@@ -43,7 +45,9 @@ pub struct Config {
     pub proxy: ProxyConfig,
     /// How much one caller may ask.
     pub limits: LimitsConfig,
-    /// Where everything durable is.
+    /// Where the log is kept.
+    pub log: LogSection,
+    /// Where everything else of this node is.
     pub data: DataSection,
     /// What opens the vault.
     pub keys: KeysSection,
@@ -140,7 +144,8 @@ pub struct Given<'a> {
 }
 
 /// The flags that set something, by its key.
-const FLAGS: [(&str, &str); 4] = [
+const FLAGS: [(&str, &str); 5] = [
+    ("log.url", "--log"),
     ("data.directory", "--data-dir"),
     ("keys.master_key_file", "--master-key-file"),
     ("server.listen", "--listen"),
@@ -244,7 +249,6 @@ impl Config {
 /// left out.
 fn figment(place: &Place, given: Given<'_>) -> (Figment, Vec<Problem>) {
     let mut wrong = Vec::new();
-    wrong.extend(other_log(place.log.as_deref()));
     let mut figment = Figment::new();
     match &place.config {
         Some(file) if !file.exists() => {
@@ -273,6 +277,7 @@ fn figment(place: &Place, given: Given<'_>) -> (Figment, Vec<Problem>) {
     let url = given.public_url.map(Url::as_str);
     let listen = given.listen.map(|address| address.to_string());
     let values = [
+        place.log.as_deref().map(Path::new),
         place.data_dir.as_deref(),
         place.master_key_file.as_deref(),
         listen.as_deref().map(Path::new),
@@ -304,20 +309,6 @@ fn merged(figment: Figment, data: Data<Toml>, file: &Path, wrong: &mut Vec<Probl
             wrong.push(Problem { key: "configuration file".to_owned(), from, rule });
             figment
         }
-    }
-}
-
-/// The scheme alone is named: what follows may hold a password.
-fn other_log(log: Option<&str>) -> Option<Problem> {
-    match log.map(|log| log.split(':').next().unwrap_or_default()) {
-        None | Some("embedded") => None,
-        Some(other) => Some(Problem {
-            key: "log".to_owned(),
-            from: "--log".to_owned(),
-            rule: format!(
-                "`{other}` is not in this build, which keeps its log in embedded files: --log embedded"
-            ),
-        }),
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Instance {
     pub activity: Arc<dyn ActivityLog>,
     /// The write side.
     pub app: App,
+    /// The directory is this process's own for as long.
+    _backend: Backend,
 }
 
 /// The runtime that commands run on, apart from the HTTP workers.
@@ -41,7 +43,8 @@ impl Instance {
     /// # Errors
     /// Whatever keeps it from being opened; nothing is changed then but what was missing.
     pub async fn open(config: &Config, commands: Handle) -> anyhow::Result<Self> {
-        let Backend { log, activity, keys } = Backend::open(config)?;
+        let backend = Backend::open(config)?;
+        let (log, activity, keys) = (backend.log()?, backend.activity()?, backend.keys()?);
         let empty = log.head().await? == Position::ORIGIN;
         let master_key = master_key(config, empty)?;
         let app = App::open(Parts {
@@ -55,7 +58,7 @@ impl Instance {
         })
         .await
         .context("opening the vault")?;
-        Ok(Self { log, activity, app })
+        Ok(Self { log, activity, app, _backend: backend })
     }
 
     /// Finishes what is queued, and leaves no write-ahead log behind.

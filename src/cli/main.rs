@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Recover(recover) => commands::recover::run(&recover),
         Command::Member(member) => commands::member::run(&member),
         Command::Api(api) => commands::api::run(&api),
+        Command::Migrate(migrate) => commands::migrate::run(&migrate),
         Command::Backup(backup) => commands::backup::run(&backup),
         Command::Restore(restore) => commands::restore::run(&restore),
         Command::MigrateLog(migrate) => commands::migrate_log::run(&migrate),

@@ -33,11 +33,11 @@ fn every_fault_of_a_configuration_is_named_at_once_with_its_origin_and_its_rule(
         ("MUNIMENT_KEYS__MASTERKEY", "hush"),
         ("MUNIMENT_SERVER__KEEP_ALIVE_SECONDS", "long"),
     ];
-    let checked = check(folder.path(), &["--log", "postgres://u:hush@h"], &variables);
+    let checked = check(folder.path(), &["--log", "mysql://u:hush@h"], &variables);
     assert_eq!(checked.status.code(), Some(1), "{checked:?}");
     let said = String::from_utf8(checked.stderr).expect("text");
     for (fault, rule) in [
-        ("log (--log)", "--log embedded"),
+        ("log.url (--log)", "`mysql` is no log of this build"),
         ("MUNIMENT_UNSECTIONED (environment)", "MUNIMENT_SECTION__KEY"),
         ("MUNIMENT_ANOTHER (environment)", "MUNIMENT_SECTION__KEY"),
         ("top (muniment.toml)", "`server`"),

@@ -251,10 +251,16 @@ fn a_configuration_is_checked_as_a_whole_and_shown_without_secrets() {
     );
     assert_eq!(of("server.keep_alive_seconds")["from"], "default", "{text}");
 
-    let elsewhere = muniment(folder.path(), ["doctor", "--log", "postgres://owner:secret@db/muniment"]);
+    let elsewhere = muniment(folder.path(), ["doctor", "--log", "mysql://owner:secret@db/muniment"]);
     assert_eq!(elsewhere.status.code(), Some(1));
     let text = stderr(&elsewhere);
-    assert!(text.contains("postgres") && text.contains("embedded") && !text.contains("secret"), "{text}");
+    assert!(text.contains("`mysql`") && text.contains("embedded") && !text.contains("secret"), "{text}");
+    fs::create_dir(folder.path().join("muniment-data")).expect("a directory");
+    let unreachable = ["doctor", "--json", "--log", "postgres://owner:secret@127.0.0.1:1/muniment"];
+    let unreachable = muniment(folder.path(), unreachable);
+    let text = format!("{}{}", String::from_utf8_lossy(&unreachable.stdout), stderr(&unreachable));
+    assert_eq!(unreachable.status.code(), Some(1), "{text}");
+    assert!(text.contains("unknown") && text.contains("refused") && !text.contains("secret"), "{text}");
 }
 
 #[test]

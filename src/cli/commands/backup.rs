@@ -26,6 +26,7 @@ pub const KEYS: &str = "keys.db";
 /// If the instance cannot be read or the copies cannot be written; what is there then has no manifest.
 pub fn run(backup: &Backup) -> anyhow::Result<Exit> {
     let config = Config::load(&backup.place)?;
+    config.log.expect_embedded("`muniment backup`")?;
     telemetry::start_quietly()?;
     let (to, keys_to) = (("--to", backup.to.as_path()), ("--keys-to", backup.keys_to.as_path()));
     let instance = ("the data directory", config.data.directory.as_path());

@@ -4,7 +4,6 @@ use std::{
     io,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
-    sync::Arc,
 };
 
 use anyhow::{Context, bail};
@@ -12,12 +11,13 @@ use comfy_table::{Table, TableStyle};
 use crypto::SystemEntropy;
 use rustix::{fs::Access, io::Errno};
 use serde_json::json;
-use store::{ActivityLog, EventLog, SqliteActivity, SqliteKeys, SqliteLog, SystemClock};
+use store::EventLog;
 
 use crate::{
     arguments::Doctor,
+    backend::Backend,
     commands::init::say,
-    config::Config,
+    config::{Config, LogPlace},
     exit::{Exit, chain},
     instance::{master_key, master_key_lies_inside},
 };
@@ -57,13 +57,10 @@ pub fn run(doctor: &Doctor) -> anyhow::Result<Exit> {
     let config = Config::load(&doctor.place)?;
     let place = &config.data.directory;
     let mut findings = vec![directory(place)];
-    // The log cannot be opened without the keys' file beside it.
-    match closed(&place.join("log.db")).or_else(|| closed(&place.join("keys.db"))) {
-        Some(why) => {
-            findings.extend(["log", "activity", "keys", "credentials"].map(|what| unknown(what, &why)));
-        }
-        None => findings.extend(inside(&config)),
-    }
+    findings.extend(match unreadable(&config)? {
+        Some(why) => out_of_reach(&why),
+        None => inside(&config),
+    });
     findings.push(views(&config));
     if doctor.json {
         let rows: Vec<_> = findings
@@ -84,24 +81,45 @@ pub fn run(doctor: &Doctor) -> anyhow::Result<Exit> {
         return Ok(Exit::LogDamaged);
     }
     if any(Verdict::Unknown) {
-        bail!("not everything could be looked at: run this as the user whom the files belong to");
+        bail!(
+            "not everything could be looked at: run this as the user whom the files belong to, and where the database answers"
+        );
     }
     Ok(if any(Verdict::Attention) { Exit::NeedsAttention } else { Exit::Done })
 }
 
+/// Why an embedded log cannot be looked at, if it is a matter of who looks. It cannot be opened without the keys' file
+/// beside it.
+fn unreadable(config: &Config) -> anyhow::Result<Option<String>> {
+    let place = &config.data.directory;
+    Ok(match config.log.place()? {
+        LogPlace::Embedded => closed(&place.join("log.db")).or_else(|| closed(&place.join("keys.db"))),
+        LogPlace::Postgres(_) => None,
+    })
+}
+
 /// Log, activity, keys and credentials.
 fn inside(config: &Config) -> Vec<Finding> {
-    let place = &config.data.directory;
-    let data = match store::DataDirectory::open_read_only(place) {
-        Ok(data) => data,
-        Err(error) => return vec![bad("log", &error.into())],
+    let backend = match Backend::open_to_read(config) {
+        Ok(backend) => backend,
+        // A server that does not answer says nothing of what it keeps.
+        Err(error) if matches!(config.log.place(), Ok(LogPlace::Postgres(_))) => {
+            return out_of_reach(&chain(error.as_ref()));
+        }
+        Err(error) => return vec![bad("log", &error)],
     };
-    let mut findings = vec![log(&data)];
-    findings.push(match closed(&place.join("activity.db")) {
+    let log = match backend.log() {
+        Ok(log) => log,
+        Err(error) => return vec![bad("log", &error)],
+    };
+    let activity_file = config.data.directory.join("activity.db");
+    let embedded = matches!(backend, Backend::Embedded(_));
+    let mut findings = vec![verified(log.as_ref())];
+    findings.push(match closed(&activity_file).filter(|_| embedded) {
         Some(why) => unknown("activity", &why),
-        None => activity(&data).unwrap_or_else(|error| bad("activity", &error)),
+        None => activity(&backend, log.as_ref()).unwrap_or_else(|error| bad("activity", &error)),
     });
-    findings.extend(keys(config, &data));
+    findings.extend(keys(config, &backend, log.as_ref()));
     findings
 }
 
@@ -133,17 +151,14 @@ fn directory(path: &Path) -> Finding {
     }
 }
 
-fn log(data: &store::DataDirectory) -> Finding {
+fn verified(log: &dyn EventLog) -> Finding {
     let what = "log";
-    let opened = store::SqliteLog::open(data, std::sync::Arc::new(store::SystemClock));
     let mut first = None;
-    let verified = opened.map_err(anyhow::Error::from).and_then(|log| {
-        Ok(log.verify(&mut |_| (), &mut |defect| {
-            first.get_or_insert_with(|| defect.to_string());
-        })?)
+    let verified = log.verify(&mut |_| (), &mut |defect| {
+        first.get_or_insert_with(|| defect.to_string());
     });
     match (verified, first) {
-        (Err(error), _) => bad(what, &error),
+        (Err(error), _) => bad(what, &error.into()),
         (Ok(verified), Some(defect)) => {
             let detail = format!("{} defects, the first: {defect}", verified.defects);
             Finding { what, verdict: Verdict::Bad, detail }
@@ -159,14 +174,13 @@ fn log(data: &store::DataDirectory) -> Finding {
 }
 
 /// What clients did, against what the log says of its closed segments.
-fn activity(data: &store::DataDirectory) -> anyhow::Result<Finding> {
+fn activity(backend: &Backend, log: &dyn EventLog) -> anyhow::Result<Finding> {
     let what = "activity";
-    let log = SqliteLog::open(data, Arc::new(SystemClock))?;
-    let activity = SqliteActivity::open(data, Arc::new(SystemClock))?;
+    let activity = backend.activity()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let mut defects = Vec::new();
     let mut report = |defect: app::SegmentDefect| defects.push(defect.to_string());
-    let closed = runtime.block_on(app::compare_segments(&log, &activity, &mut report))?;
+    let closed = runtime.block_on(app::compare_segments(log, activity.as_ref(), &mut report))?;
     if !defects.is_empty() {
         return Ok(Finding { what, verdict: Verdict::Bad, detail: defects.join("; ") });
     }
@@ -175,21 +189,21 @@ fn activity(data: &store::DataDirectory) -> anyhow::Result<Finding> {
     Ok(Finding { what, verdict: Verdict::Good, detail })
 }
 
-fn keys(config: &Config, data: &store::DataDirectory) -> Vec<Finding> {
+fn keys(config: &Config, backend: &Backend, log: &dyn EventLog) -> Vec<Finding> {
     let what = "keys";
     let mut findings = Vec::new();
-    match data.keys_are_of_this_log() {
+    match backend.keys_are_of_this_log() {
         Ok(true) => {}
         Ok(false) => {
             let detail = "keys.db belongs to another log: take both from one back-up".to_owned();
             return vec![Finding { what, verdict: Verdict::Bad, detail }];
         }
-        Err(error) => findings.push(bad(what, &error.into())),
+        Err(error) => findings.push(bad(what, &error)),
     }
     let file = config.keys.master_key.is_none().then(|| config.master_key_file());
     match file.as_deref().and_then(closed) {
         Some(why) => findings.extend([what, "credentials"].map(|what| unknown(what, &why))),
-        None => findings.extend(opened(config, data).unwrap_or_else(|error| vec![bad(what, &error)])),
+        None => findings.extend(opened(config, backend, log).unwrap_or_else(|error| vec![bad(what, &error)])),
     }
     if master_key_lies_inside(config) {
         let detail =
@@ -200,14 +214,13 @@ fn keys(config: &Config, data: &store::DataDirectory) -> Vec<Finding> {
 }
 
 /// Opens everything that the master key is for, in the order in which the one depends on the other.
-fn opened(config: &Config, data: &store::DataDirectory) -> anyhow::Result<Vec<Finding>> {
+fn opened(config: &Config, backend: &Backend, log: &dyn EventLog) -> anyhow::Result<Vec<Finding>> {
     let master_key = master_key(config, false)?;
     let id = master_key.id().to_string();
-    let log = SqliteLog::open(data, Arc::new(SystemClock))?;
-    let keys = SqliteKeys::open(data)?;
+    let keys = backend.keys()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let (stored, ids, defects) = runtime.block_on(async {
-        let stored = store::KeyStore::data_keys(&keys).await?;
+        let stored = keys.data_keys().await?;
         for key in &stored {
             let place = crypto::DataKeyRef { purpose: &key.purpose, id: &key.id };
             master_key
@@ -216,7 +229,7 @@ fn opened(config: &Config, data: &store::DataDirectory) -> anyhow::Result<Vec<Fi
         }
         let ids = log.credential_ids().await?;
         let (all, mut defects) = (ids.len(), Vec::new());
-        app::compare_credentials(&log, &keys, &master_key, &SystemEntropy, ids, &mut |defect| {
+        app::compare_credentials(log, keys.as_ref(), &master_key, &SystemEntropy, ids, &mut |defect| {
             defects.push(defect.to_string());
         })
         .await?;
@@ -259,6 +272,10 @@ fn views(config: &Config) -> Finding {
             Finding { what, verdict: Verdict::Good, detail: positions.join(", ") }
         }
     }
+}
+
+fn out_of_reach(why: &str) -> Vec<Finding> {
+    ["log", "activity", "keys", "credentials"].map(|what| unknown(what, why)).into()
 }
 
 fn unknown(what: &'static str, why: &str) -> Finding {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::{Projections, ProjectionsCommand, Verify},
-    backend::{log_to_read, log_to_write},
+    backend::{Backend, log_to_read, must_be_there},
     commands::init::say,
     config::Config,
     control,
@@ -142,7 +142,9 @@ fn rebuild(arguments: &Verify) -> anyhow::Result<Exit> {
     }
     telemetry::start(&config.telemetry)?;
     // Held until the end: no service may follow in this directory meanwhile.
-    let log = log_to_write(&config)?;
+    must_be_there(&config)?;
+    let backend = Backend::open(&config)?;
+    let log = backend.log()?;
     let head = tokio::runtime::Builder::new_current_thread().build()?.block_on(log.head())?;
     let progress = Progress::new(WHAT);
     let folded = |position| progress.event(position, head);

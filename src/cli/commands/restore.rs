@@ -30,6 +30,7 @@ use crate::{
 /// copied is removed again then.
 pub fn run(restore: &Restore) -> anyhow::Result<Exit> {
     let config = Config::load(&restore.place)?;
+    config.log.expect_embedded("`muniment restore`")?;
     telemetry::start_quietly()?;
     let log = Manifest::read_and_check(&restore.from, &[LOG, ACTIVITY])?;
     let keys = Manifest::read_and_check(&restore.keys_from, &[KEYS])?;

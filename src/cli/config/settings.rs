@@ -116,7 +116,10 @@ impl Reading {
             wrong.push(unreadable(error));
             Config::default()
         });
-        Self { figment, config, wrong }
+        let log = config.log.fault();
+        let mut reading = Self { figment, config, wrong };
+        reading.note(log.into_iter().collect());
+        reading
     }
 
     /// The configuration, if nothing that was read is wrong.
