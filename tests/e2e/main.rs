@@ -31,6 +31,7 @@ mod long_exports;
 mod members;
 mod migrate_log;
 mod model;
+mod nodes;
 mod old_shapes;
 mod openapi;
 mod operation;

@@ -6,14 +6,17 @@
 #![expect(
     clippy::panic,
     clippy::expect_used,
+    clippy::print_stdout,
     reason = "a harness reports by panicking: the test fails and says why"
 )]
 
+pub mod backend;
 pub mod crash;
 pub mod http;
 pub mod load;
 pub mod model;
 pub mod python;
+pub mod relay;
 pub mod schemathesis;
 pub mod service;
 

@@ -1,7 +1,7 @@
 //! A running service, and the binary's other commands.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::OnceLock,
@@ -15,6 +15,12 @@ use tokio::{
     process::{Child, ChildStdout},
     time::timeout,
 };
+
+use crate::backend::{self, Environment};
+
+const MASTER_KEY_FILE: &str = "MUNIMENT_KEYS__MASTER_KEY_FILE";
+/// Lines of its log that a failed test shows.
+const SHOWN: usize = 20;
 
 /// Long enough for a slow machine, short enough to notice a service that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -72,7 +78,7 @@ pub struct Service {
     pub(crate) http: reqwest::Client,
     finished: bool,
     /// What the service and every other command on its files find in their environment.
-    environment: Vec<(&'static str, OsString)>,
+    environment: Environment,
     /// What makes its disk fail when a file `write` or `fsync` is in the folder.
     failing_disk: Option<&'static Path>,
 }
@@ -93,23 +99,52 @@ impl Service {
 
     /// A service in a folder that a test has prepared.
     pub async fn start_in(folder: TempDir) -> Self {
-        Self::start_with(folder, None, Vec::new()).await
+        Self::start_with(folder, None, backend::fresh().await).await
     }
 
     /// A service on an empty directory, with variables in its environment and in that of the commands on its files.
-    pub async fn start_with_environment(environment: Vec<(&'static str, OsString)>) -> Self {
+    pub async fn start_with_environment(environment: Environment) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         Self::start_with(folder, None, environment).await
     }
 
     /// A further node of this service, whose log several nodes can use.
     pub async fn join(&self) -> Self {
+        self.joining().launched().await
+    }
+
+    /// The same, but this node reaches the log by another address.
+    pub async fn join_by(&self, url: &str) -> Self {
+        let mut node = self.joining();
+        node.environment.push(("MUNIMENT_LOG__URL", url.into()));
+        node.launched().await
+    }
+
+    /// The same, but this node begins with a copy of the views of another, which is stopped.
+    pub async fn join_with_views_of(&self, stopped: &Self) -> Self {
+        let node = self.joining();
+        let (from, to) = (stopped.data().join("views"), node.data().join("views"));
+        std::fs::create_dir_all(&to).expect("a directory");
+        for file in std::fs::read_dir(from).expect("the views") {
+            let file = file.expect("a file").path();
+            std::fs::copy(&file, to.join(file.file_name().expect("a name"))).expect("a copy");
+        }
+        node.launched().await
+    }
+
+    fn joining(&self) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let mut node = Self::on(folder, None, self.environment.clone());
-        node.environment.push(("MUNIMENT_KEYS__MASTER_KEY_FILE", self.folder().join("data.key").into()));
-        node.launch().await;
+        if !node.environment.iter().any(|(name, _)| *name == MASTER_KEY_FILE) {
+            node.environment.push((MASTER_KEY_FILE, self.folder().join("data.key").into()));
+        }
         node.token.clone_from(&self.token);
         node
+    }
+
+    async fn launched(mut self) -> Self {
+        self.launch().await;
+        self
     }
 
     /// A service on an empty directory whose disk fails on demand: while the folder holds a file `write`, no write to a
@@ -119,11 +154,7 @@ impl Service {
         Self::start_with(folder, Some(failing_disk()), Vec::new()).await
     }
 
-    fn on(
-        folder: TempDir,
-        failing_disk: Option<&'static Path>,
-        environment: Vec<(&'static str, OsString)>,
-    ) -> Self {
+    fn on(folder: TempDir, failing_disk: Option<&'static Path>, environment: Environment) -> Self {
         Self {
             failing_disk,
             environment,
@@ -140,7 +171,7 @@ impl Service {
     async fn start_with(
         folder: TempDir,
         failing_disk: Option<&'static Path>,
-        environment: Vec<(&'static str, OsString)>,
+        environment: Environment,
     ) -> Self {
         let mut service = Self::on(folder, failing_disk, environment);
         service.launch().await;
@@ -291,7 +322,14 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        assert!(self.finished || std::thread::panicking(), "every test ends with Service::finish");
+        if !self.finished && std::thread::panicking() {
+            let said = self.stderr();
+            let lines: Vec<_> = said.lines().collect();
+            println!("{} said at last:", self.base);
+            lines[lines.len().saturating_sub(SHOWN)..].iter().for_each(|line| println!("{line}"));
+            return;
+        }
+        assert!(self.finished, "every test ends with Service::finish");
     }
 }
 
