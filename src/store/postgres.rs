@@ -77,6 +77,7 @@ impl PostgresLog {
         let asked = database.clone();
         let tail = database.wait(async move {
             let mut connection = asked.connect().await?;
+            companion::expect_none(&mut connection).await?;
             Ok::<_, PostgresError>(read_tail(&mut connection, None).await?.0)
         })?;
         let frontier = Arc::new(Frontier::new(Shared::new(clock, tail), tail.head));

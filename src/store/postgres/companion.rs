@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
+use sqlx::{PgConnection, Postgres};
 use uuid::Uuid;
 
 use super::database::{PATIENCE, PostgresDatabase, bounded};
-use super::error::{may_be_recorded, read_error};
+use super::error::{PostgresError, may_be_recorded, read_error};
 use super::lead::Lead;
 use super::reader::get;
 use crate::error::{Cause, ReadError};
@@ -34,10 +34,21 @@ pub(crate) struct NotStaged {
 }
 
 impl PostgresCompanion {
-    /// The companion in a database that was migrated.
-    #[must_use]
-    pub fn new(database: &PostgresDatabase) -> Self {
-        Self { database: database.clone(), lead: Lead::default() }
+    /// Opens the companion in a database that was migrated.
+    ///
+    /// # Errors
+    /// When the database does not answer, or holds a log itself.
+    pub fn open(database: &PostgresDatabase) -> Result<Self, PostgresError> {
+        let asked = database.clone();
+        let holds_log = database.wait(async move {
+            let mut connection = asked.connect().await?;
+            let holds = sqlx::query_scalar("SELECT EXISTS (SELECT FROM log_events)");
+            Ok::<bool, PostgresError>(bounded(PATIENCE, holds.fetch_one(&mut connection)).await?)
+        })?;
+        if holds_log {
+            return Err(PostgresError::AnotherUse { found: "a log" });
+        }
+        Ok(Self { database: database.clone(), lead: Lead::default() })
     }
 
     /// How far batches have arrived, and the id under which the server has the last entry of the last one.
@@ -176,6 +187,15 @@ impl PostgresCompanion {
         let connections = self.database.readers();
         self.database.wait(async move { bounded(WRITE_WITHIN, query.fetch_one(&connections)).await })
     }
+}
+
+/// Fails if the database is the companion of a log that is kept elsewhere: an empty one would be begun here.
+pub(super) async fn expect_none(connection: &mut PgConnection) -> Result<(), PostgresError> {
+    let companion = sqlx::query_scalar("SELECT EXISTS (SELECT FROM companion_batches)");
+    if bounded(PATIENCE, companion.fetch_one(connection)).await? {
+        return Err(PostgresError::AnotherUse { found: "the companion of a log on a server of events" });
+    }
+    Ok(())
 }
 
 fn position(row: &PgRow, column: usize) -> Result<Position, ReadError> {

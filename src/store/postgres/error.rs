@@ -60,6 +60,12 @@ pub enum PostgresError {
     /// The role that is to be granted to is not there.
     #[error("there is no role `{0}`: create it with CREATE ROLE … LOGIN PASSWORD …, then migrate again")]
     NoSuchRole(String),
+    /// What the database holds of a log is not what it is opened as.
+    #[error("the database is {found}: it is not what this address was used as before")]
+    AnotherUse {
+        /// What it is.
+        found: &'static str,
+    },
     /// The newest events could not be read.
     #[error("reading where the log ends")]
     Read(#[from] ReadError),

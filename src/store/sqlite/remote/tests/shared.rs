@@ -4,7 +4,7 @@ use super::*;
 use crate::conformance::check_log;
 use crate::conformance::sample::{commit, to};
 use crate::position::ExpectedRevision;
-use crate::postgres::PostgresDatabase;
+use crate::postgres::{PostgresDatabase, PostgresError, PostgresLog};
 use crate::testing::{Fault, PostgresServer, TestDatabase};
 
 struct SharedFixture {
@@ -31,7 +31,7 @@ impl SharedFixture {
     }
 
     fn open_in(&self, node: &NodeDirectory) -> Result<Arc<RemoteLog>, OpenError> {
-        let companion = PostgresCompanion::new(&self.database);
+        let companion = PostgresCompanion::open(&self.database).unwrap();
         let (engine, clock) = (Arc::clone(&self.engine) as _, Arc::clone(&self.clock) as _);
         RemoteLog::open_shared(node, companion, engine, clock).map(Arc::new)
     }
@@ -218,4 +218,19 @@ async fn a_node_makes_its_files_anew() {
     let events = fixture.engine.events();
     fixture.engine.replace(events[..5].to_vec());
     assert!(fixture.try_node("a").is_err(), "the server has lost its end");
+}
+
+/// One address for another by mistake: neither begins an empty log beside a full one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_is_a_log_or_a_companion() {
+    let fixture = SharedFixture::new().await;
+    fixture.node("a").append(one(1, "a")).await.unwrap();
+    let refused = PostgresLog::open(&fixture.database, Arc::clone(&fixture.clock) as _).err().unwrap();
+    assert!(matches!(refused, PostgresError::AnotherUse { .. }), "{refused:?}");
+
+    let other = SharedFixture::new().await;
+    let log = PostgresLog::open(&other.database, Arc::clone(&other.clock) as _).unwrap();
+    log.append(one(1, "a")).await.unwrap();
+    let refused = PostgresCompanion::open(&other.database).err().unwrap();
+    assert!(matches!(refused, PostgresError::AnotherUse { .. }), "{refused:?}");
 }
