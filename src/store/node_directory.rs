@@ -4,10 +4,15 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{process, thread};
 
 use crate::error::OpenError;
+
+/// Who is about to end may hold it this much longer, and so may a program that was just started and has not let go yet of
+/// what it inherited.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A directory that is held by this process alone: of the views, the control socket, and, if it is embedded, the log.
 ///
@@ -59,12 +64,16 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
     let open =
         || OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     let mut file = open().map_err(|source| io_error(&path, source))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(OpenError::InUse { path: directory.to_owned(), pid: read_pid(&mut file) });
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(PATIENCE / 20),
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::InUse { path: directory.to_owned(), pid: read_pid(&mut file) });
+            }
+            Err(TryLockError::Error(source)) => return Err(io_error(&path, source)),
         }
-        Err(TryLockError::Error(source)) => return Err(io_error(&path, source)),
     }
     write_pid(&mut file).map_err(|source| io_error(&path, source))?;
     Ok(file)
