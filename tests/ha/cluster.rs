@@ -71,6 +71,23 @@ impl Cluster {
         format!("postgres://{user}@127.0.0.1:{}/{name}", self.port)
     }
 
+    /// Runs statements on the leader, as the superuser.
+    pub fn psql(&self, statements: &[&str]) -> Result<()> {
+        let mut psql = Command::new(postgres_bin().join("psql"));
+        psql.args([
+            "--quiet",
+            "--no-psqlrc",
+            "--set",
+            "ON_ERROR_STOP=1",
+            "--dbname",
+            &self.url("postgres", "postgres"),
+        ]);
+        statements.iter().for_each(|statement| {
+            psql.args(["--command", statement]);
+        });
+        if psql.status()?.success() { Ok(()) } else { Err("the cluster cannot be set up".into()) }
+    }
+
     /// `kill -9` of the leader and its Patroni. Answers which it was.
     pub async fn kill_leader(&mut self) -> Result<usize> {
         let leader = self.leader().await?.ok_or("there is no leader to kill")?;

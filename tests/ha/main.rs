@@ -35,13 +35,18 @@ async fn main() -> Result<()> {
 
     let mut cluster = Cluster::start().await?;
     println!("three servers, one of them a synchronous standby; the leader is at port {}", cluster.port);
-    let owner = cluster.url("postgres", "postgres");
+    cluster.psql(&[
+        "CREATE ROLE muniment_owner LOGIN",
+        "CREATE ROLE muniment_app LOGIN",
+        "CREATE DATABASE muniment OWNER muniment_owner",
+    ])?;
+    let owner = cluster.url("muniment_owner", "muniment");
     let folder = tempfile::tempdir()?;
-    let migrated = muniment(folder.path(), ["migrate", "--log", &owner, "--application-role", "muniment"]);
+    let migrated = muniment(folder.path(), ["migrate", "--log", &owner]);
     if !migrated.status.success() {
         return Err(String::from_utf8_lossy(&migrated.stderr).into_owned().into());
     }
-    let url = cluster.url("muniment", "postgres");
+    let url = cluster.url("muniment_app", "muniment");
     let mut nodes = vec![Service::start_with_environment(vec![("MUNIMENT_LOG__URL", url.into())]).await];
     for _ in 1..NODES {
         nodes.push(nodes[0].join().await);
