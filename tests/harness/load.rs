@@ -23,8 +23,10 @@ use crate::{
 const WORKERS: usize = 8;
 /// Events that are read from the audit feed at a time.
 const PAGE: usize = 500;
-/// After a request that was not answered.
+/// Before a command is sent again that could not be done.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Before another command is sent after one that could not be done: each of them is sent again afterwards, one by one.
+const LONG_PAUSE: Duration = Duration::from_millis(250);
 /// How often a command is sent again to a service that comes back.
 const MOST_REPEATS: u32 = 1_500;
 
@@ -165,10 +167,10 @@ async fn work(
     while !stop.load(Ordering::Relaxed) {
         let sent = next_command(&ledger, &mut random).await;
         match try_answer(request(&http, &base, &token, &sent)).await {
-            Ok(answer) => note(&ledger, sent, &answer).await,
-            Err(_) => {
+            Ok(answer) if answer.status != 503 => note(&ledger, sent, &answer).await,
+            Ok(_) | Err(_) => {
                 ledger.unanswered.lock().await.push(sent);
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(LONG_PAUSE).await;
             }
         }
     }
@@ -238,8 +240,6 @@ async fn note(ledger: &Ledger, sent: Sent, answer: &Answer) {
         404 | 409 | 410 | 412 => {
             ledger.refused.fetch_add(1, Ordering::Relaxed);
         }
-        // What disturbs a service can also show as an answer that it could not do it.
-        503 => ledger.unanswered.lock().await.push(sent),
         status => panic!("{} {} was answered with {status}: {}", sent.method, sent.path, answer.text),
     }
 }
