@@ -2,13 +2,12 @@
 //!
 //! `tests/load/scale` demands the same memory of a million events and more.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
 use store::{
-    Actor, ActorKind, CanonicalJson, Commit, DataDirectory, EventLog, ExpectedRevision, Outcome,
-    ProposedEvent, SqliteLog, StreamCommit, SystemClock,
+    Actor, ActorKind, CanonicalJson, Commit, ExpectedRevision, Outcome, ProposedEvent, StreamCommit,
 };
 use tests::Service;
 use uuid::Uuid;
@@ -64,13 +63,12 @@ fn notes(number: u64) -> Commit {
 async fn filled() -> Service {
     let mut service = Service::start().await;
     service.stop().await;
-    let directory = DataDirectory::open(&service.data()).expect("the directory");
-    let log = SqliteLog::open(&directory, Arc::new(SystemClock)).expect("the log");
+    let log = service.log();
     for number in 1..=EVENTS / AT_ONCE {
         log.append(notes(number)).await.expect("it is recorded");
     }
     log.close().await;
-    drop((log, directory));
+    drop(log);
     service.launch().await;
     service
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use store::testing::{PostgresServer, TestDatabase};
 use tests::{
     Service, backend,
-    http::{Answer, CLIENTS, answer},
+    http::{Answer, CLIENTS, answer, at_last},
     load::{Load, feed},
     muniment,
     relay::Relay,
@@ -36,19 +36,6 @@ async fn finish(nodes: Vec<Service>) {
 async fn own(node: &Service, id: &str, secret: &str) -> Answer {
     let client = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
     answer(client.get(format!("{}/sandbox/client", node.base)).basic_auth(id, Some(secret))).await
-}
-
-/// Asks until it is answered with more than that it cannot be now.
-async fn at_last(status: u16, ask: impl AsyncFn() -> Answer) {
-    let mut found = ask().await;
-    for _ in 0..200 {
-        if found.status != 503 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        found = ask().await;
-    }
-    found.expect(status);
 }
 
 #[tokio::test]
@@ -151,8 +138,8 @@ async fn without_the_database_nobody_is_let_in_and_with_it_everybody_is_again() 
     for node in &nodes {
         let name = format!("Client of {}", node.base);
         // Connections that were lost are still tried once.
-        at_last(200, async || own(node, &id, &secret).await).await;
-        at_last(201, async || node.post(CLIENTS, &tests::client_body(&name)).await).await;
+        at_last(async || own(node, &id, &secret).await).await.expect(200);
+        at_last(async || node.post(CLIENTS, &tests::client_body(&name)).await).await.expect(201);
     }
     finish(nodes).await;
 }
@@ -202,8 +189,8 @@ async fn a1_nodes_under_load_lose_nothing_by_kills_pauses_restarts_and_cuts() {
         load.repeat_unanswered(&nodes[1]).await;
         let head = feed(&nodes[0], 0).await.len() as u64;
         for node in &nodes {
-            let list = node.request(Method::GET, &format!("{CLIENTS}?limit=1"));
-            answer(list.header("muniment-position", head)).await.expect(200);
+            let list = || node.request(Method::GET, &format!("{CLIENTS}?limit=1"));
+            at_last(async || answer(list().header("muniment-position", head)).await).await.expect(200);
             load.check_answered(node).await;
         }
     }

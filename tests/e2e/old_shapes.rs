@@ -1,20 +1,16 @@
 //! A log that an older release has begun: its events stay as they are, and mean what they meant.
 
-use std::sync::Arc;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 use store::{
-    Actor, ActorKind, CanonicalJson, Commit, DataDirectory, EventLog, ExpectedRevision, Outcome, Position,
-    ProposedEvent, SqliteLog, StreamCommit, SystemClock,
+    Actor, ActorKind, CanonicalJson, Commit, ExpectedRevision, Outcome, Position, ProposedEvent, StreamCommit,
 };
 use tests::{Service, http::CLIENTS, http::answer};
 use uuid::Uuid;
 
 /// Records events in the shape of schema 1, as the release before wrote them, and answers their entries.
 async fn record(service: &Service, stream: &str, events: &[(&str, Value)]) -> Vec<String> {
-    let directory = DataDirectory::open(&service.data()).expect("the directory");
-    let log = SqliteLog::open(&directory, Arc::new(SystemClock)).expect("the log");
+    let log = service.log();
     let before = log.head().await.expect("a head");
     let proposed = events.iter().enumerate().map(|(number, (event_type, data))| ProposedEvent {
         id: Uuid::from_u64_pair(before.get(), number as u64),

@@ -1,11 +1,11 @@
 //! Secrets: issue, rotate with and without overlap, revoke, reveal.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use store::{
-    Actor, ActorKind, CanonicalJson, Clock, Commit, DataDirectory, EventLog, ExpectedRevision, Outcome,
-    ProposedEvent, Revision, SqliteLog, StreamCommit, StreamName, SystemClock,
+    Actor, ActorKind, CanonicalJson, Clock, Commit, ExpectedRevision, Outcome, ProposedEvent, Revision,
+    StreamCommit, StreamName, SystemClock,
 };
 use tests::{Service, client_body, http::CLIENTS};
 use uuid::Uuid;
@@ -266,8 +266,7 @@ async fn o4_a_reveal_does_not_disturb_an_edit() {
 
 /// Records an event as a release wrote it that knew only schema 1: without a running service, in its log.
 async fn record_of_old(service: &Service, client_id: &str) {
-    let directory = DataDirectory::open(&service.data()).expect("the data directory");
-    let log = SqliteLog::open(&directory, Arc::new(SystemClock)).expect("the log");
+    let log = service.log();
     let stream = StreamName::new("client", client_id).expect("a stream");
     let created = log.read_stream(&stream, Revision::NONE, 1).await.expect("its first event").remove(0);
     let created = created.envelope().expect("an entry");

@@ -7,6 +7,9 @@ use store::testing::{PostgresServer, TestDatabase};
 
 const VARIABLE: &str = "MUNIMENT_TEST_LOG";
 
+/// Names the database.
+pub const LOG_URL: &str = "MUNIMENT_LOG__URL";
+
 /// What a service finds in its environment.
 pub type Environment = Vec<(&'static str, OsString)>;
 
@@ -21,5 +24,5 @@ pub async fn fresh() -> Environment {
 
 /// The environment of a service whose log is in this database.
 pub fn on(database: &TestDatabase<'_>) -> Environment {
-    vec![("MUNIMENT_LOG__URL", database.url().into())]
+    vec![(LOG_URL, database.url().into())]
 }

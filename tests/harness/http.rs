@@ -1,5 +1,7 @@
 //! Requests as a REST client sends them, and answers as it sees them.
 
+use std::time::Duration;
+
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 
@@ -108,6 +110,19 @@ impl Service {
 
 /// Where the sandbox's clients are.
 pub const CLIENTS: &str = "/api/v1/environments/sandbox/clients";
+
+/// Asks until it is answered with more than that it cannot be now, for ten seconds at most.
+pub async fn at_last(ask: impl AsyncFn() -> Answer) -> Answer {
+    let mut found = ask().await;
+    for _ in 0..200 {
+        if found.status != 503 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        found = ask().await;
+    }
+    found
+}
 
 /// Sends a request and reads the answer to its end.
 pub async fn answer(request: RequestBuilder) -> Answer {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     Service, client_body,
-    http::{Answer, CLIENTS, try_answer},
+    http::{Answer, CLIENTS, at_last, try_answer},
 };
 
 /// REST clients at a time.
@@ -250,7 +250,7 @@ pub async fn feed(service: &Service, after: u64) -> Vec<Value> {
     let mut position = after;
     loop {
         let path = format!("/api/v1/audit/events?order=asc&after={position}&limit={PAGE}");
-        let page = service.get(&path).await.expect(200);
+        let page = at_last(async || service.get(&path).await).await.expect(200);
         let items = page.body["items"].as_array().expect("items").clone();
         let full = items.len() == PAGE;
         for item in items {

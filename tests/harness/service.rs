@@ -4,11 +4,12 @@ use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+use store::{DataDirectory, EventLog, PostgresDatabase, PostgresLog, SqliteLog, SystemClock};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -116,7 +117,7 @@ impl Service {
     /// The same, but this node reaches the log by another address.
     pub async fn join_by(&self, url: &str) -> Self {
         let mut node = self.joining();
-        node.environment.push(("MUNIMENT_LOG__URL", url.into()));
+        node.environment.push((backend::LOG_URL, url.into()));
         node.launched().await
     }
 
@@ -308,6 +309,19 @@ impl Service {
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         );
+    }
+
+    /// The log of the stopped service, to write what no command would. To be closed and dropped before it starts again.
+    pub fn log(&self) -> Arc<dyn EventLog> {
+        let clock = Arc::new(SystemClock);
+        let url = self.environment.iter().find(|(name, _)| *name == backend::LOG_URL);
+        if let Some((_, url)) = url {
+            let url = url.to_str().expect("a URL");
+            let database = PostgresDatabase::open(url).expect("the database");
+            return Arc::new(PostgresLog::open(&database, clock).expect("the log"));
+        }
+        let directory = DataDirectory::open(&self.data()).expect("the directory");
+        Arc::new(SqliteLog::open(&directory, clock).expect("the log"))
     }
 
     /// Ends a test: the service stops well, the log verifies, the views equal a replay.

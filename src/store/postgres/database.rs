@@ -147,6 +147,11 @@ impl PostgresDatabase {
     ) -> Result<T, sqlx::Error> {
         let bounded = async { tokio::time::timeout(PATIENCE, read).await };
         match self.among(bounded).await {
+            // Where one connection was lost the others mostly were, too.
+            Ok(Err(error)) if is_lost(&error) => {
+                self.renew(readers);
+                Err(error)
+            }
             Ok(answer) => answer,
             Err(_) => {
                 self.renew(readers);
@@ -287,4 +292,12 @@ fn no_answer() -> sqlx::Error {
 
 pub(super) fn threads_ended() -> sqlx::Error {
     sqlx::Error::Io(io::Error::other("the threads that talk to Postgres ended"))
+}
+
+/// Whether the server has ended the connection, or the network has.
+fn is_lost(error: &sqlx::Error) -> bool {
+    // admin_shutdown, crash_shutdown
+    let ended = |code: &str| matches!(code, "57P01" | "57P02");
+    let said = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(error, sqlx::Error::Io(_)) || said.is_some_and(|code| ended(&code))
 }
