@@ -5,5 +5,5 @@ mod postgres_server;
 mod proxy;
 
 pub use memory_engine::{Fault, MemoryEngine};
-pub use postgres_server::{PostgresServer, TestDatabase};
+pub use postgres_server::{PostgresServer, TestDatabase, free_port, own, postgres_programs, unprivileged};
 pub use proxy::{HeldBack, Proxy};

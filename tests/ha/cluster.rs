@@ -2,20 +2,17 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
-    os::unix::fs::chown,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
+use store::testing::{free_port, own, postgres_programs, unprivileged};
 use tempfile::TempDir;
 
 use crate::Result;
 
-/// PostgreSQL and Patroni refuse to run as root.
-const USER: &str = "postgres";
 /// How long anything may take that is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -41,22 +38,21 @@ impl Cluster {
     /// Starts everything, and waits until there is a leader with a synchronous standby.
     pub async fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let (uid, gid) = ids(USER)?;
-        chown(folder.path(), Some(uid), Some(gid))?;
-        let (client, peer) = (free_port()?, free_port()?);
+        own(folder.path());
+        let (client, peer) = (free_port(), free_port());
         let etcd = etcd(folder.path(), client, peer)?;
         let mut members = Vec::new();
         for number in 1..=3 {
             let member = Member {
                 name: format!("postgres{number}"),
-                postgres: free_port()?,
-                api: free_port()?,
+                postgres: free_port(),
+                api: free_port(),
                 patroni: None,
             };
             fs::write(member.settings(folder.path()), member.describe(folder.path(), client))?;
             members.push(member);
         }
-        let port = free_port()?;
+        let port = free_port();
         let proxy = proxy(folder.path(), port, &members)?;
         let mut cluster = Self { folder, etcd, proxy, members, port };
         for index in 0..cluster.members.len() {
@@ -73,7 +69,7 @@ impl Cluster {
 
     /// Runs statements on the leader, as the superuser.
     pub fn psql(&self, statements: &[&str]) -> Result<()> {
-        let mut psql = Command::new(postgres_bin().join("psql"));
+        let mut psql = Command::new(postgres_programs().join("psql"));
         psql.args([
             "--quiet",
             "--no-psqlrc",
@@ -228,16 +224,9 @@ postgresql:
   authentication: {{ superuser: {{ username: postgres }}, replication: {{ username: replicator }} }}
   parameters: {{ unix_socket_directories: "{folder}" }}
 "#,
-            bin = postgres_bin().display()
+            bin = postgres_programs().display()
         )
     }
-}
-
-/// The newest PostgreSQL that Debian has installed.
-fn postgres_bin() -> PathBuf {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let newest = versions.map(|version| version.path()).max();
-    newest.unwrap_or_default().join("bin")
 }
 
 fn etcd(folder: &Path, client: u16, peer: u16) -> Result<Child> {
@@ -265,24 +254,11 @@ fn proxy(folder: &Path, port: u16, members: &[Member]) -> Result<Child> {
     start(folder, "haproxy", Command::new("haproxy").arg("-f").arg(file))
 }
 
-/// Starts a program as the user of PostgreSQL, in a session of its own.
+/// Starts a program as the user of PostgreSQL.
 fn start(folder: &Path, name: &str, program: &Command) -> Result<Child> {
     let log = File::options().create(true).append(true).open(folder.join(format!("{name}.log")))?;
-    let mut command = Command::new("setpriv");
-    command.args([format!("--reuid={USER}"), format!("--regid={USER}")]).arg("--clear-groups");
-    command.arg(program.get_program()).args(program.get_args());
+    let mut command = unprivileged(program.get_program());
+    command.args(program.get_args());
     command.current_dir(folder).env("HOME", folder).stdin(Stdio::null());
     Ok(command.stdout(log.try_clone()?).stderr(log).spawn()?)
-}
-
-fn ids(user: &str) -> Result<(u32, u32)> {
-    let id = |flag: &str| -> Result<u32> {
-        let output = Command::new("id").args([flag, user]).output()?;
-        Ok(String::from_utf8(output.stdout)?.trim().parse()?)
-    };
-    Ok((id("-u")?, id("-g")?))
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

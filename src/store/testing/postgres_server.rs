@@ -5,6 +5,7 @@
     reason = "a server that does not do what it is told is a failed test"
 )]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -85,7 +86,7 @@ impl PostgresServer {
         fs::create_dir(&directory).unwrap();
         let server = Self {
             reaper: Mutex::new(Some(reaper(&directory))),
-            binaries: binaries(),
+            binaries: postgres_programs(),
             port: free_port(),
             process: Mutex::new(None),
             databases: AtomicU32::new(0),
@@ -248,15 +249,7 @@ impl PostgresServer {
 
     /// A program of Postgres; it does not run as root.
     fn unprivileged(&self, program: &str) -> Command {
-        let program = self.binaries.join(program);
-        let mut command = match unprivileged_user() {
-            Some(user) => {
-                let mut command = Command::new("setpriv");
-                command.args(["--reuid", user, "--regid", user, "--clear-groups", "--"]).arg(program);
-                command
-            }
-            None => Command::new(program),
-        };
+        let mut command = unprivileged(self.binaries.join(program));
         command.current_dir(&self.directory);
         command
     }
@@ -324,8 +317,12 @@ impl TestDatabase<'_> {
     }
 }
 
-/// The newest PostgreSQL of the system.
-fn binaries() -> PathBuf {
+/// Where the programs of the newest PostgreSQL of the system are.
+///
+/// # Panics
+/// If there is none in `/usr/lib/postgresql`.
+#[must_use]
+pub fn postgres_programs() -> PathBuf {
     let mut found: Vec<_> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -336,7 +333,12 @@ fn binaries() -> PathBuf {
     found.pop().unwrap_or_else(|| panic!("install PostgreSQL: `apt-get install postgresql`"))
 }
 
-fn free_port() -> u16 {
+/// A port of loopback that nobody listens on.
+///
+/// # Panics
+/// If there is none left.
+#[must_use]
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -351,7 +353,20 @@ fn unprivileged_user() -> Option<&'static str> {
     })
 }
 
-fn own(directory: &Path) {
+/// A program that refuses to run as root.
+#[must_use]
+pub fn unprivileged(program: impl AsRef<OsStr>) -> Command {
+    let Some(user) = unprivileged_user() else { return Command::new(program) };
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", user, "--regid", user, "--clear-groups", "--"]).arg(program);
+    command
+}
+
+/// Gives a directory to whom such programs run as.
+///
+/// # Panics
+/// If it cannot be given away.
+pub fn own(directory: &Path) {
     if let Some(user) = unprivileged_user() {
         let owned = Command::new("chown").arg(user).arg(directory).status().unwrap();
         assert!(owned.success());
