@@ -47,7 +47,6 @@ impl Inner {
     where
         R: Future<Output = Result<T, CommandError>>,
     {
-        self.learn_erasures().await?;
         let error = match allowed {
             Err(denied) => denied,
             Ok(()) => match self.replayed(context).await {

@@ -5,13 +5,12 @@ use std::time::Duration;
 use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::json;
-use store::testing::{PostgresServer, TestDatabase};
+use store::testing::{PostgresServer, Proxy, TestDatabase};
 use tests::{
     Service, backend,
     http::{Answer, CLIENTS, answer, at_last},
     load::{Load, feed},
     muniment,
-    relay::Relay,
 };
 
 /// Nodes of a test.
@@ -148,10 +147,9 @@ async fn without_the_database_nobody_is_let_in_and_with_it_everybody_is_again() 
 async fn a1_nodes_under_load_lose_nothing_by_kills_pauses_restarts_and_cuts() {
     let server = PostgresServer::start();
     let database = server.database().await;
-    let relay = Relay::to(server.port()).await;
+    let network = Proxy::start(server.port());
     let mut nodes = vec![Service::start_with_environment(backend::on(&database)).await];
-    let cuttable =
-        database.url().replace(&format!(":{}/", server.port()), &format!(":{}/", relay.address.port()));
+    let cuttable = database.url().replace(&format!(":{}/", server.port()), &format!(":{}/", network.port()));
     nodes.push(nodes[0].join_by(&cuttable).await);
     nodes.push(nodes[0].join().await);
     let seed = fastrand::u64(..);
@@ -176,9 +174,10 @@ async fn a1_nodes_under_load_lose_nothing_by_kills_pauses_restarts_and_cuts() {
                 server.resume();
             }
             _ => {
-                relay.cut();
+                network.pause();
                 tokio::time::sleep(Duration::from_millis(load.random().u64(50..1_000))).await;
-                relay.mend();
+                network.cut();
+                network.resume();
             }
         }
         tokio::time::sleep(Duration::from_millis(load.random().u64(200..600))).await;

@@ -16,7 +16,6 @@ pub mod http;
 pub mod load;
 pub mod model;
 pub mod python;
-pub mod relay;
 pub mod schemathesis;
 pub mod service;
 

@@ -24,6 +24,8 @@ impl Inner {
         if !wrong.is_empty() {
             return Err(CommandError::Invalid(wrong));
         }
+        // Who was erased on another node comes back as somebody new.
+        self.learn_erasures().await?;
         let mut persons = Vec::with_capacity(contacts.len());
         for contact in contacts {
             let candidate = uuid_v7(self.log.now(), self.entropy.as_ref())?;
