@@ -87,7 +87,8 @@ async fn l4_each_refusal_has_its_reason_and_none_reaches_argon2() {
     let (id, secret, _) = parts(&created);
     let (other, other_secret, _) = parts(&node.create("Other").await);
     let nobody = Uuid::nil().to_string();
-    let mistyped = secret.replacen(&secret[30..31], if &secret[30..31] == "a" { "b" } else { "a" }, 1);
+    let other_letter = if &secret[30..31] == "a" { "b" } else { "a" };
+    let mistyped = format!("{}{other_letter}{}", &secret[..30], &secret[31..]);
     for (environment, id, secret, reason) in [
         ("sandbox", &id, "", "malformed"),
         ("sandbox", &id, "let me in", "malformed"),
