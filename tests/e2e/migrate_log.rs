@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use store::testing::PostgresServer;
 use tests::{
     Service, client_body,
     http::{CLIENTS, answer},
@@ -111,6 +112,42 @@ async fn o1_a_log_is_moved_to_another_directory_and_is_the_same() {
     known.is_here(&service).await;
     service.stop().await;
     assert!(refused(service.folder(), "embedded:old", "embedded:data").contains("the two places differ"));
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn o1_a_log_is_moved_to_postgres_and_back_and_is_the_same() {
+    let database = PostgresServer::shared().database().await;
+    let mut service = Service::start_with_environment(Vec::new()).await;
+    let known = Known::make(&service).await;
+    service.stop().await;
+    let there = moved(service.folder(), "embedded:data", &database.owner_url());
+
+    std::fs::rename(service.data(), service.folder().join("old")).expect("the old place");
+    service.keep_log_in(Some(&database));
+    service.launch().await;
+    known.is_here(&service).await;
+    let (_, created) = service.create_client("Made in the database").await;
+    let position = created.body["position"].as_u64().expect("a position");
+    assert!(Some(position) > there["position"].as_u64(), "positions go on: {there}");
+    let second = service.join().await;
+    known.is_here(&second).await;
+    second.finish().await;
+    assert!(refused(service.folder(), &database.owner_url(), "embedded:back").contains("in use"));
+    let audit = export(&service);
+    service.stop().await;
+    service.verify();
+    let back = moved(service.folder(), &database.url(), "embedded:back");
+    assert!(back["position"].as_u64() >= Some(position), "{back}");
+
+    std::fs::rename(service.data(), service.folder().join("node")).expect("the node's own files");
+    std::fs::rename(service.folder().join("back"), service.data()).expect("the new place");
+    service.keep_log_in(None);
+    service.launch().await;
+    known.is_here(&service).await;
+    assert!(export(&service).starts_with(&audit), "the audit is the same to the byte");
+    let taken = service.post(CLIENTS, &client_body("Made in the database")).await;
+    taken.expect_problem(409, "taken");
     service.finish().await;
 }
 

@@ -9,7 +9,9 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use store::{DataDirectory, EventLog, PostgresDatabase, PostgresLog, SqliteLog, SystemClock};
+use store::{
+    DataDirectory, EventLog, PostgresDatabase, PostgresLog, SqliteLog, SystemClock, testing::TestDatabase,
+};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -179,6 +181,12 @@ impl Service {
         let token = std::fs::read_to_string(service.token_file()).expect("the bootstrap token file");
         token.trim().clone_into(&mut service.token);
         service
+    }
+
+    /// From the next start on the log is in this database, or in files again.
+    pub fn keep_log_in(&mut self, database: Option<&TestDatabase<'_>>) {
+        self.environment.retain(|(name, _)| *name != backend::LOG_URL);
+        self.environment.extend(database.map(backend::on).unwrap_or_default());
     }
 
     /// Where the test's files are; the data directory is `data` in it.
