@@ -1,6 +1,7 @@
 //! The log in Postgres, of one node or of several.
 
 mod activity;
+mod address;
 mod aggregates;
 mod batch;
 mod companion;

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use sqlx::query::Query;
 use sqlx::{Connection as _, PgConnection, Postgres, Row as _};
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::address::{is_open, options};
 use super::error::{PostgresError, read_error};
 use super::{migrations, transfer};
 use crate::error::ReadError;
@@ -22,22 +22,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(4);
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(2);
 /// So many reads are under way at once.
 const MAX_READERS: u32 = 8;
-
-/// Everything that is asked is asked by an index, and known beforehand. The planner would guess from statistics that lag
-/// behind a growing log, and a table that was small when it guessed would be walked for as long as the plan lives.
-const SETTINGS: [(&str, &str); 9] = [
-    ("search_path", "muniment"),
-    ("jit", "off"),
-    ("plan_cache_mode", "force_generic_plan"),
-    ("enable_seqscan", "off"),
-    ("enable_bitmapscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-    // A net: no code of ours waits for anything with a transaction open.
-    ("idle_in_transaction_session_timeout", "10s"),
-    // Ends whoever waits for the head of the log behind a connection that is stuck.
-    ("lock_timeout", "8s"),
-];
 
 /// A database of Postgres, opened by the role of the service.
 ///
@@ -74,6 +58,12 @@ impl PostgresDatabase {
     pub fn open(url: &str) -> Result<Self, PostgresError> {
         let database = Self::new(url, Purpose::Serving)?;
         let options = database.options().clone();
+        if is_open(&options) {
+            tracing::warn!(
+                host = options.get_host(),
+                "whether it is the database that answers is not checked: add sslmode=verify-full to its address"
+            );
+        }
         database.wait(async move {
             let mut connection = connect(&options).await?;
             migrations::expect_newest(&mut connection).await?;
@@ -226,11 +216,6 @@ impl Drop for Threads {
             threads.shutdown_background();
         }
     }
-}
-
-pub(super) fn options(url: &str) -> Result<PgConnectOptions, PostgresError> {
-    let options = PgConnectOptions::from_str(url).map_err(PostgresError::Address)?;
-    Ok(options.application_name("muniment").options(SETTINGS))
 }
 
 fn new_readers(handle: &Handle, options: &PgConnectOptions, purpose: Purpose) -> PgPool {

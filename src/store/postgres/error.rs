@@ -1,5 +1,6 @@
 //! What a refusal of Postgres means.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sqlx::error::DatabaseError;
@@ -13,6 +14,17 @@ pub enum PostgresError {
     /// The address is none.
     #[error("reading the address of the Postgres database")]
     Address(#[source] sqlx::Error),
+    /// The file of the certificates that are believed cannot be read.
+    #[error("reading the certificates of `sslrootcert` from `{}`", .file.display())]
+    Certificate {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file has none.
+    #[error("`{}`, which `sslrootcert` names, holds no certificate in PEM", .0.display())]
+    NoCertificate(PathBuf),
     /// The database does not answer, or refuses.
     #[error("asking the Postgres database")]
     Database(#[from] sqlx::Error),

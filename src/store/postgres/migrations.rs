@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 
-use super::database::{bounded, connect, options};
+use super::address::options;
+use super::database::{bounded, connect};
 use super::error::PostgresError;
 
 /// One migration at a time; the number means nothing but this.

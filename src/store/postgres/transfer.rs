@@ -13,7 +13,8 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::parts::kept;
-use super::database::{PATIENCE, PostgresDatabase, Purpose, bounded, connect, options};
+use super::address::options;
+use super::database::{PATIENCE, PostgresDatabase, Purpose, bounded, connect};
 use super::error::{PostgresError, read_error};
 use super::migrations::{expect_newest, owns_log};
 use super::verify;

@@ -8,6 +8,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio, id};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -166,6 +167,17 @@ impl PostgresServer {
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Writes a file of the server's, which reads it when it starts: settings, a certificate, who may connect how.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn write(&self, file: &str, text: &str) {
+        let file = self.directory.join("data").join(file);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        own(&file);
     }
 
     /// What the server has written about itself.
@@ -362,13 +374,13 @@ pub fn unprivileged(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Gives a directory to whom such programs run as.
+/// Gives a file or a directory to whom such programs run as.
 ///
 /// # Panics
 /// If it cannot be given away.
-pub fn own(directory: &Path) {
+pub fn own(file: &Path) {
     if let Some(user) = unprivileged_user() {
-        let owned = Command::new("chown").arg(user).arg(directory).status().unwrap();
+        let owned = Command::new("chown").arg(user).arg(file).status().unwrap();
         assert!(owned.success());
     }
 }
