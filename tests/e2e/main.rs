@@ -17,6 +17,7 @@ mod concurrency;
 mod configuration;
 mod control_socket;
 mod crash;
+mod database_backup;
 mod database_tls;
 mod docs;
 mod doctor;

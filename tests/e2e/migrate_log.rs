@@ -124,7 +124,7 @@ async fn o1_a_log_is_moved_to_postgres_and_back_and_is_the_same() {
     let there = moved(service.folder(), "embedded:data", &database.owner_url());
 
     std::fs::rename(service.data(), service.folder().join("old")).expect("the old place");
-    service.keep_log_in(Some(&database));
+    service.keep_log_in(Some(&database.url()));
     service.launch().await;
     known.is_here(&service).await;
     let (_, created) = service.create_client("Made in the database").await;

@@ -9,9 +9,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use store::{
-    DataDirectory, EventLog, PostgresDatabase, PostgresLog, SqliteLog, SystemClock, testing::TestDatabase,
-};
+use store::{DataDirectory, EventLog, PostgresDatabase, PostgresLog, SqliteLog, SystemClock};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -183,15 +181,20 @@ impl Service {
         service
     }
 
-    /// From the next start on the log is in this database, or in files again.
-    pub fn keep_log_in(&mut self, database: Option<&TestDatabase<'_>>) {
+    /// From the next start on the log is in the database at this address, or in files again.
+    pub fn keep_log_in(&mut self, url: Option<&str>) {
         self.environment.retain(|(name, _)| *name != backend::LOG_URL);
-        self.environment.extend(database.map(backend::on).unwrap_or_default());
+        self.environment.extend(url.map(|url| (backend::LOG_URL, url.into())));
     }
 
     /// Where the test's files are; the data directory is `data` in it.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// What the service and the commands on its files find in their environment.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// The data directory.

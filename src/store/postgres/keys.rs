@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
+use sqlx::{Executor as _, Postgres};
 use uuid::Uuid;
 
 use super::database::{PostgresDatabase, bounded};
@@ -17,6 +17,8 @@ use crate::rows::as_i64;
 
 /// Erasing writes a table anew.
 const ERASE_WITHIN: Duration = Duration::from_secs(120);
+/// Behind an erasure that waits, for a dump of the keys say, everybody waits who wants a key.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '1s'";
 
 /// The key store in the tables of a Postgres database, that of the log or another one.
 ///
@@ -88,8 +90,17 @@ impl KeyStore for PostgresKeys {
 
     async fn erase(&self, persons: &[Uuid], slots: &[u64]) -> Result<(), KeyStoreError> {
         let slots: Vec<_> = slots.iter().copied().map(as_i64).collect();
-        self.execute(sqlx::query("SELECT erase_keys($1, $2)").bind(persons.to_vec()).bind(slots)).await?;
-        Ok(())
+        let erase = sqlx::query("SELECT erase_keys($1, $2)").bind(persons.to_vec()).bind(slots);
+        let connections = self.0.readers();
+        let run = async move {
+            let mut transaction = connections.begin().await?;
+            transaction.execute(LOCK_TIMEOUT).await?;
+            erase.execute(&mut *transaction).await?;
+            transaction.commit().await
+        };
+        let done = self.0.handle().spawn(bounded(ERASE_WITHIN, run)).await;
+        let done = done.map_err(|error| KeyStoreError::Unavailable(Arc::new(error)))?;
+        done.map_err(|error| KeyStoreError::Unavailable(Arc::new(error)))
     }
 
     async fn event_key(&self, slot: u64) -> Result<Option<Vec<u8>>, KeyStoreError> {

@@ -68,7 +68,6 @@ impl PostgresServer {
     #[must_use]
     pub fn follow(&self) -> Self {
         Self::beside(|standby| {
-            own(&standby.directory);
             let copied = self
                 .program("pg_basebackup")
                 .args(["--username", "postgres", "--write-recovery-conf", "--checkpoint", "fast", "--pgdata"])
@@ -79,7 +78,12 @@ impl PostgresServer {
         })
     }
 
-    fn beside(fill: impl FnOnce(&Self)) -> Self {
+    /// A server whose data directory, `data` in its directory, the caller fills.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn beside(fill: impl FnOnce(&Self)) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("muniment-postgres-{}-{number}", id()));
@@ -93,6 +97,7 @@ impl PostgresServer {
             databases: AtomicU32::new(0),
             directory,
         };
+        own(&server.directory);
         fill(&server);
         server.resume();
         server
@@ -217,7 +222,6 @@ impl PostgresServer {
     }
 
     fn initialise(&self) {
-        own(&self.directory);
         let output = self
             .unprivileged("initdb")
             .args([

@@ -1,11 +1,14 @@
 //! What is left of a key that was erased.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
+use sqlx::Executor as _;
 use uuid::Uuid;
 
 use super::*;
 use crate::conformance::keys::person;
+use crate::error::KeyStoreError;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_of_an_erased_key_is_left_in_the_files_of_its_table() {
@@ -53,6 +56,27 @@ async fn nodes_that_store_keys_at_once_agree() {
         let (first, second) = tokio::join!(slots(0), slots(1));
         assert!(first.is_ok() != second.is_ok(), "{first:?}, {second:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_that_meets_a_dump_of_the_keys_gives_up_soon_and_holds_nobody_up() {
+    let fixture = PostgresFixture::new().await;
+    let keys = PostgresKeys::new(&fixture.database);
+    let (erased, kept) = (person(1, None), person(2, None));
+    for key in [&erased, &kept] {
+        keys.insert_person(key.clone()).await.unwrap();
+    }
+    let mut dump = fixture.database.connect().await.unwrap();
+    dump.execute("BEGIN; LOCK TABLE person_keys IN ACCESS SHARE MODE").await.unwrap();
+    let begun = Instant::now();
+    let persons = [erased.person];
+    let (refused, read) = tokio::join!(keys.erase(&persons, &[]), keys.person_key(kept.person));
+    assert!(matches!(refused, Err(KeyStoreError::Unavailable(_))), "{refused:?}");
+    assert_eq!(read.unwrap(), Some(kept.wrapped));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    dump.execute("COMMIT").await.unwrap();
+    keys.erase(&persons, &[]).await.unwrap();
+    assert_eq!(keys.person_key(erased.person).await.unwrap(), None);
 }
 
 #[tokio::test]
