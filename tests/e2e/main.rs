@@ -42,6 +42,7 @@ mod permissions;
 mod rebuild;
 mod redirects;
 mod responsibilities;
+mod rolling_upgrade;
 mod secrecy;
 mod secrets;
 mod session;

@@ -16,7 +16,7 @@ use tests::{
 /// Nodes of a test.
 const NODES: usize = 3;
 
-async fn nodes(database: &TestDatabase<'_>) -> Vec<Service> {
+pub(crate) async fn nodes(database: &TestDatabase<'_>) -> Vec<Service> {
     let mut nodes = vec![Service::start_with_environment(backend::on(database)).await];
     while nodes.len() < NODES {
         nodes.push(nodes[0].join().await);
@@ -25,14 +25,14 @@ async fn nodes(database: &TestDatabase<'_>) -> Vec<Service> {
 }
 
 /// The first one has the master key of all.
-async fn finish(nodes: Vec<Service>) {
+pub(crate) async fn finish(nodes: Vec<Service>) {
     for node in nodes.into_iter().rev() {
         node.finish().await;
     }
 }
 
 /// What a client asks for itself.
-async fn own(node: &Service, id: &str, secret: &str) -> Answer {
+pub(crate) async fn own(node: &Service, id: &str, secret: &str) -> Answer {
     let client = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
     answer(client.get(format!("{}/sandbox/client", node.base)).basic_auth(id, Some(secret))).await
 }
@@ -213,7 +213,7 @@ async fn a_node_that_joins_folds_the_log_or_goes_on_from_the_views_of_another() 
     let second = first.join().await;
     first.stop().await;
     let (id, _) = second.create_client("After").await;
-    let copied = second.join_with_views_of(&first).await;
+    let copied = second.join_with_views_of(&first, |_| ()).await;
     for node in [&second, &copied] {
         assert_eq!(node.get(&format!("{CLIENTS}/{id}")).await.status, 200);
         let listed = node.get(&format!("{CLIENTS}?limit=500")).await.expect(200);

@@ -8,8 +8,12 @@ use store::{
 use tests::{Service, http::CLIENTS, http::answer};
 use uuid::Uuid;
 
-/// Records events in the shape of schema 1, as the release before wrote them, and answers their entries.
-async fn record(service: &Service, stream: &str, events: &[(&str, Value)]) -> Vec<String> {
+/// Records events in the shape of schema 1, as another release writes them, and answers their entries.
+pub(crate) async fn record(
+    service: &Service,
+    (stream, expected): (&str, ExpectedRevision),
+    events: &[(&str, Value)],
+) -> Vec<String> {
     let log = service.log();
     let before = log.head().await.expect("a head");
     let proposed = events.iter().enumerate().map(|(number, (event_type, data))| ProposedEvent {
@@ -23,7 +27,7 @@ async fn record(service: &Service, stream: &str, events: &[(&str, Value)]) -> Ve
     });
     let streams = vec![StreamCommit {
         stream: stream.parse().expect("a stream"),
-        expected: ExpectedRevision::NoStream,
+        expected,
         environment: None,
         responsible: None,
         events: proposed.collect(),
@@ -61,7 +65,7 @@ async fn a10_members_of_the_first_schema_are_served_and_shown_as_they_were_writt
         ("member.created", json!({ "roles": ["auditor"] })),
         ("member.roles_changed", json!({ "roles": changed })),
     ];
-    let entries = record(&service, &format!("member-{member}"), &events).await;
+    let entries = record(&service, (&format!("member-{member}"), ExpectedRevision::NoStream), &events).await;
     assert!(entries[0].contains(r#""data":{"roles":["auditor"]}"#), "{}", entries[0]);
     service.launch().await;
 

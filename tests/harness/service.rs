@@ -121,8 +121,8 @@ impl Service {
         node.launched().await
     }
 
-    /// The same, but this node begins with a copy of the views of another, which is stopped.
-    pub async fn join_with_views_of(&self, stopped: &Self) -> Self {
+    /// The same, but this node begins with a copy of the views of another, which is stopped, as `change` leaves it.
+    pub async fn join_with_views_of(&self, stopped: &Self, change: impl FnOnce(&Path)) -> Self {
         let node = self.joining();
         let (from, to) = (stopped.data().join("views"), node.data().join("views"));
         std::fs::create_dir_all(&to).expect("a directory");
@@ -130,6 +130,7 @@ impl Service {
             let file = file.expect("a file").path();
             std::fs::copy(&file, to.join(file.file_name().expect("a name"))).expect("a copy");
         }
+        change(&to);
         node.launched().await
     }
 

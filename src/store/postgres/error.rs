@@ -48,7 +48,7 @@ pub enum PostgresError {
         known: usize,
     },
     /// A newer program has migrated the database.
-    #[error("the database's schema is {found}, this program knows {known}")]
+    #[error("a newer program has migrated the database: its schema is {found}, this program knows {known}")]
     NewerSchema {
         /// Its schema.
         found: usize,
