@@ -77,6 +77,13 @@ impl AuditQuery {
         self.public_if(is_id, name, value)
     }
 
+    /// A filter whose value is the id of a secret. Whoever puts the secret itself there finds nothing, but must not have
+    /// published it.
+    #[must_use]
+    pub fn secret_id(self, name: &'static str, value: Option<impl ToString>) -> Self {
+        self.public_if(is_secret_id, name, value)
+    }
+
     /// A filter whose value is the name of a stream; as with an id, what can be none is taken for personal.
     #[must_use]
     pub fn stream(self, name: &'static str, value: Option<impl ToString>) -> Self {
@@ -131,6 +138,13 @@ fn is_reference(value: &str) -> bool {
     value.len() <= LONGEST_PUBLIC_VALUE
         && !value.contains('@')
         && value.chars().all(|character| character.is_ascii_graphic())
+        && !crypto::has_secret(value)
+}
+
+/// Whether it has the form of the id of a secret: that of one which is shown once, or of a signing secret.
+fn is_secret_id(value: &str) -> bool {
+    let signing = value.len() == 24 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    signing || value.parse::<crypto::SecretId>().is_ok()
 }
 
 fn is_id(value: &str) -> bool {
@@ -283,6 +297,16 @@ mod tests {
         assert_eq!(query.public(), public.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
         assert_eq!(query.private_names(), ["actor", "address", "outcome", "request_id", "subject", "type"]);
         assert!(!format!("{query:?}").to_lowercase().contains("lovelace"));
+        let secret = "mcs_wub6gnYaWXKkegFO_JiuY9wy5UlOEufh2D6RnfeGLYUh2Na56Zg71lrsxPGz_02ucoQ2VLilGmYe2Qf48q1Vd";
+        let query = AuditQuery::of("activity")
+            .filter("ticket", Some(secret))
+            .secret_id("secret", Some(secret))
+            .stream("subject", Some(format!("scope-{secret}")));
+        assert_eq!(query.public(), [].into());
+        for id in ["wub6gnYaWXKkegFO", "000102030405060708090a0b"] {
+            let query = AuditQuery::of("activity").secret_id("secret", Some(id));
+            assert_eq!(query.public()["secret"], id);
+        }
         for stream in ["scope-matters:read", &format!("client-{id}")] {
             assert_eq!(
                 AuditQuery::of("audit.events").stream("subject", Some(stream)).public()["subject"],

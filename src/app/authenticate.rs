@@ -9,12 +9,16 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::{Binding, Presented, SecretKind};
 use domain::{
-    Claim, MemberId, SecretId,
-    member::{MemberStatus, PersonalToken},
+    Claim, Member, MemberId, SecretId,
+    member::{MemberStatus, Membership, PersonalToken},
 };
 use moka::sync::Cache;
+use store::Revision;
 
-use crate::{App, Inner, Principal, error::Fault, execute::claim_key, members::own_among};
+use crate::{
+    App, Inner, Principal, aggregates::Loader, error::Fault, execute::claim_key, members::own_among,
+    standing::Standing,
+};
 
 /// Tokens whose holder and verifier are kept in memory.
 const CACHED: u64 = 50_000;
@@ -90,12 +94,8 @@ impl Inner {
             .verify_tag(&self.vault.ring.tags, &Binding { environment: MEMBERS, owner: &owner })
             .map_err(|_| AuthenticationError::Unknown)?;
         let loaded = self.members.current(&owner).await?;
-        let membership = loaded.aggregate.membership().ok_or(AuthenticationError::Unknown)?;
         let token_id = SecretId(token_id.to_owned());
-        let token = membership.token(&token_id).ok_or(AuthenticationError::Unknown)?;
-        if !allowed.contains(&membership.status) || !token.live(self.log.now()) {
-            return Err(AuthenticationError::NotLive);
-        }
+        let (membership, token) = self.live_token(&loaded.aggregate, &token_id, allowed)?;
         let known = match known {
             Some(known) => known,
             None => self.known_token(member, token).await?,
@@ -103,9 +103,37 @@ impl Inner {
         if known.digest != self.token_digest(presented.expose_secret()) {
             return Err(AuthenticationError::Unknown);
         }
+        Ok(self.principal(member, loaded.revision, membership, token).await?)
+    }
+
+    /// The token, if it works now, and the member whose it is.
+    pub(crate) fn live_token<'a>(
+        &self,
+        member: &'a Member,
+        token_id: &SecretId,
+        allowed: &[MemberStatus],
+    ) -> Result<(&'a Membership, &'a PersonalToken), AuthenticationError> {
+        let membership = member.membership().ok_or(AuthenticationError::Unknown)?;
+        let token = membership.token(token_id).ok_or(AuthenticationError::Unknown)?;
+        if !allowed.contains(&membership.status) || !token.live(self.log.now()) {
+            return Err(AuthenticationError::NotLive);
+        }
+        Ok((membership, token))
+    }
+
+    /// What a member, who is at `revision`, can do with a token.
+    pub(crate) async fn principal(
+        &self,
+        member: MemberId,
+        revision: Revision,
+        membership: &Membership,
+        token: &PersonalToken,
+    ) -> Result<Principal, Fault> {
         let roles = self.own_roles(own_among(&membership.roles)).await?;
         let rights = membership.rights(&roles.allow).limited_to(&token.permissions, &token.reach);
-        Ok(Principal { member, token: token_id, rights })
+        let stream = Loader::<Member>::stream(&member.to_string())?;
+        let standing = Standing::new((stream, revision), roles.streams, token.expires_at);
+        Ok(Principal { member, token: token.id.clone(), rights, standing })
     }
 
     async fn token_holder(&self, token_id: &str) -> Result<Option<MemberId>, Fault> {

@@ -21,7 +21,7 @@ use crate::{
     aggregates::Loader,
     context::Context,
     error::{CommandError, Fault},
-    execute::{AppendOrFault, Proposal, ProposedStream},
+    execute::{NotAppended, Proposal, ProposedStream},
     ids::uuid_v7,
     members::Along,
 };
@@ -168,11 +168,11 @@ impl Inner {
         };
         match self.append(context, proposal).await {
             Ok(_) => Ok(Some(Bootstrapped { member_id, token: minted.secret })),
-            Err(AppendOrFault::Append(
+            Err(NotAppended::ByLog(
                 AppendError::WrongExpectedRevision { .. } | AppendError::ClaimTaken { .. },
             )) => Ok(None),
-            Err(AppendOrFault::Append(error)) => Err(CommandError::Fault(error.into())),
-            Err(AppendOrFault::Fault(fault)) => Err(fault.into()),
+            Err(NotAppended::ByLog(error)) => Err(CommandError::Fault(error.into())),
+            Err(NotAppended::Before(error)) => Err(error),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
     aggregates::Loader,
     context::{Context, IfMatch},
     error::CommandError,
-    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream},
+    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream},
     idempotency::Replay,
 };
 
@@ -162,15 +162,15 @@ impl Inner {
                         replayed: false,
                     });
                 }
-                Err(AppendOrFault::Append(AppendError::WrongExpectedRevision { .. })) => {
+                Err(NotAppended::ByLog(AppendError::WrongExpectedRevision { .. })) => {
                     A::loader(self).forget(name);
                 }
                 // Left to the guard, which answers it as the repeated request that it is.
-                Err(AppendOrFault::Append(AppendError::DuplicateCommand(_))) => {
+                Err(NotAppended::ByLog(AppendError::DuplicateCommand(_))) => {
                     return Err(CommandError::Contended);
                 }
-                Err(AppendOrFault::Append(error)) => return Err(CommandError::Fault(error.into())),
-                Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
+                Err(NotAppended::ByLog(error)) => return Err(CommandError::Fault(error.into())),
+                Err(NotAppended::Before(error)) => return Err(error),
             }
         }
         Err(CommandError::Contended)

@@ -1,11 +1,13 @@
 //! Who asks, from where and why: nothing is written without it.
 
+use std::sync::Arc;
+
 use crypto::Personal;
 use domain::{EnvironmentName, MemberId, Permission, Rights, Rule, SecretId, Violation, member::MadeWith};
 use store::{ActorKind, Revision};
 use uuid::Uuid;
 
-use crate::error::CommandError;
+use crate::{error::CommandError, standing::Standing};
 
 /// The longest free-text reason, in characters.
 pub const MAX_REASON_CHARS: usize = 1_000;
@@ -20,6 +22,8 @@ pub struct Principal {
     pub token: SecretId,
     /// What both the member's roles and the token allow, and where.
     pub rights: Rights,
+    /// What that rests on.
+    pub(crate) standing: Arc<Standing>,
 }
 
 impl Principal {
@@ -168,7 +172,7 @@ impl Context {
     /// The refusal of a request whose form is wrong too: one answer names both. Whatever else stands in its way will not
     /// matter before its form is right.
     pub(crate) fn with_form(&self, error: CommandError) -> CommandError {
-        if self.malformed.is_empty() || matches!(error, CommandError::Denied(_)) {
+        if self.malformed.is_empty() || matches!(error, CommandError::Denied(_) | CommandError::Unauthenticated) {
             return error;
         }
         let mut wrong = self.malformed.clone();
@@ -220,6 +224,9 @@ impl Context {
             }
             if ticket.contains('@') || !ticket.chars().all(|c| c.is_ascii_graphic()) {
                 let detail = "a public reference such as INC-42: printable ASCII, no blanks, no `@`";
+                wrong.push(Violation::new("/ticket", Rule::Malformed, detail));
+            } else if crypto::has_secret(ticket) {
+                let detail = "has a secret in it: it would stand in the log for ever. Revoke that secret";
                 wrong.push(Violation::new("/ticket", Rule::Malformed, detail));
             }
         }

@@ -23,7 +23,7 @@ use crate::{
     aggregates::{Loaded, Loader},
     context::Context,
     error::{CommandError, Fault},
-    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_key},
+    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream, claim_key},
     idempotency::Replay,
     members::own_among,
     private_parts::PrivatePart,
@@ -165,7 +165,7 @@ impl Inner {
             if let Some(membership) = membership {
                 let known = self.own_roles(own_among(&membership.roles)).await?;
                 context.demand_all(&membership.rights(&known.allow))?;
-                unmoved.extend(known.streams);
+                unmoved.extend(known.unmoved());
             }
             let command = ErasureCommand::ErasePerson {
                 person_id,
@@ -247,16 +247,16 @@ impl Inner {
                 self.erasures.remember(Erasures::REGISTER, aggregate, revision, receipt.position);
                 Ok(Some(receipt.position))
             }
-            Err(AppendOrFault::Append(
+            Err(NotAppended::ByLog(
                 AppendError::WrongExpectedRevision { .. } | AppendError::ClaimNotHeld { .. },
             )) => {
                 self.erasures.forget(Erasures::REGISTER);
                 self.legal_holds.forget(LegalHolds::REGISTER);
                 Ok(None)
             }
-            Err(AppendOrFault::Append(AppendError::DuplicateCommand(_))) => Err(CommandError::Contended),
-            Err(AppendOrFault::Append(error)) => Err(CommandError::Fault(error.into())),
-            Err(AppendOrFault::Fault(fault)) => Err(fault.into()),
+            Err(NotAppended::ByLog(AppendError::DuplicateCommand(_))) => Err(CommandError::Contended),
+            Err(NotAppended::ByLog(error)) => Err(CommandError::Fault(error.into())),
+            Err(NotAppended::Before(error)) => Err(error),
         }
     }
 
@@ -327,7 +327,7 @@ impl Inner {
         let Some(membership) = member.aggregate.membership() else { return Ok(Vec::new()) };
         let known = self.own_roles(own_among(&membership.roles)).await?;
         context.demand_all(&membership.rights(&known.allow))?;
-        let mut unmoved = known.streams;
+        let mut unmoved: Vec<_> = known.unmoved().collect();
         unmoved.push(ProposedStream::unmoved(Loader::<Member>::stream(&actor.id)?, member.revision));
         Ok(unmoved)
     }

@@ -9,6 +9,9 @@ use store::{AppendError, KeyStoreError, ReadError, Revision};
 /// Why a command did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
+    /// The actor's token has ended since it was authenticated, or its member was deactivated.
+    #[error("the actor cannot act any more")]
+    Unauthenticated,
     /// The actor lacks a permission. Recorded.
     #[error("the command needs the permission `{}`", .0.as_str())]
     Denied(Permission),
@@ -245,6 +248,7 @@ impl CommandError {
     /// The slug of the problem, also recorded with the refusal.
     pub fn slug(&self) -> &'static str {
         match self {
+            Self::Unauthenticated => "unauthenticated",
             Self::Denied(_) => "permission_denied",
             Self::GrantsTooMuch(_) => "grant_exceeds_own_permissions",
             Self::Invalid(_) => "invalid_request",
@@ -305,6 +309,6 @@ impl CommandError {
 
     /// Whether it is a refusal, which is an event of the log by the time anyone hears of it, rather than a fault of ours.
     pub fn is_recorded(&self) -> bool {
-        !matches!(self, Self::Contended | Self::Busy | Self::Fault(_))
+        !matches!(self, Self::Unauthenticated | Self::Contended | Self::Busy | Self::Fault(_))
     }
 }

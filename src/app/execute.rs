@@ -45,7 +45,7 @@ pub(crate) struct ProposedStream {
 
 impl ProposedStream {
     /// A stream that is only read: the commit fails if it has moved.
-    pub(crate) fn unmoved(stream: StreamName, revision: store::Revision) -> Self {
+    pub(crate) fn unmoved(stream: StreamName, revision: Revision) -> Self {
         Self {
             stream,
             expected: ExpectedRevision::Exact(revision),
@@ -58,28 +58,34 @@ impl ProposedStream {
 }
 
 impl Inner {
-    /// Appends a proposal in one commit. Does not decide again: the caller knows whether it may.
+    /// Appends a proposal in one commit, if its member can still act. Does not decide again: the caller knows whether it
+    /// may.
     pub(crate) async fn append(
         &self,
         context: &Context,
         proposal: Proposal,
-    ) -> Result<Receipt, AppendOrFault> {
-        let command_id = match idempotent_command_id(context) {
-            Some(id) => id,
-            None => uuid_v7(self.log.now(), self.entropy.as_ref()).map_err(Fault::from)?,
-        };
-        self.append_as(command_id, Outcome::Done, context, proposal).await
+    ) -> Result<Receipt, NotAppended> {
+        let commit = self.commit(self.command_id(context)?, Outcome::Done, context, proposal).await?;
+        self.write_for(context, commit).await
     }
 
-    pub(crate) async fn append_as(
+    /// The id of the command that is asked for: the same for a repeated request.
+    pub(crate) fn command_id(&self, context: &Context) -> Result<Uuid, Fault> {
+        match idempotent_command_id(context) {
+            Some(id) => Ok(id),
+            None => Ok(uuid_v7(self.log.now(), self.entropy.as_ref())?),
+        }
+    }
+
+    pub(crate) async fn commit(
         &self,
         command_id: Uuid,
         outcome: Outcome,
         context: &Context,
         proposal: Proposal,
-    ) -> Result<Receipt, AppendOrFault> {
+    ) -> Result<Commit, Fault> {
         if outcome == Outcome::Done && !context.malformed.is_empty() {
-            return Err(Fault::permanent("recording a command", Malformed).into());
+            return Err(Fault::permanent("recording a command", Malformed));
         }
         let shared = self.shared_private_parts(context).await?;
         let mut streams = Vec::with_capacity(proposal.streams.len());
@@ -101,7 +107,7 @@ impl Inner {
             disclosures.extend(part.private);
         }
         disclosures.extend(shared);
-        let commit = Commit {
+        Ok(Commit {
             command_id,
             correlation_id: context.correlation_id,
             causation_id: None,
@@ -121,7 +127,12 @@ impl Inner {
             disclosures,
             lookup_tokens: self.lookup_tokens(context),
             forgotten_persons: proposal.forgotten_persons,
-        };
+        })
+    }
+
+    /// Appends a commit whatever its member can do by now: of what has taken place already.
+    pub(crate) async fn write(&self, commit: Commit) -> Result<Receipt, AppendError> {
+        let command_id = commit.command_id;
         let appended = self.log.append(commit).await;
         match &appended {
             Err(AppendError::Unavailable { .. }) => self.writing.failed(),
@@ -130,9 +141,9 @@ impl Inner {
         }
         match appended {
             Err(AppendError::Unavailable { outcome_unknown: true, source }) => {
-                self.settled(command_id, source).await.map_err(AppendOrFault::Append)
+                self.settled(command_id, source).await
             }
-            appended => appended.map_err(AppendOrFault::Append),
+            appended => appended,
         }
     }
 
@@ -225,20 +236,20 @@ struct Malformed;
 
 /// Why a proposal was not recorded: the log said no, or it never got there.
 #[derive(Debug)]
-pub(crate) enum AppendOrFault {
-    Append(AppendError),
-    Fault(Fault),
+pub(crate) enum NotAppended {
+    ByLog(AppendError),
+    Before(CommandError),
 }
 
-impl From<Fault> for AppendOrFault {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+impl From<CommandError> for NotAppended {
+    fn from(error: CommandError) -> Self {
+        Self::Before(error)
     }
 }
 
-impl From<crypto::EntropyError> for AppendOrFault {
-    fn from(error: crypto::EntropyError) -> Self {
-        Self::Fault(error.into())
+impl From<Fault> for NotAppended {
+    fn from(fault: Fault) -> Self {
+        Self::Before(fault.into())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     aggregates::Loader,
     context::Context,
     error::{CommandError, Fault},
-    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream},
+    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream},
     idempotency::Replay,
     ids::uuid_v7,
 };
@@ -149,15 +149,15 @@ impl Inner {
                     self.legal_holds.remember(LegalHolds::REGISTER, aggregate, revision, receipt.position);
                     return Ok(ChangedLegalHold { hold, position: receipt.position, replayed: false });
                 }
-                Err(AppendOrFault::Append(AppendError::WrongExpectedRevision { .. })) => {
+                Err(NotAppended::ByLog(AppendError::WrongExpectedRevision { .. })) => {
                     self.legal_holds.forget(LegalHolds::REGISTER);
                     self.erasures.forget(Erasures::REGISTER);
                 }
-                Err(AppendOrFault::Append(AppendError::DuplicateCommand(_))) => {
+                Err(NotAppended::ByLog(AppendError::DuplicateCommand(_))) => {
                     return Err(CommandError::Contended);
                 }
-                Err(AppendOrFault::Append(error)) => return Err(CommandError::Fault(error.into())),
-                Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
+                Err(NotAppended::ByLog(error)) => return Err(CommandError::Fault(error.into())),
+                Err(NotAppended::Before(error)) => return Err(error),
             }
         }
         Err(CommandError::Contended)

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `context` | who asks, from where, why |
 //! | `authenticate` | whose personal token this is |
+//! | `standing` | whether a member can still act when its command is recorded |
 //! | `token_uses` | when personal tokens were used |
 //! | `authenticate_client` | whether a client is who it says it is |
 //! | `activity` | what is recorded of clients, and what of a flood is counted |
@@ -51,6 +52,7 @@ mod rebuild;
 mod refusal;
 mod refusal_limit;
 mod roles;
+mod standing;
 mod token_uses;
 mod vault;
 mod verification;

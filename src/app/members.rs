@@ -22,7 +22,7 @@ use crate::{
     aggregates::Loader,
     context::{Context, IfMatch},
     error::CommandError,
-    execute::{AppendOrFault, Proposal, ProposedStream},
+    execute::{NotAppended, Proposal, ProposedStream},
     ids::uuid_v7,
 };
 
@@ -223,8 +223,8 @@ impl Inner {
                 let revision = Revision::new(enrolled.member.len() as u64);
                 self.remembered_member(member_id, aggregate, revision, receipt.position).await
             }
-            Err(AppendOrFault::Append(error)) => Err(refused_by_log(error)),
-            Err(AppendOrFault::Fault(fault)) => Err(fault.into()),
+            Err(NotAppended::ByLog(error)) => Err(refused_by_log(error)),
+            Err(NotAppended::Before(error)) => Err(error),
         }
     }
 }
@@ -238,9 +238,10 @@ impl Inner {
     ) -> Result<(CreateMember, Vec<ProposedStream>), CommandError> {
         let roles = self.parse_roles(asked).await?;
         let known = self.own_roles(own_among(&roles)).await?;
+        let unmoved = known.unmoved().collect();
         let create = CreateMember { roles, own_roles: known.allow, token: None };
         Member::Absent.decide(MemberCommand::CreateMember(create.clone()), self.log.now())?;
-        Ok((create, known.streams))
+        Ok((create, unmoved))
     }
 }
 

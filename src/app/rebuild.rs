@@ -5,13 +5,13 @@ use domain::{
     Event, Permission,
     registry::{RegistryEvent, ViewsRebuilt},
 };
-use store::{ExpectedRevision, Position, StreamName};
+use store::{ExpectedRevision, Outcome, Position, StreamName};
 
 use crate::{
     App, Inner,
     context::Context,
     error::{CommandError, Fault},
-    execute::{AppendOrFault, Proposal, ProposedStream},
+    execute::{Proposal, ProposedStream},
     idempotency::Replay,
 };
 
@@ -62,6 +62,7 @@ impl Inner {
         if !wrong.is_empty() {
             return Err(CommandError::Invalid(wrong));
         }
+        self.demand_standing(context).await?;
         let rebuilt = work().await?;
         let stream = StreamName::new("note", &context.recorded_actor().id)
             .map_err(|error| Fault::permanent("naming a stream", error))?;
@@ -74,11 +75,10 @@ impl Inner {
             private: Vec::new(),
         };
         let proposal = Proposal { streams: vec![part], ..Proposal::default() };
-        match self.append(context, proposal).await {
-            Ok(receipt) => Ok(RecordedRebuild { rebuilt, position: receipt.position, replayed: false }),
-            Err(AppendOrFault::Append(error)) => Err(CommandError::Fault(error.into())),
-            Err(AppendOrFault::Fault(fault)) => Err(CommandError::Fault(fault)),
-        }
+        // It took place, whatever its member can do by now.
+        let commit = self.commit(self.command_id(context)?, Outcome::Done, context, proposal).await?;
+        let receipt = self.write(commit).await.map_err(Fault::from)?;
+        Ok(RecordedRebuild { rebuilt, position: receipt.position, replayed: false })
     }
 }
 

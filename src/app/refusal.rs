@@ -7,7 +7,7 @@ use crate::{
     Inner,
     context::Context,
     error::{CommandError, Fault},
-    execute::{AppendOrFault, Proposal, ProposedStream},
+    execute::{Proposal, ProposedStream},
     ids::uuid_v7,
 };
 
@@ -90,10 +90,7 @@ impl Inner {
         };
         let proposal = Proposal { streams: vec![part], ..Proposal::default() };
         let command_id = uuid_v7(self.log.now(), self.entropy.as_ref())?;
-        match self.append_as(command_id, outcome, context, proposal).await {
-            Ok(receipt) => Ok(receipt.position),
-            Err(AppendOrFault::Append(error)) => Err(error.into()),
-            Err(AppendOrFault::Fault(fault)) => Err(fault),
-        }
+        let commit = self.commit(command_id, outcome, context, proposal).await?;
+        Ok(self.write(commit).await?.position)
     }
 }

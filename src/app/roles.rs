@@ -14,7 +14,7 @@ use crate::{
     configuration::with_violations,
     context::{Context, IfMatch},
     error::CommandError,
-    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream},
+    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream},
     members::parse_permissions,
 };
 
@@ -238,14 +238,14 @@ impl Inner {
                     self.roles.remember(name.as_str(), role, changed.revision, receipt.position);
                     return Ok(changed);
                 }
-                Err(AppendOrFault::Append(AppendError::WrongExpectedRevision { .. })) => {
+                Err(NotAppended::ByLog(AppendError::WrongExpectedRevision { .. })) => {
                     self.roles.forget(name.as_str());
                 }
-                Err(AppendOrFault::Append(AppendError::DuplicateCommand(_))) => {
+                Err(NotAppended::ByLog(AppendError::DuplicateCommand(_))) => {
                     return Err(CommandError::Contended);
                 }
-                Err(AppendOrFault::Append(error)) => return Err(CommandError::Fault(error.into())),
-                Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
+                Err(NotAppended::ByLog(error)) => return Err(CommandError::Fault(error.into())),
+                Err(NotAppended::Before(error)) => return Err(error),
             }
         }
         Err(CommandError::Contended)

@@ -13,7 +13,7 @@ use crate::{
     App, Inner,
     context::Context,
     error::{CommandError, Fault},
-    execute::{AppendOrFault, Proposal, ProposedStream},
+    execute::{NotAppended, Proposal, ProposedStream},
     idempotency::Replay,
     ids::uuid_v7,
 };
@@ -93,8 +93,8 @@ impl Inner {
                 let position = receipt.position;
                 Ok((StartedVerification { verification_id, position, replayed: false }, verification))
             }
-            Err(AppendOrFault::Append(error)) => Err(CommandError::Fault(error.into())),
-            Err(AppendOrFault::Fault(fault)) => Err(CommandError::Fault(fault)),
+            Err(NotAppended::ByLog(error)) => Err(CommandError::Fault(error.into())),
+            Err(NotAppended::Before(error)) => Err(error),
         }
     }
 }

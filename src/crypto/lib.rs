@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | a secret shown once: `mcs_…`, `mat_…`, `mrt_…`, `mac_…`, `mpt_…` | [`mint`], [`Presented`] | 256 random bits, a keyed tag, a public checksum |
 //! | the secret that signs payloads: `whsec_…` | [`SigningSecret`] | 256 random bits |
+//! | whether a text has one of either in it | [`has_secret`] | their prefixes |
 //! | payloads that it signs and encrypts | [`SigningSecret::sign`], [`Jwe`] | HMAC-SHA-256; RFC 7516 with A256GCM |
 //! | what is kept of a secret | [`Argon2Pool`] | Argon2id, PHC strings |
 //! | what is sealed in the vault | [`DataKey::seal`], [`DataKey::open`] | XChaCha20-Poly1305 |
@@ -57,7 +58,7 @@ pub use seal::OpenError;
 pub use secrecy::{ExposeSecret, SecretBox, SecretString};
 pub use secret::{
     Binding, DuplicateTagKey, MalformedSecret, MalformedSecretId, Minted, Presented, SecretId, SecretKind,
-    TagKeys, WrongTag, mint,
+    TagKeys, WrongTag, has_secret, mint,
 };
 pub use signing_secret::{MalformedSigningSecret, SigningSecret};
 pub use verifier::{Argon2Pool, UnsupportedVerifier, VerifierError};

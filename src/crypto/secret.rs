@@ -14,6 +14,7 @@
 
 mod id;
 mod kind;
+mod leak;
 mod mint;
 mod presented;
 mod tag;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use id::{MalformedSecretId, SecretId};
 pub use kind::SecretKind;
+pub use leak::has_secret;
 pub use mint::{Minted, mint};
 pub use presented::{MalformedSecret, Presented, WrongTag};
 pub use tag::{Binding, DuplicateTagKey, TagKeys};

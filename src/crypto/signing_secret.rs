@@ -12,7 +12,7 @@ use crate::{DataKey, Entropy, EntropyError, SecretString};
 #[cfg(test)]
 mod tests;
 
-const PREFIX: &str = "whsec_";
+pub(crate) const PREFIX: &str = "whsec_";
 
 /// A signing secret. Unlike the others it must be kept in a form that can be read again, for both sides sign
 /// with it: sealed.

@@ -17,7 +17,7 @@ mod tests;
 mod time;
 
 pub(crate) use anonymous::Anonymous;
-pub(crate) use body::body_of;
+pub(crate) use body::{bytes_of, said_in};
 pub(crate) use command::{Command, CommandBody, Why, why};
 pub(crate) use context::source;
 pub(crate) use idempotency_key::NAME as IDEMPOTENCY_KEY;

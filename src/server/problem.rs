@@ -274,7 +274,8 @@ impl From<CommandError> for Problem {
                 .member("secret_id", secret_id.to_string())
                 .member("ends_at", domain::time::to_wire(ends_at)),
             CommandError::Fault(fault) => problem.fault(&fault),
-            CommandError::Client(_)
+            CommandError::Unauthenticated
+            | CommandError::Client(_)
             | CommandError::Member(_)
             | CommandError::Erasure(ErasureError::MemberActive)
             | CommandError::LegalHold(_)

@@ -78,6 +78,14 @@ async fn a6_the_difference_between_two_moments_is_told_field_by_field() {
         .get(&format!("{client}/difference?from={to}&to={from}"))
         .await
         .expect_problem(400, "invalid_parameter");
+    // Whoever asks on another island hears the same of it as of nobody.
+    for asked in [&id, "0193b5e0-7a5c-7c3e-9d1f-2b3c4d5e6f70"] {
+        let there = format!("/api/v1/environments/production/clients/{asked}/difference");
+        let found = service.get(&format!("{there}?from={from}&to={to}")).await;
+        found.expect_problem(404, "not_found");
+        let found = service.get(&format!("{there}?from={to}&to={from}")).await;
+        found.expect_problem(400, "invalid_parameter");
+    }
     service.finish().await;
 }
 

@@ -70,6 +70,67 @@ async fn a2_a_search_that_may_tell_about_a_person_is_not_recorded_in_public() {
 }
 
 #[tokio::test]
+async fn a3_a_secret_in_a_question_or_a_ticket_is_not_recorded_in_public() {
+    let service = Service::start().await;
+    let (id, created) = service.create_client("Matter sync").await;
+    let secret = created.text_of("/client_secret");
+    for path in [
+        format!("/api/v1/activity?secret={secret}"),
+        format!("{CLIENTS}/{id}/activity?secret={secret}"),
+        format!("/api/v1/audit/events?ticket={secret}"),
+    ] {
+        service.get(&path).await.expect(200);
+    }
+    let public = reads(&service).await;
+    assert!(public.len() >= 3 && !format!("{public:?}").contains(secret), "{public:?}");
+    let ticket = json!({ "ticket": secret });
+    let refused = service.post(&format!("{CLIENTS}/{id}/deactivate"), &ticket).await;
+    let refused = refused.expect_problem(422, "invalid_request");
+    assert_eq!(refused.broken_rules(), [("/ticket".to_owned(), "malformed".to_owned())]);
+    let all = service.get("/api/v1/audit/events?limit=500").await.expect(200);
+    assert!(!all.text.contains(secret));
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a3_a_question_that_names_nothing_is_refused_and_not_recorded() {
+    let service = Service::start().await;
+    let (id, _) = service.create_client("Matter sync").await;
+    for path in [
+        "/api/v1/activity?kind=ada.lovelace",
+        "/api/v1/activity?reason=ada.lovelace",
+        "/api/v1/activity?environment=ada.lovelace",
+        &format!("{CLIENTS}/{id}/activity?kind=ada.lovelace"),
+        "/api/v1/audit/events?type=ada.lovelace",
+        "/api/v1/audit/events?environment=ada.lovelace",
+        "/api/v1/audit/follow?type=ada.lovelace",
+        "/api/v1/audit/export?type=ada.lovelace",
+    ] {
+        service.get(path).await.expect_problem(400, "invalid_parameter");
+    }
+    let all = service.get("/api/v1/audit/events?limit=500").await.expect(200);
+    assert!(!all.text.contains("lovelace"), "{}", all.text);
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn a2_an_event_of_another_environment_is_another_question() {
+    let service = Service::start().await;
+    let (_, sandbox) = service.create_client("Matter sync").await;
+    let body = tests::client_body("Matter sync");
+    let production = service.post("/api/v1/environments/production/clients", &body).await.expect(201);
+    for created in [&sandbox, &production, &sandbox] {
+        let position = created.header("muniment-position");
+        service.get(&format!("/api/v1/audit/events/{position}")).await.expect(200);
+    }
+    let read = reads(&service).await;
+    let of_one = read.iter().map(|event| &event["entry"]).filter(|entry| entry["data"]["what"] == "audit.event");
+    let environments: Vec<_> = of_one.map(|entry| entry["environment"].clone()).collect();
+    assert_eq!(environments, ["sandbox", "production"]);
+    service.finish().await;
+}
+
+#[tokio::test]
 async fn a2_a_flood_of_refusals_is_recorded_up_to_a_limit_and_counted_beyond_it() {
     let mut service = Service::start().await;
     let (auditor_id, auditor) = service.create_member("Quiet Auditor", &["auditor"]).await;

@@ -221,6 +221,12 @@ async fn a4_activity_is_found_by_client_secret_environment_kind_outcome_reason_a
     assert_eq!(found(&format!("secret={second}")).await, ["done"]);
     assert_eq!(found(&format!("client={one}&environment=production")).await, ["other_environment"]);
     assert_eq!(found(&format!("client={one}&outcome=refused")).await, ["revoked", "other_environment"]);
+    let here = format!("{CLIENTS}/{one}/activity?order=asc");
+    let own_activity = service.get(&here).await.expect(200);
+    let items = own_activity.body["items"].as_array().expect("items");
+    assert_eq!(reasons(items), ["done", "revoked", "done"], "what was tried elsewhere is activity of there");
+    service.get(&format!("{here}&environment=production")).await.expect_problem(400, "invalid_parameter");
+    service.get(&format!("{here}&environment=sandbox")).await.expect(200);
     assert_eq!(found("reason=revoked").await, ["revoked"]);
     assert_eq!(found("kind=authentication&outcome=done").await, ["done"; 3]);
     assert_eq!(found("kind=member_authentication&outcome=refused").await, ["malformed"]);

@@ -46,5 +46,6 @@ mod rolling_upgrade;
 mod secrecy;
 mod secrets;
 mod session;
+mod slow_senders;
 mod tls;
 mod verification;

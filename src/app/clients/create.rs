@@ -15,7 +15,7 @@ use crate::{
     aggregates::Loader,
     context::Context,
     error::CommandError,
-    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes, claim_key},
+    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes, claim_key},
     idempotency::Replay,
     ids::uuid_v7,
 };
@@ -120,13 +120,13 @@ impl Inner {
                         signing_secret: Some(minted.signing_secret_text),
                     });
                 }
-                Err(AppendOrFault::Append(error)) => {
+                Err(NotAppended::ByLog(error)) => {
                     self.after_conflict(error)?;
                     // Only policy or type can have moved: the client's own stream is new.
                     self.environments.forget(environment.as_str());
                     self.client_types.forget(request.metadata.client_type.trim());
                 }
-                Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
+                Err(NotAppended::Before(error)) => return Err(error),
             }
         }
         Err(CommandError::Contended)

@@ -18,7 +18,7 @@ use crate::{
     configuration::with_violations,
     context::{Context, IfMatch},
     error::{CommandError, Fault},
-    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
+    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
 };
 
 /// What a command on an existing client is made of, beside the command.
@@ -140,8 +140,8 @@ impl Inner {
                     let revision = Revision::new(loaded.revision.get() + events.len() as u64);
                     return self.remembered(target.client_id, aggregate, revision, receipt.position);
                 }
-                Err(AppendOrFault::Append(error)) => self.after_conflict(error)?,
-                Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
+                Err(NotAppended::ByLog(error)) => self.after_conflict(error)?,
+                Err(NotAppended::Before(error)) => return Err(error),
             }
         }
         Err(CommandError::Contended)

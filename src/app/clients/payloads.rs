@@ -201,6 +201,7 @@ impl Inner {
         what.extend([context.ticket.as_deref(), reason].map(|why| why.unwrap_or_default().as_bytes()));
         what.extend(ids().map(|id| id.0.as_bytes()));
         let digest = self.question(context, "payload/use", &what);
+        self.demand_standing(context).await?;
         if self.audit_reads.is_recent(&digest) {
             return Ok(());
         }

@@ -14,7 +14,7 @@ use crate::{
     aggregates::Loader,
     context::{Context, IfMatch},
     error::CommandError,
-    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream},
+    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream},
     idempotency::Replay,
 };
 
@@ -116,8 +116,8 @@ impl Inner {
                 Ok(receipt) => {
                     return Ok(HandedOver { clients, position: receipt.position, replayed: false });
                 }
-                Err(AppendOrFault::Append(error)) => self.after_conflict(error)?,
-                Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
+                Err(NotAppended::ByLog(error)) => self.after_conflict(error)?,
+                Err(NotAppended::Before(error)) => return Err(error),
             }
         }
         Err(CommandError::Contended)

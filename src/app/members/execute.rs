@@ -6,7 +6,7 @@ use domain::{
     Erasures, Event, Member, MemberCommand, MemberError, MemberEvent, MemberId, OwnRoles, PersonId,
     RoleGrant, RoleName, member::Membership,
 };
-use store::{AppendError, ExpectedRevision, Position, Revision};
+use store::{AppendError, ExpectedRevision, Position, Revision, StreamName};
 
 use super::{ChangedMember, refused_by_log};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     configuration::with_violations,
     context::{Context, IfMatch},
     error::{CommandError, Fault},
-    execute::{AppendOrFault, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
+    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
     idempotency::Replay,
 };
 
@@ -41,7 +41,14 @@ pub(crate) struct MemberFacts {
 /// What own roles allow now, and the streams that say so.
 pub(crate) struct KnownRoles {
     pub(crate) allow: OwnRoles,
-    pub(crate) streams: Vec<ProposedStream>,
+    pub(crate) streams: Vec<(StreamName, Revision)>,
+}
+
+impl KnownRoles {
+    /// The streams, none of which may have moved.
+    pub(crate) fn unmoved(&self) -> impl Iterator<Item = ProposedStream> {
+        self.streams.iter().map(|(stream, revision)| ProposedStream::unmoved(stream.clone(), *revision))
+    }
 }
 
 impl Inner {
@@ -60,8 +67,8 @@ impl Inner {
             let membership = loaded.aggregate.membership().ok_or(CommandError::NotFound("member"))?;
             self.check_if_match(along.if_match, loaded.revision, &stream).await?;
             let known = self.own_roles(own_among(membership.roles.iter().chain(&along.roles))).await?;
+            let mut streams: Vec<_> = known.unmoved().collect();
             let mut facts = MemberFacts { own_roles: known.allow, another_administrator: false };
-            let mut streams = known.streams;
             let asked = command(membership, &facts)?;
             let register = self.erasures.current(Erasures::REGISTER).await?;
             if register.aggregate.erased_at(PersonId(member_id.0)).is_some() && !takes_away(&asked) {
@@ -113,11 +120,11 @@ impl Inner {
                     let revision = Revision::new(loaded.revision.get() + events.len() as u64);
                     return self.remembered_member(member_id, aggregate, revision, receipt.position).await;
                 }
-                Err(AppendOrFault::Append(AppendError::WrongExpectedRevision { .. })) => {
+                Err(NotAppended::ByLog(AppendError::WrongExpectedRevision { .. })) => {
                     self.members.forget(&id);
                 }
-                Err(AppendOrFault::Append(error)) => return Err(refused_by_log(error)),
-                Err(AppendOrFault::Fault(fault)) => return Err(fault.into()),
+                Err(NotAppended::ByLog(error)) => return Err(refused_by_log(error)),
+                Err(NotAppended::Before(error)) => return Err(error),
             }
         }
         Err(CommandError::Contended)
@@ -130,7 +137,7 @@ impl Inner {
             let loaded = self.roles.current(name.as_str()).await?;
             if let Some(role) = loaded.aggregate.definition() {
                 let stream = Loader::<domain::Role>::stream(name.as_str())?;
-                known.streams.push(ProposedStream::unmoved(stream, loaded.revision));
+                known.streams.push((stream, loaded.revision));
                 known.allow.insert(name, role.permissions.clone());
             }
         }

@@ -2,7 +2,7 @@
 
 use crypto::{Binding, Minted, SecretKind, SecretString};
 use domain::{
-    Event, Member, MemberCommand, MemberEvent, MemberId, Permission, Rights, SecretId,
+    Event, Member, MemberCommand, MemberError, MemberEvent, MemberId, Permission, Rights, SecretId,
     member::{IssueToken, Membership, PersonalToken},
 };
 
@@ -129,7 +129,14 @@ impl Inner {
                 own_roles: facts.own_roles.clone(),
             }))
         });
-        let member = member.await?;
+        let member = match member.await {
+            // The one that makes it has ended since it was authenticated.
+            Err(error @ CommandError::Member(MemberError::TokenNotLive(_))) => {
+                self.demand_standing(context).await?;
+                return Err(error);
+            }
+            issued => issued?,
+        };
         Ok(IssuedPersonalToken { member, token_id, token: Some(minted.secret) })
     }
 

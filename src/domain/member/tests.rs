@@ -367,6 +367,8 @@ fn a12_a_token_makes_none_that_outlives_it_and_ends_with_what_it_made() {
             .any(|token| token.id == id(name) && token.live(now))
     };
     assert!(!live("child") && !live("grandchild") && live("first") && live("other"));
+    let refused = member.decide(made_with("late", 30, "child"), now);
+    assert_eq!(refused, Err(MemberError::TokenNotLive(id("child"))), "what has ended makes nothing any more");
 }
 
 #[test]

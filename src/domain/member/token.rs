@@ -93,6 +93,9 @@ impl Membership {
     ) -> Result<Vec<MemberEvent>, MemberError> {
         // A token of the member's own can make no longer-lived one: who stole it for an hour has it for an hour.
         let parent = issue.made_with.as_ref().and_then(|made| self.token(&made.token));
+        if let Some(ended) = parent.filter(|parent| !parent.live(now)) {
+            return Err(MemberError::TokenNotLive(ended.id.clone()));
+        }
         let token = issue.decide(now, &self.rights(&issue.own_roles), parent)?;
         if self.tokens.iter().filter(|token| token.live(now)).count() >= MOST_LIVE_TOKENS {
             return Err(MemberError::TooManyTokens { most: MOST_LIVE_TOKENS });

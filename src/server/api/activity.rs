@@ -3,7 +3,7 @@
 pub(crate) mod of_client;
 
 use actix_web::{HttpResponse, http::StatusCode};
-use app::{ACTIVITY_KINDS, AuditQuery, Fault, activity_reasons};
+use app::{ACTIVITY_KINDS, AuditQuery, Context, Fault, activity_reasons};
 use domain::{ClientId, Environment};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -81,8 +81,8 @@ pub(crate) fn document(operation: Operation) -> Operation {
 
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
     let Read { service, parameters, context, .. } = read;
-    recorded(&service, &context, parameters.question("activity")).await?;
-    Ok(HttpResponse::Ok().json(found(&service, "activity", parameters).await?))
+    let asked = parameters.question("activity");
+    Ok(HttpResponse::Ok().json(found(&service, &context, asked, "activity", parameters).await?))
 }
 
 impl Parameters {
@@ -112,7 +112,7 @@ impl Parameters {
     fn question(&self, what: &'static str) -> AuditQuery {
         AuditQuery::of(what)
             .id("client", self.client)
-            .filter("secret", self.secret.as_ref())
+            .secret_id("secret", self.secret.as_ref())
             .filter("environment", self.environment.as_ref())
             .filter("kind", self.kind.as_ref())
             .filter("outcome", self.outcome.map(|outcome| Outcome::from(outcome).as_str()))
@@ -122,8 +122,15 @@ impl Parameters {
     }
 }
 
-/// The records that the parameters ask for, in the list `scope`.
-async fn found(service: &Service, scope: &str, parameters: Parameters) -> Result<Activities, Problem> {
+/// The records that the parameters ask for, in the list `scope`. What names nothing there is, is refused before the question
+/// is recorded: it may be anything.
+async fn found(
+    service: &Service,
+    context: &Context,
+    asked: AuditQuery,
+    scope: &str,
+    parameters: Parameters,
+) -> Result<Activities, Problem> {
     let limit = page::limit(parameters.limit)?;
     parameters.check(service).await?;
     let (order, cursors) = (parameters.order, service.app.cursor_key());
@@ -135,6 +142,7 @@ async fn found(service: &Service, scope: &str, parameters: Parameters) -> Result
     let place: Option<Position> =
         parameters.cursor.as_deref().map(|cursor| page::place(cursors, &scope, cursor)).transpose()?;
     let after = place.or(parameters.after.map(Position::new)).unwrap_or(Position::ORIGIN);
+    recorded(service, context, asked).await?;
     let page = match order {
         // One more than asked for tells whether there is a next page.
         Order::Desc => {

@@ -14,14 +14,20 @@ use crate::{
     service::Service,
 };
 
-/// The body of a request whose caller is known by now.
-pub(crate) async fn body_of<B: DeserializeOwned>(
+/// The body of a request before it is looked at. Whoever has to prove who it is once the body is there cannot lose the right
+/// to it while it comes.
+pub(crate) async fn bytes_of(
     service: &Service,
     http: &HttpRequest,
     payload: web::Payload,
-) -> Result<B, Problem> {
+) -> Result<Bytes, Problem> {
+    read(service, http, &mut payload.into_inner()).await
+}
+
+/// What such a body says.
+pub(crate) fn said_in<B: DeserializeOwned>(http: &HttpRequest, bytes: &Bytes) -> Result<B, Problem> {
     must_be_json(http)?;
-    json::parse(&read(service, http, &mut payload.into_inner()).await?)
+    json::parse(bytes)
 }
 
 /// The whole body, if it is not too long and arrives in time.

@@ -9,9 +9,6 @@ use uuid::Uuid;
 use super::read;
 use crate::{middleware::request_id::RequestId, problem::Problem, service::Service};
 
-/// Where the parameter `environment` confines what is read to one environment.
-const AUDIT: &str = "/api/v1/audit/";
-
 /// Longer ones say nothing more about whose they are.
 const LONGEST_USER_AGENT: usize = 512;
 
@@ -36,17 +33,9 @@ pub(super) fn of(service: &Service, http: &HttpRequest, actor: &Actor) -> Result
     })
 }
 
-/// The environment of the path; of a question to the audit, the one that it is confined to.
+/// The environment of the path.
 fn environment(http: &HttpRequest) -> Option<EnvironmentName> {
-    if let Some(name) = http.match_info().get("environment") {
-        return EnvironmentName::parse(name).ok();
-    }
-    if !http.path().starts_with(AUDIT) {
-        return None;
-    }
-    let mut pairs = form_urlencoded::parse(http.query_string().as_bytes());
-    let (_, name) = pairs.find(|(parameter, _)| parameter == "environment")?;
-    EnvironmentName::parse(&name).ok()
+    EnvironmentName::parse(http.match_info().get("environment")?).ok()
 }
 
 /// Who sent it, as far as the peer or a trusted proxy says.

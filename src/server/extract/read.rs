@@ -12,7 +12,7 @@ use domain::Permission;
 use serde::de::DeserializeOwned;
 use store::Position;
 
-use super::{NoParameters, body_of, context, path, principal, query};
+use super::{NoParameters, bytes_of, context, path, principal, query, said_in};
 use crate::{
     answer::POSITION,
     problem::{Kind, Problem},
@@ -78,7 +78,7 @@ pub(crate) async fn body_of_read<B: DeserializeOwned, Q>(
     read: &Read<Q>,
     payload: Payload,
 ) -> Result<B, Problem> {
-    body_of(&read.service, &read.http, payload).await
+    said_in(&read.http, &bytes_of(&read.service, &read.http, payload).await?)
 }
 
 /// What every endpoint shares; put there when the server is built.

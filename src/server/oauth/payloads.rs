@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::{answer, authenticate, unavailable};
 use crate::{
-    extract::{body_of, path, source},
+    extract::{bytes_of, path, said_in, source},
     middleware::request_id::RequestId,
     payloads::{
         Ask, OwnEncryptedPayload, OwnPayload, OwnSignedPayload, ToDecrypt, ToEncrypt, ToSign, ToVerify,
@@ -58,11 +58,12 @@ async fn done<B: DeserializeOwned, A: Ask>(
     ask: impl FnOnce(B) -> A,
 ) -> Result<HttpResponse, Problem> {
     let environment = path::environment(&http)?;
+    let bytes = bytes_of(&service, &http, payload).await?;
     let client = match authenticate(&service, &http, &environment).await {
         Ok(client) => client,
         Err(refused) => return Ok(refused),
     };
-    let request = ask(body_of(&service, &http, payload).await?).request()?;
+    let request = ask(said_in(&http, &bytes)?).request()?;
     let asked = OwnUse { environment, request_id: RequestId::of(&http).0, source: source(&service, &http) };
     match service.app.use_own_signing_secret(&client, asked, request).await {
         Ok(done) => {

@@ -101,6 +101,7 @@ impl Kind {
     /// The one table from a command's error to its answer.
     pub(crate) fn of(error: &CommandError) -> Self {
         match error {
+            CommandError::Unauthenticated => Self::Unauthenticated,
             CommandError::Denied(_) => Self::PermissionDenied,
             CommandError::GrantsTooMuch(_) => Self::GrantExceeds,
             CommandError::Invalid(_) => Self::InvalidRequest,

@@ -12,6 +12,7 @@ use super::{Kind, Problem};
 fn errors() -> Vec<CommandError> {
     let id = || SecretId("0".into());
     vec![
+        CommandError::Unauthenticated,
         CommandError::Denied(Permission::ClientsWrite),
         CommandError::GrantsTooMuch(Permission::ClientsWrite),
         CommandError::Invalid(Vec::new()),

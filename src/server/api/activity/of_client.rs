@@ -5,7 +5,7 @@ use domain::Client;
 
 use super::{Activities, Parameters, found};
 use crate::{
-    api::{audit::recorded, clients::viewed},
+    api::clients::viewed,
     extract::{Read, path},
     openapi::Operation,
     problem::{Kind, Problem},
@@ -26,7 +26,12 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     if *parameters.client.get_or_insert(client_id) != client_id {
         return Err(Problem::in_query("client", "contradiction", "the path names another client"));
     }
+    // What was tried with its id elsewhere is activity of there.
+    if *parameters.environment.get_or_insert_with(|| environment.to_string()) != environment.as_str() {
+        return Err(Problem::in_query("environment", "contradiction", "the path names another environment"));
+    }
     let stream = format!("{}-{client_id}", Client::CATEGORY);
-    recorded(&service, &context, parameters.question("client.activity").about(stream)).await?;
-    Ok(HttpResponse::Ok().json(found(&service, &format!("activity/{client_id}"), parameters).await?))
+    let asked = parameters.question("client.activity").about(stream);
+    let scope = format!("activity/{client_id}");
+    Ok(HttpResponse::Ok().json(found(&service, &context, asked, &scope, parameters).await?))
 }

@@ -49,6 +49,7 @@ impl Feed {
         self.question.demand(service, &context).await?;
         let limit = page::limit(self.limit)?;
         let (after, before) = self.bounds(service).await?;
+        self.question.check(service).await?;
         recorded(service, &context, self.question.recorded_as(self.what, self.about.as_deref())).await?;
         let page = AuditPage { order: self.order.into(), after, before, limit };
         let Self { what, about, own, scope, follows, question, order, include, .. } = self;

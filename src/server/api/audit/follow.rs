@@ -85,10 +85,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let environment = parameters.environment.take();
     let question = parameters.question(subject, environment)?;
     question.demand(&service, &context).await?;
-    let asked = question.filter.clone();
-    if let Some(unknown) = service.views.read(move |reader| asked.unknown(reader)).await? {
-        return Err(unknown.into());
-    }
+    question.check(&service).await?;
     let after = match last_event_id(&http)?.or(parameters.after.map(Position::new)) {
         Some(after) => after,
         None => service.app.log().head().await.map_err(Fault::from)?,

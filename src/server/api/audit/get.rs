@@ -46,7 +46,8 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     context.environment = environment.and_then(|name| EnvironmentName::parse(&name).ok());
     service.app.demand(context.clone(), Permission::AuditRead).await?;
     let event = found.into_iter().next().ok_or_else(|| path::not_found("event"))?;
-    recorded(&service, &context, AuditQuery::of("audit.event")).await?;
+    let asked = AuditQuery::of("audit.event").filter("environment", context.environment.as_ref());
+    recorded(&service, &context, asked).await?;
     let mut event = AuditEvent::new(event.position, &event.entry)?;
     if parameters.include.is_some() {
         let opened = disclosed(&service, context, "audit.event", None, vec![event]).await?;

@@ -35,6 +35,18 @@ impl Question {
         Ok(())
     }
 
+    /// Refuses what names nothing there is: before it is recorded, for it may be anything.
+    pub(crate) async fn check(&self, service: &Service) -> Result<(), Problem> {
+        if self.filter.event_types.is_empty() && self.filter.environment.is_none() {
+            return Ok(());
+        }
+        let asked = self.filter.clone();
+        match service.views.read(move |reader| asked.unknown(reader)).await? {
+            Some(unknown) => Err(unknown.into()),
+            None => Ok(()),
+        }
+    }
+
     /// The events that it finds. The search by address is a search among some of its events: a page can end where those
     /// do, and the next one goes on behind them.
     pub(crate) async fn search(

@@ -45,12 +45,24 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     };
     let log = service.app.log().as_ref();
     let found = as_of::difference(log, client_id, (from, to), Difference::MOST_EVENTS).await?;
-    if found.from.revision() > found.to.revision() {
-        return Err(Problem::in_query("to", "out_of_range", "must not be before `from`"));
+    let reversed = || Problem::in_query("to", "out_of_range", "must not be before `from`");
+    // By the moments alone, until it is known that the client is one of here.
+    let before = match (from, to) {
+        (Moment::Position(from), Moment::Position(to)) => from > to,
+        (Moment::Position(_) | Moment::Time(_), Moment::Position(_) | Moment::Time(_)) => {
+            found.from.at > found.to.at
+        }
+    };
+    if before {
+        return Err(reversed());
     }
     let known = found.to.row.as_ref().filter(|row| row.client.environment == environment);
     if known.is_none() {
         return Err(moment::not_yet(&service.app, &environment, client_id).await?);
+    }
+    // Of a position and a time at one moment, too.
+    if found.from.revision() > found.to.revision() {
+        return Err(reversed());
     }
     let stream = format!("{}-{client_id}", Client::CATEGORY);
     recorded(&service, &context, app::AuditQuery::of("client.difference").about(stream)).await?;
