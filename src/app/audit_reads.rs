@@ -297,7 +297,8 @@ mod tests {
         assert_eq!(query.public(), public.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
         assert_eq!(query.private_names(), ["actor", "address", "outcome", "request_id", "subject", "type"]);
         assert!(!format!("{query:?}").to_lowercase().contains("lovelace"));
-        let secret = "mcs_wub6gnYaWXKkegFO_JiuY9wy5UlOEufh2D6RnfeGLYUh2Na56Zg71lrsxPGz_02ucoQ2VLilGmYe2Qf48q1Vd";
+        let secret =
+            "mcs_wub6gnYaWXKkegFO_JiuY9wy5UlOEufh2D6RnfeGLYUh2Na56Zg71lrsxPGz_02ucoQ2VLilGmYe2Qf48q1Vd";
         let query = AuditQuery::of("activity")
             .filter("ticket", Some(secret))
             .secret_id("secret", Some(secret))

@@ -14,7 +14,7 @@ use crate::{
     aggregates::Loader,
     context::{Context, IfMatch},
     error::CommandError,
-    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream},
+    execute::{MOST_ATTEMPTS, NotAppended, Proposal, ProposedStream},
     idempotency::Replay,
 };
 

@@ -172,7 +172,9 @@ impl Context {
     /// The refusal of a request whose form is wrong too: one answer names both. Whatever else stands in its way will not
     /// matter before its form is right.
     pub(crate) fn with_form(&self, error: CommandError) -> CommandError {
-        if self.malformed.is_empty() || matches!(error, CommandError::Denied(_) | CommandError::Unauthenticated) {
+        if self.malformed.is_empty()
+            || matches!(error, CommandError::Denied(_) | CommandError::Unauthenticated)
+        {
             return error;
         }
         let mut wrong = self.malformed.clone();

@@ -23,7 +23,7 @@ use crate::{
     aggregates::{Loaded, Loader},
     context::Context,
     error::{CommandError, Fault},
-    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream, claim_key},
+    execute::{MOST_ATTEMPTS, NotAppended, Proposal, ProposedStream, claim_key},
     idempotency::Replay,
     members::own_among,
     private_parts::PrivatePart,

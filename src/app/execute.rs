@@ -60,11 +60,7 @@ impl ProposedStream {
 impl Inner {
     /// Appends a proposal in one commit, if its member can still act. Does not decide again: the caller knows whether it
     /// may.
-    pub(crate) async fn append(
-        &self,
-        context: &Context,
-        proposal: Proposal,
-    ) -> Result<Receipt, NotAppended> {
+    pub(crate) async fn append(&self, context: &Context, proposal: Proposal) -> Result<Receipt, NotAppended> {
         let commit = self.commit(self.command_id(context)?, Outcome::Done, context, proposal).await?;
         self.write_for(context, commit).await
     }

@@ -11,7 +11,7 @@ use crate::{
     aggregates::Loader,
     context::Context,
     error::{CommandError, Fault},
-    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream},
+    execute::{MOST_ATTEMPTS, NotAppended, Proposal, ProposedStream},
     idempotency::Replay,
     ids::uuid_v7,
 };

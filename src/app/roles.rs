@@ -14,7 +14,7 @@ use crate::{
     configuration::with_violations,
     context::{Context, IfMatch},
     error::CommandError,
-    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream},
+    execute::{MOST_ATTEMPTS, NotAppended, Proposal, ProposedStream},
     members::parse_permissions,
 };
 

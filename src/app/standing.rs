@@ -16,7 +16,7 @@ use crate::{
     activity::{Deed, MEMBER_AUTHENTICATION},
     context::{Actor, Context},
     error::CommandError,
-    execute::{NotAppended, MOST_ATTEMPTS},
+    execute::{MOST_ATTEMPTS, NotAppended},
 };
 
 /// What an authentication rests on.
@@ -72,11 +72,7 @@ fn part_of<'a>(commit: &'a Commit, stream: &StreamName) -> Option<&'a StreamComm
 
 impl Inner {
     /// Hands a commit over; that of a member only if its member can still do what it could when it was authenticated.
-    pub(crate) async fn write_for(
-        &self,
-        context: &Context,
-        commit: Commit,
-    ) -> Result<Receipt, NotAppended> {
+    pub(crate) async fn write_for(&self, context: &Context, commit: Commit) -> Result<Receipt, NotAppended> {
         let Actor::Member(principal) = &context.actor else {
             return self.write(commit).await.map_err(NotAppended::ByLog);
         };

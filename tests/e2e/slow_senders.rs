@@ -78,7 +78,8 @@ async fn o5_a_token_that_is_revoked_while_its_request_comes_leaves_nothing_behin
     assert!(token_ids(&service, &ada).await.is_empty());
     let after = service.get(&format!("/api/v1/audit/events?actor={ada}")).await.expect(200);
     assert_eq!(after.body["items"], json!([]), "{}", after.text);
-    let refused = service.get("/api/v1/activity?kind=member_authentication&reason=not_live").await.expect(200);
+    let refused =
+        service.get("/api/v1/activity?kind=member_authentication&reason=not_live").await.expect(200);
     assert_eq!(refused.body["items"].as_array().map(Vec::len), Some(3), "{}", refused.text);
     service.finish().await;
 }

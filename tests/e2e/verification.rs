@@ -83,7 +83,7 @@ async fn a12_who_reads_the_audit_everywhere_verifies_it_and_nobody_else_and_once
     }
     let confined = format!("{VERIFY}?environment=sandbox");
     let confined = answer(service.request_as(sandbox.text_of("/token"), Method::POST, &confined)).await;
-    confined.expect_problem(400, "invalid_parameter");
+    confined.expect_problem(403, "permission_denied");
     assert_eq!(events(&service, "audit.verification_started").await.len(), 0);
 
     let keyed = async || {

@@ -15,7 +15,7 @@ use crate::{
     aggregates::Loader,
     context::Context,
     error::CommandError,
-    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes, claim_key},
+    execute::{MOST_ATTEMPTS, NotAppended, Proposal, ProposedStream, claim_changes, claim_key},
     idempotency::Replay,
     ids::uuid_v7,
 };

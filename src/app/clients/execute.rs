@@ -18,7 +18,7 @@ use crate::{
     configuration::with_violations,
     context::{Context, IfMatch},
     error::{CommandError, Fault},
-    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
+    execute::{MOST_ATTEMPTS, NotAppended, Proposal, ProposedStream, claim_changes},
 };
 
 /// What a command on an existing client is made of, beside the command.

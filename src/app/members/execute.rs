@@ -15,7 +15,7 @@ use crate::{
     configuration::with_violations,
     context::{Context, IfMatch},
     error::{CommandError, Fault},
-    execute::{NotAppended, MOST_ATTEMPTS, Proposal, ProposedStream, claim_changes},
+    execute::{MOST_ATTEMPTS, NotAppended, Proposal, ProposedStream, claim_changes},
     idempotency::Replay,
 };
 

@@ -29,7 +29,8 @@ mod tests {
         ] {
             assert!(has_secret(text), "{text}");
         }
-        for text in ["INC-42", "mcs_wub6gn", "https://tickets.example/mac_and_cheese", "wub6gnYaWXKkegFO", ""] {
+        for text in ["INC-42", "mcs_wub6gn", "https://tickets.example/mac_and_cheese", "wub6gnYaWXKkegFO", ""]
+        {
             assert!(!has_secret(text), "{text}");
         }
     }
