@@ -1,10 +1,11 @@
 //! Lists of clients, newest first: those of an environment, and those that a member answers for in any.
 
 use domain::client::{Registration, Status};
-use domain::{ClientId, EnvironmentName, MemberId, folded};
+use domain::{ClientId, EnvironmentName, MemberId, Reach, folded};
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{ClientRow, client_row};
 use crate::error::QueryError;
@@ -24,6 +25,8 @@ pub struct ListFilter {
     pub responsible: Option<MemberId>,
     /// Only clients that hold the scope with this name.
     pub scope: Option<String>,
+    /// Only clients within it.
+    pub reach: Reach,
 }
 
 /// The place of a client in every list, newest first. It stays the same whatever happens to the client, so that a
@@ -58,6 +61,7 @@ macro_rules! list_from {
             ".client_id) < (:after_at, :after_id))
               AND CASE WHEN :status IS NULL THEN status <> 'deleted' ELSE status = :status END
               AND (:client_type IS NULL OR client_type = :client_type)
+              AND (:reach IS NULL OR +clients.environment IN (SELECT value FROM json_each(:reach)))
               AND (:name IS NULL OR instr(name_folded, :name) > 0 OR clients.client_id = :q)
               ORDER BY ",
             $table,
@@ -105,7 +109,7 @@ pub fn list(
     page(reader, sql, Some(environment), filter, after, limit)
 }
 
-/// The clients of any environment that a member answers for, newest first, after a key, at most `limit`; deleted ones only
+/// The clients within `reach` that a member answers for, newest first, after a key, at most `limit`; deleted ones only
 /// if that is the status asked for.
 ///
 /// # Errors
@@ -113,11 +117,12 @@ pub fn list(
 pub fn responsibilities(
     reader: &Reader,
     member_id: MemberId,
+    reach: Reach,
     status: Option<Status>,
     after: Option<Key>,
     limit: usize,
 ) -> Result<ClientPage, QueryError> {
-    let filter = ListFilter { responsible: Some(member_id), status, ..ListFilter::default() };
+    let filter = ListFilter { responsible: Some(member_id), reach, status, ..ListFilter::default() };
     page(reader, BY_RESPONSIBLE, None, &filter, after, limit)
 }
 
@@ -151,6 +156,7 @@ fn page(
         ":client_type": filter.client_type,
         ":responsible": filter.responsible.map(|member| member.to_string()),
         ":scope": filter.scope,
+        ":reach": filter.reach.environments().map(|names| json!(names).to_string()),
         ":name": filter.q.as_deref().map(folded),
         ":q": filter.q.as_deref().map(str::trim),
         ":limit": i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX),

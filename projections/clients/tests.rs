@@ -1,6 +1,6 @@
 use domain::client::{ResponsibleChanged, ScopeChanged, Status};
 use domain::oauth::ScopeSet;
-use domain::{Change, MemberId};
+use domain::{Change, MemberId, Reach};
 use proptest::prelude::*;
 
 use super::*;
@@ -139,14 +139,22 @@ async fn o7_lists_are_of_those_that_a_member_answers_for_now() {
     log.client(client(9), elsewhere.into_event()).await;
     log.client(client(1), handed_over(1, 2)).await;
     let reader = now(&log);
-    let of = |number: u64, status| ids(&responsibilities(&reader, member(number), status, None, 50).unwrap());
+    let of = |number: u64, status| {
+        ids(&responsibilities(&reader, member(number), Reach::Everywhere, status, None, 50).unwrap())
+    };
     assert_eq!(of(1, None), numbers(&[9, 2]), "of all environments");
     assert_eq!(of(1, Some(Status::Deleted)), numbers(&[3]));
     assert_eq!(of(2, None), numbers(&[1]));
     let counts = [1, 2, 3].map(|number| count_responsibilities(&reader, member(number)).unwrap());
     assert_eq!(counts, [2, 1, 0]);
-    let first = responsibilities(&reader, member(1), None, None, 1).unwrap();
-    assert_eq!(ids(&responsibilities(&reader, member(1), None, first.next, 1).unwrap()), numbers(&[2]));
+    let production = Reach::Within([EnvironmentName::parse("production").unwrap()].into());
+    let here = responsibilities(&reader, member(1), production, None, None, 50).unwrap();
+    assert_eq!(ids(&here), numbers(&[9]), "within its reach alone");
+    let first = responsibilities(&reader, member(1), Reach::Everywhere, None, None, 1).unwrap();
+    assert_eq!(
+        ids(&responsibilities(&reader, member(1), Reach::Everywhere, None, first.next, 1).unwrap()),
+        numbers(&[2])
+    );
     let in_sandbox =
         |number| listed(&reader, &ListFilter { responsible: Some(member(number)), ..ListFilter::default() });
     assert_eq!(in_sandbox(1), numbers(&[2]));

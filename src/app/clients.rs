@@ -10,7 +10,7 @@ mod responsible;
 mod secrets;
 
 use crypto::SecretString;
-use domain::{Client, ClientCommand, ClientId, EnvironmentName, Permission, client::Registration};
+use domain::{Client, ClientCommand, ClientId, EnvironmentName, Erasures, Permission, client::Registration};
 use store::{Position, Revision};
 
 use execute::{Beside, Facts, HangsOn, Target};
@@ -24,6 +24,7 @@ use crate::{
     aggregates::{Loaded, Loader},
     context::{Context, IfMatch},
     error::{CommandError, Fault},
+    execute::MOST_ATTEMPTS,
     idempotency::Replay,
 };
 
@@ -244,11 +245,30 @@ impl Inner {
             Err(CommandError::Invalid(_)) => false,
             Err(error) => return Err(error),
         };
+        for _ in 0..MOST_ATTEMPTS {
+            let register = self.erasures.current(Erasures::REGISTER).await?.revision;
+            match self.change_sealed(context, target, &request, sound).await {
+                // Somebody was erased meanwhile: whoever is sealed under a key that is gone has to be sealed anew.
+                Err(CommandError::Contended)
+                    if self.erasures.current(Erasures::REGISTER).await?.revision != register => {}
+                changed => return changed,
+            }
+        }
+        Err(CommandError::Contended)
+    }
+
+    async fn change_sealed(
+        &self,
+        context: &Context,
+        target: &Target,
+        request: &ChangeClientRequest,
+        sound: bool,
+    ) -> Result<ChangedClient, CommandError> {
         let loaded = self.clients.current(&target.client_id.to_string()).await?;
         target.registration(&loaded.aggregate)?;
         let mut beside = Beside::default();
         if sound {
-            self.rehearse_change(target, &loaded, &request).await?;
+            self.rehearse_change(target, &loaded, request).await?;
         }
         let contacts = match &request.contacts {
             // The decision refuses it, with all else that is wrong: nothing is sealed for it.
@@ -257,25 +277,23 @@ impl Inner {
             Some(contacts) => Some(self.seal_contacts(contacts, &mut beside).await?),
             None => None,
         };
-        let scope = request.scope.clone();
         let command = domain::client::ChangeClient {
-            client_name: request.client_name,
+            client_name: request.client_name.clone(),
             contacts,
             redirect_uris: request.redirect_uris.clone(),
-            scope: request.scope,
+            scope: request.scope.clone(),
             payload_encryption: request.payload_encryption,
             ..domain::client::ChangeClient::default()
         };
-        let edit = request.redirect_uri_edit;
         self.execute_judged(
             context,
             target,
-            HangsOn { scope: scope.as_deref(), ..HangsOn::default() },
+            HangsOn { scope: request.scope.as_deref(), ..HangsOn::default() },
             |registration, facts| {
                 let mut command = command.clone();
                 command.redirect_rule = facts.policy.redirect_rule;
                 command.type_rules.clone_from(&facts.type_rules);
-                if let Some(edit) = &edit {
+                if let Some(edit) = &request.redirect_uri_edit {
                     command.redirect_uris = Some(edit.applied(&registration.redirect_uris)?);
                 }
                 Ok(ClientCommand::ChangeClient(Box::new(command)))

@@ -276,6 +276,18 @@ impl Inner {
             })
             .collect();
         let person = person_id.to_string();
+        if !held.is_empty() {
+            // Who used a client's signing secret for it acted on it too, and stands in no stream of the client.
+            let stream = StreamName::new("note", &person)
+                .map_err(|error| Fault::permanent("naming a stream", error))?;
+            let mut last = Revision::NONE;
+            self.each_event(&stream, |event, envelope| {
+                last = event.revision;
+                touched.clients.extend(signed_for(&envelope).filter(|client| held.contains(client)));
+            })
+            .await?;
+            unmoved.extend((last != Revision::NONE).then(|| ProposedStream::unmoved(stream, last)));
+        }
         for client in held {
             let stream = Loader::<Client>::stream(&client.to_string())?;
             let mut last = Revision::NONE;
@@ -430,6 +442,16 @@ impl Inner {
 fn names(envelope: &Envelope<'_>, person: &str) -> bool {
     matches!(envelope.event_type.as_ref(), "client.created" | "client.contacts_changed")
         && envelope.data.get().contains(person)
+}
+
+/// The client whose signing secret an event says was used for it.
+fn signed_for(envelope: &Envelope<'_>) -> Option<ClientId> {
+    if envelope.event_type != "signing_secret.used" {
+        return None;
+    }
+    let data: Value = serde_json::from_str(envelope.data.get()).ok()?;
+    let stream: StreamName = data["subject"].as_str()?.parse().ok()?;
+    stream.id().parse().ok()
 }
 
 fn slot(key: DisclosureKey) -> Option<u64> {

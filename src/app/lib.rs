@@ -126,6 +126,8 @@ pub(crate) struct Inner {
     pub(crate) token_uses: token_uses::TokenUses,
     pub(crate) flood: flood::Flood<activity::Group>,
     pub(crate) writing: health::Writing,
+    /// Each look for who names a person reads the whole log: a few at a time leave the rest of the service its disk.
+    pub(crate) looking_for_names: tokio::sync::Semaphore,
     /// Held while counts are on their way into a log: whoever closes it waits for them.
     pub(crate) recording_counts: tokio::sync::Mutex<()>,
 }
@@ -177,6 +179,7 @@ impl App {
             token_uses: token_uses::TokenUses::new(),
             flood: flood::Flood::default(),
             writing: health::Writing::default(),
+            looking_for_names: tokio::sync::Semaphore::new(persons::MOST_AT_ONCE),
             recording_counts: tokio::sync::Mutex::default(),
             entropy,
             log,

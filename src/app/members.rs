@@ -210,6 +210,7 @@ impl Inner {
         }
         context.demand_all(&domain::role::rights(&create.roles, &create.own_roles))?;
         let member_id = MemberId(uuid_v7(self.log.now(), self.entropy.as_ref())?);
+        self.check_email_is_free(&request.email).await?;
         let enrolled = self.enrolment(member_id, create, &request.name, &request.email).await?;
         let mut streams = vec![enrolled.stream];
         streams.extend(known);

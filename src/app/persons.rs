@@ -12,6 +12,9 @@ use crate::{
     error::{CommandError, Fault},
 };
 
+/// How many look for who names a person at once.
+pub(crate) const MOST_AT_ONCE: usize = 2;
+
 /// What is held of a person.
 #[derive(Clone, Debug)]
 pub struct Person {
@@ -31,7 +34,7 @@ impl App {
     /// What is held of a person. Reads the whole log: no index has what only an erasure asks for.
     ///
     /// # Errors
-    /// [`CommandError::NotFound`], or a fault.
+    /// [`CommandError::NotFound`]; [`CommandError::Busy`] if others look already; or a fault.
     pub async fn person(&self, person_id: PersonId) -> Result<Person, CommandError> {
         self.run(move |inner| async move { inner.person(person_id).await }).await
     }
@@ -47,6 +50,7 @@ impl Inner {
             return Err(CommandError::NotFound("person"));
         }
         let log = Arc::clone(&self.log);
+        let _looking = self.looking_for_names.try_acquire().map_err(|_| CommandError::Busy)?;
         let clients = tokio::task::spawn_blocking(move || clients_naming(log.as_ref(), person_id))
             .await
             .map_err(|error| Fault::permanent("looking for who names a person", error))??;

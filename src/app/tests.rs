@@ -1,6 +1,7 @@
 //! The write side in process, on a real log: what HTTP cannot reach or show.
 
 mod authentication;
+mod meanwhile;
 mod nodes;
 
 use std::{
@@ -707,6 +708,35 @@ async fn a11_of_a_hold_and_an_erasure_at_one_moment_one_is_refused() {
             (held, erased) => panic!("{held:?} {erased:?}"),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a11_a_hold_on_a_client_covers_who_only_used_its_signing_secret() {
+    let node = Node::start().await;
+    let client_id = node.create("Matter sync").await.client.client_id;
+    let request = CreateMemberRequest {
+        name: Personal::new("Ada".into()),
+        email: Personal::new("ada@members.example".into()),
+        roles: vec![RoleRequest { role: "administrator".into(), environments: None }],
+    };
+    let ada = node.app.create_member(host(), request).await.expect("a member").member_id;
+    let token = IssueTokenRequest {
+        label: "first".into(),
+        permissions: None,
+        environments: None,
+        expires_in_seconds: 600,
+    };
+    let token = node.app.issue_token(host(), ada, token).await.expect("a token").token.expect("its text");
+    let principal = node.app.authenticate(token.expose_secret()).await.expect("Ada");
+    let context = Context { actor: Actor::Member(principal), ..host() };
+    let sign = PayloadRequest::Sign(b"payload".to_vec().into());
+    node.app.use_signing_secret(context, sandbox(), client_id, sign).await.expect("a signature");
+    let subject = domain::legal_hold::SubjectFields { client_id: Some(client_id), ..Default::default() };
+    let held = Context { ticket: Some("CASE-7".into()), ..host() };
+    node.app.place_legal_hold(held, subject).await.expect("a hold");
+    node.app.deactivate_member(host(), ada).await.expect("a deactivation");
+    let refused = node.app.erase_person(host(), domain::PersonId(ada.0)).await.expect_err("she is held");
+    assert_eq!(refused.slug(), "legal_hold");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -124,6 +124,13 @@ impl Rights {
         part
     }
 
+    /// As far as any of them reaches.
+    pub fn reach(&self) -> Reach {
+        let mut reach = Reach::Within(BTreeSet::new());
+        self.0.values().for_each(|held| reach.widen(held));
+        reach
+    }
+
     /// The first permission that reaches further here than in `others`.
     pub fn beyond(&self, others: &Self) -> Option<Permission> {
         let covered = |permission: &Permission, reach: &Reach| {

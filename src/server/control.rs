@@ -1,7 +1,7 @@
 //! The control socket: the same routes, for who may open a file of the service's own directory.
 //!
 //! It is how the command line changes something while the service runs. Who connects is known by the system, not by a
-//! token, and may do everything: whoever can open the socket can open the log as well.
+//! token, and may do everything but answer for a client: whoever can open the socket can open the log as well.
 
 use std::{
     any::Any,

@@ -227,6 +227,11 @@ impl Methods {
         ROUTES.chunk_by(|left, right| left.path == right.path).map(Self)
     }
 
+    /// Those of a pattern.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        Self::each().find(|methods| methods.path() == path)
+    }
+
     /// The pattern that they share.
     pub(crate) fn path(self) -> &'static str {
         self.0[0].path

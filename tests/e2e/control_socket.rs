@@ -67,6 +67,21 @@ async fn a_lost_token_is_recovered_while_the_service_runs() {
     service.finish().await;
 }
 
+#[tokio::test]
+async fn whoever_holds_a_role_that_was_deleted_is_recovered_while_the_service_runs() {
+    let service = Service::start().await;
+    let role = json!({ "name": "helper", "description": "helps", "permissions": ["clients:read"] });
+    service.post("/api/v1/roles", &role).await.expect(201);
+    let (member, _) = service.create_member("Ada", &["helper", "auditor"]).await;
+    service.delete("/api/v1/roles/helper").await.expect(204);
+    let recovered = service.muniment(["recover", "--member", &member, "--bootstrap-token-file", "recovered"]);
+    assert_eq!(recovered.status.code(), Some(0), "{recovered:?}");
+    let found = service.get(&format!("/api/v1/members/{member}")).await.expect(200);
+    let roles = found.body["roles"].as_array().expect("roles").iter().map(|grant| &grant["role"]);
+    assert_eq!(roles.collect::<Vec<_>>(), ["administrator", "auditor"], "{}", found.text);
+    service.finish().await;
+}
+
 #[test]
 fn a_path_too_long_for_a_socket_is_named() {
     let folder = tempfile::tempdir().expect("a directory");

@@ -34,6 +34,21 @@ fn ids(answer: &Answer) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn o7_a_token_of_one_environment_lists_what_its_member_answers_for_there() {
+    let service = Service::start().await;
+    let me = service.get("/api/v1/me").await.text_of("/member_id").to_owned();
+    let (id, _) = service.create_client("Matter sync").await;
+    service.post("/api/v1/environments/production/clients", &public_body(0)).await.expect(201);
+    let path = format!("/api/v1/members/{me}/responsibilities");
+    assert_eq!(ids(&service.get(&path).await.expect(200)).len(), 2);
+    let limited = json!({ "label": "sandbox", "permissions": ["clients:read"], "environments": ["sandbox"], "expires_in_seconds": 60 });
+    let limited = service.post(&format!("/api/v1/members/{me}/tokens"), &limited).await.expect(201);
+    let listed = answer(service.request_as(limited.text_of("/token"), Method::GET, &path)).await.expect(200);
+    assert_eq!(ids(&listed), [id.as_str()]);
+    service.finish().await;
+}
+
+#[tokio::test]
 async fn o7_another_member_can_answer_for_a_client_and_the_history_names_both() {
     let service = Service::start().await;
     let me = service.get("/api/v1/me").await.text_of("/member_id").to_owned();

@@ -1,13 +1,14 @@
 //! Contacts: pseudonyms in the events, people in the vault.
 
-use domain::{ClientId, PersonId};
+use domain::{ClientId, Erasures, PersonId};
 use serde_json::json;
 
 use super::{Beside, Contact};
-use crate::{Inner, error::CommandError, ids::uuid_v7};
+use crate::{Inner, aggregates::Loader, error::CommandError, ids::uuid_v7};
 
 impl Inner {
-    /// Finds or makes the pseudonym of each contact, and seals who it is.
+    /// Finds or makes the pseudonym of each contact, and seals who it is. Nobody may be erased until that is recorded: it
+    /// would be sealed under a key that is gone.
     pub(super) async fn seal_contacts(
         &self,
         contacts: &[Contact],
@@ -24,6 +25,8 @@ impl Inner {
         if !wrong.is_empty() {
             return Err(CommandError::Invalid(wrong));
         }
+        let register = self.erasures.current(Erasures::REGISTER).await?.revision;
+        beside.unmoved.push((Loader::<Erasures>::stream(Erasures::REGISTER)?, register));
         // Who was erased on another node comes back as somebody new.
         self.learn_erasures().await?;
         let mut persons = Vec::with_capacity(contacts.len());

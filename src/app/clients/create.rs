@@ -97,7 +97,7 @@ impl Inner {
                 private: contacts_beside.private,
             }];
             let of_type = type_rules.into_iter().flat_map(|(_, facts)| facts);
-            let facts = std::iter::once(policy_fact).chain(of_type);
+            let facts = std::iter::once(policy_fact).chain(of_type).chain(contacts_beside.unmoved);
             streams.extend(facts.map(|(stream, revision)| ProposedStream::unmoved(stream, revision)));
             let proposal = Proposal {
                 streams,
@@ -122,7 +122,7 @@ impl Inner {
                 }
                 Err(NotAppended::ByLog(error)) => {
                     self.after_conflict(error)?;
-                    // Only policy or type can have moved: the client's own stream is new.
+                    // Only policy, type or the register of erasures can have moved: the client's own stream is new.
                     self.environments.forget(environment.as_str());
                     self.client_types.forget(request.metadata.client_type.trim());
                 }

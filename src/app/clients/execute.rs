@@ -51,6 +51,8 @@ pub(super) struct HangsOn<'a> {
 pub(super) struct Beside {
     pub(super) credentials: Vec<store::Credential>,
     pub(super) private: Vec<store::Disclosure>,
+    /// Streams by which they were made: if one has moved they are of no use, and the command is not decided again.
+    pub(super) unmoved: Vec<(StreamName, Revision)>,
 }
 
 impl Target {
@@ -122,7 +124,7 @@ impl Inner {
                 events: events.iter().cloned().map(Event::Client).collect(),
                 private: beside.private.clone(),
             }];
-            let unmoved = unmoved.into_iter();
+            let unmoved = unmoved.into_iter().chain(beside.unmoved.iter().cloned());
             streams.extend(unmoved.map(|(stream, revision)| ProposedStream::unmoved(stream, revision)));
             let proposal = Proposal {
                 claims: claim_changes(loaded.aggregate.claims(&events), &stream),
@@ -139,6 +141,11 @@ impl Inner {
                     }
                     let revision = Revision::new(loaded.revision.get() + events.len() as u64);
                     return self.remembered(target.client_id, aggregate, revision, receipt.position);
+                }
+                Err(NotAppended::ByLog(AppendError::WrongExpectedRevision { stream, .. }))
+                    if beside.unmoved.iter().any(|(made_by, _)| *made_by == stream) =>
+                {
+                    return Err(CommandError::Contended);
                 }
                 Err(NotAppended::ByLog(error)) => self.after_conflict(error)?,
                 Err(NotAppended::Before(error)) => return Err(error),

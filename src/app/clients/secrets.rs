@@ -235,7 +235,7 @@ impl Inner {
         with_violations(rehearsed.map_err(CommandError::from), wrong)?;
         let sealed = self.seal_client_secret(&secret.id, &minted.secret).await?;
         secret.commitment = sealed.commitment;
-        let beside = Beside { credentials: vec![sealed.row], private: Vec::new() };
+        let beside = Beside { credentials: vec![sealed.row], ..Beside::default() };
         let judged = |_: &Registration, facts: &Facts| Ok(command(&facts.policy, &secret));
         let client = self.execute_judged(context, target, HangsOn::default(), judged, beside).await?;
         Ok(IssuedClientSecret { client, secret_id: secret.id, secret: Some(minted.secret) })
@@ -267,7 +267,7 @@ impl Inner {
         let id = self.signing_secret_id()?;
         let sealed = self.seal_signing_secret(&id, &text)?;
         let secret = NewSigningSecret { id, commitment: sealed.commitment };
-        let beside = Beside { credentials: vec![sealed.row], private: Vec::new() };
+        let beside = Beside { credentials: vec![sealed.row], ..Beside::default() };
         let command = |_: &Registration, facts: &Facts| {
             let (secret, policy) = (secret.clone(), facts.policy.clone());
             Ok(ClientCommand::RotateSigningSecret(RotateSigningSecret { secret, overlap_seconds, policy }))

@@ -19,7 +19,7 @@ use crate::{
     aggregates::Loader,
     context::{Context, IfMatch},
     error::CommandError,
-    execute::{ProposedStream, claim_changes, claim_key},
+    execute::{MOST_ATTEMPTS, ProposedStream, claim_changes, claim_key},
 };
 
 /// What the vault calls who a member is.
@@ -76,7 +76,28 @@ impl Inner {
             return Err(CommandError::PreconditionRequired);
         }
         let stream = Loader::<Member>::stream(&member_id.to_string())?;
-        let held = self.newest_part(&stream, &SAID_BY, MEMBER).await?;
+        for _ in 0..MOST_ATTEMPTS {
+            let revision = self.members.current(stream.id()).await?.revision;
+            self.check_if_match(if_match, revision, &stream).await?;
+            // What is not changed is sealed anew as it was then: if the member moves meanwhile it is all looked at again.
+            let as_seen = Some(IfMatch::Revision(revision));
+            match self.change_details_of(context, &stream, member_id, as_seen, request).await {
+                Err(CommandError::PreconditionFailed { .. }) => {}
+                changed => return changed,
+            }
+        }
+        Err(CommandError::Contended)
+    }
+
+    async fn change_details_of(
+        &self,
+        context: &Context,
+        stream: &StreamName,
+        member_id: MemberId,
+        if_match: Option<IfMatch>,
+        request: &ChangeDetailsRequest,
+    ) -> Result<ChangedMember, CommandError> {
+        let held = self.newest_part(stream, &SAID_BY, MEMBER).await?;
         let (name, email) = (text(held.as_ref(), "name"), text(held.as_ref(), "email"));
         let new_name = asked(request.name.as_ref(), name, "/name")?;
         let new_email = asked(request.email.as_ref(), email, "/email")?;
@@ -90,7 +111,7 @@ impl Inner {
         let along = Along {
             if_match,
             private: vec![self.seal_member(member_id, new_name, new_email).await?],
-            claims: self.email_moves(&stream, email, new_email),
+            claims: self.email_moves(stream, email, new_email),
             ..Along::default()
         };
         self.execute_member(context, member_id, along, |membership, facts| {
@@ -108,6 +129,15 @@ impl Inner {
     ) -> Result<store::Disclosure, CommandError> {
         let value = json!({ "name": name, "email": email });
         Ok(self.vault.seal_for_person(member_id.0, MEMBER, value).await?)
+    }
+
+    /// Refuses an address that is taken before anything is made for it: the commit is what decides, but a key for a member
+    /// that never came to be would stay behind.
+    pub(super) async fn check_email_is_free(&self, email: &Personal<String>) -> Result<(), CommandError> {
+        match self.log.claim_holder(&claim_key(&self.member_email(email.expose()))).await? {
+            Some(_) => Err(CommandError::Taken { pointer: "/email" }),
+            None => Ok(()),
+        }
     }
 
     /// What happens to the claims; nothing if the two addresses are one but for their case.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use anyhow::{Context, bail};
 use crypto::SecretString;
 use domain::{BuiltInRole, Event, MemberEvent, MemberId, member::MemberStatus};
-use reqwest::Method;
+use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use store::{Envelope, EventLog, Position};
 
@@ -14,7 +14,7 @@ use crate::{
     backend::{log_to_read, must_be_there},
     commands::init::{announce, token_destination},
     config::Config,
-    control,
+    control::{self, Client},
     exit::Exit,
     instance::{Instance, command_runtime, host_context},
     telemetry,
@@ -71,6 +71,7 @@ fn of_running_service(recover: &Recover, config: &Config) -> anyhow::Result<Exit
         let administrator = json!({ "role": BuiltInRole::Administrator.as_str() });
         if !roles.contains(&administrator) {
             roles.retain(|grant| grant["role"] != administrator["role"]);
+            let mut roles = still_there(client, roles).await?;
             roles.push(administrator);
             client.json(Method::PUT, &format!("{member}/roles"), Some(&json!({ "roles": roles }))).await?;
         }
@@ -82,6 +83,20 @@ fn of_running_service(recover: &Recover, config: &Config) -> anyhow::Result<Exit
         .context("keeping the token; it works, so run this again and revoke the one that was lost")?;
     announce(file.as_ref(), &token, about(recover, member_id).as_ref())?;
     Ok(Exit::Done)
+}
+
+/// Those of these grants whose role there still is: one that was deleted in the meantime keeps nobody out.
+async fn still_there(client: &Client, grants: Vec<Value>) -> anyhow::Result<Vec<Value>> {
+    let mut there = Vec::with_capacity(grants.len());
+    for grant in grants {
+        let role = grant["role"].as_str().context("the answer has a role without a name")?;
+        let found =
+            client.send(Method::GET, &format!("/api/v1/roles/{role}"), HeaderMap::new(), None).await?;
+        if found.status != StatusCode::GONE {
+            there.push(grant);
+        }
+    }
+    Ok(there)
 }
 
 /// What a script is told beside where the token is.

@@ -1,7 +1,7 @@
 //! Who sends no token that works is counted by address, and told to wait when it becomes too much.
 
 use actix_web::{
-    Error,
+    Error, HttpRequest,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::StatusCode,
@@ -10,6 +10,7 @@ use actix_web::{
 };
 
 use crate::{
+    problem::Problem,
     routes::{Access, Methods},
     service::Service,
 };
@@ -17,26 +18,32 @@ use crate::{
 /// What supervisors ask all the time, and must be answered.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-/// Counts; in place of an answer that goes beyond the allowance there is a problem that says so.
+/// Counts. What anyone may ask is not done beyond the allowance; whether a token works is known by the answer alone, and in
+/// place of one that goes beyond it there is a problem that says so.
 pub(crate) async fn limit(
     service: Data<Service>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    let route = request.match_pattern().and_then(|path| Methods::of(&path)?.route(request.method()));
+    let anyones = route.is_some_and(|route| route.access == Access::Anyone && !PROBES.contains(&route.path));
+    if anyones && let Err(problem) = spend(&service, request.request()) {
+        return Ok(ServiceResponse::from_err(problem, request.into_parts().0));
+    }
     let response = next.call(request).await?.map_into_boxed_body();
-    let request = response.request();
-    let anonymous = response.status() == StatusCode::UNAUTHORIZED
-        || match request.app_data::<Methods>() {
-            None => true,
-            Some(methods) if PROBES.contains(&methods.path()) => false,
-            Some(methods) => {
-                methods.route(request.method()).is_none_or(|route| route.access == Access::Anyone)
-            }
-        };
-    // Who is at the host has no address.
-    let address = service.proxy.client_address(request).filter(|_| anonymous);
-    match address.map_or(Ok(()), |address| service.limits.spend_anonymous(address)) {
+    if route.is_some() && response.status() != StatusCode::UNAUTHORIZED {
+        return Ok(response);
+    }
+    match spend(&service, response.request()) {
         Ok(()) => Ok(response),
-        Err(problem) => Ok(ServiceResponse::from_err(problem, request.clone())),
+        Err(problem) => Ok(ServiceResponse::from_err(problem, response.request().clone())),
+    }
+}
+
+fn spend(service: &Service, request: &HttpRequest) -> Result<(), Problem> {
+    // Who is at the host has no address.
+    match service.proxy.client_address(request) {
+        Some(address) => service.limits.spend_anonymous(address),
+        None => Ok(()),
     }
 }

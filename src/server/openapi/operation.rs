@@ -27,6 +27,8 @@ use crate::{
 pub(crate) struct Operation {
     builder: OperationBuilder,
     command: bool,
+    /// Whether `Idempotency-Key` names it.
+    repeatable: bool,
     reads_views: bool,
     schemas: Vec<(String, RefOr<Schema>)>,
     problems: Vec<Kind>,
@@ -68,6 +70,7 @@ impl Operation {
         let mut operation = Self {
             builder,
             command,
+            repeatable: command && route.access != Access::Anyone,
             reads_views: false,
             schemas: Vec::new(),
             problems: vec![Kind::RateLimited],
@@ -91,13 +94,9 @@ impl Operation {
             operation.problems.push(Kind::PermissionDenied);
         }
         if command {
-            operation.header(
-                crate::extract::IDEMPOTENCY_KEY,
-                "Names the command, so that asking twice does it once",
-            );
             operation.problems.extend([Kind::MalformedRequest, Kind::RequestTimeout, Kind::BodyTooLarge]);
             operation.problems.extend([Kind::UnsupportedMediaType, Kind::InvalidRequest]);
-            operation.problems.extend([Kind::IdempotencyMismatch, Kind::Contended]);
+            operation.problems.push(Kind::Contended);
         } else if route.method == Method::GET {
             operation.header("Muniment-Position", "A position that the answer must have seen");
             operation.problems.push(Kind::ViewsBehind);
@@ -108,6 +107,12 @@ impl Operation {
     /// What it does, in a few words.
     pub(crate) fn summary(mut self, summary: &str) -> Self {
         self.builder = self.builder.summary(Some(summary));
+        self
+    }
+
+    /// Asked twice it is done twice, whatever key names it. To be said before the answers.
+    pub(crate) fn each_time(mut self) -> Self {
+        self.repeatable = false;
         self
     }
 
@@ -192,8 +197,15 @@ impl Operation {
     }
 
     /// The operation, and the schemas that it refers to.
-    pub(crate) fn into_parts(self) -> (utoipa::openapi::path::Operation, Vec<(String, RefOr<Schema>)>) {
-        let Self { mut builder, problems, schemas, reads_views, command: _ } = self;
+    pub(crate) fn into_parts(mut self) -> (utoipa::openapi::path::Operation, Vec<(String, RefOr<Schema>)>) {
+        if self.repeatable {
+            self.header(
+                crate::extract::IDEMPOTENCY_KEY,
+                "Names the command, so that asking twice does it once",
+            );
+            self.problems.push(Kind::IdempotencyMismatch);
+        }
+        let Self { mut builder, problems, schemas, reads_views, command: _, repeatable: _ } = self;
         let mut by_status: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
         for kind in problems {
             by_status.entry(kind.status().as_u16()).or_default().push(kind.slug());
@@ -221,8 +233,11 @@ impl Operation {
             response = response
                 .header("ETag", header(string(), "The revision, in quotes"))
                 .header("Muniment-Position", header(integer(), "The position of what the command did"))
-                .header("Muniment-Views", header(string(), "`behind` if a read may not see it yet"))
-                .header("Idempotent-Replayed", header(string(), "`true` if the command took place earlier"));
+                .header("Muniment-Views", header(string(), "`behind` if a read may not see it yet"));
+        }
+        if self.repeatable {
+            let replayed = header(string(), "`true` if the command took place earlier");
+            response = response.header("Idempotent-Replayed", replayed);
         }
         if self.reads_views {
             response = response

@@ -87,6 +87,7 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         client_type: parameters.r#type,
         responsible: parameters.responsible,
         scope: parameters.scope,
+        ..ListFilter::default()
     };
     check_known(&service, &filter).await?;
     let now = service.app.log().now();

@@ -42,6 +42,7 @@ pub(crate) struct PreviousSigningSecret {
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
         .summary("Reveal the signing secret, and the one before it while it verifies")
+        .each_time()
         .optional_body::<Why>()
         .json::<RevealedSigningSecret>(StatusCode::OK, "The signing secret")
         .problems(&[Kind::NotFound, Kind::Gone])

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, http::StatusCode};
 use crypto::Personal;
-use domain::MemberId;
+use domain::{MemberId, Reach};
 use projections::clients;
 use serde::{Deserialize, Serialize};
 use store::Position;
@@ -63,7 +63,7 @@ pub(crate) async fn handle(command: Command<HandOver>) -> Result<HttpResponse, P
     // Where to look, not what to decide: each client is decided on by its own stream.
     let page = service
         .views
-        .read(move |reader| clients::responsibilities(reader, member_id, None, None, MOST))
+        .read(move |reader| clients::responsibilities(reader, member_id, Reach::Everywhere, None, None, MOST))
         .await?;
     let candidates = page.items.iter().map(|row| row.client_id).collect();
     let app::HandedOver { clients: handed_over, position, replayed } =

@@ -1,7 +1,9 @@
-//! `GET /members/{member_id}/responsibilities`: the clients that a member answers for, in every environment.
+//! `GET /members/{member_id}/responsibilities`: the clients that a member answers for, in every environment that the
+//! token reaches.
 
 use actix_web::{HttpResponse, http::StatusCode};
-use domain::{ClientId, Member, client::Status};
+use app::Actor;
+use domain::{ClientId, Member, Reach, Rights, client::Status};
 use jiff::Timestamp;
 use projections::clients::{self, ClientRow, Key};
 use serde::{Deserialize, Serialize};
@@ -62,7 +64,7 @@ struct Responsibility {
 
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
-        .summary("List the clients that a member answers for, newest first, in every environment")
+        .summary("List the clients that a member answers for, newest first, in every environment that the token reaches")
         .reads_views()
         .parameters::<Parameters>()
         .json::<Responsibilities>(StatusCode::OK, "Some of the list")
@@ -70,17 +72,22 @@ pub(crate) fn document(operation: Operation) -> Operation {
 }
 
 pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Problem> {
-    let Read { http, service, parameters, .. } = read;
+    let Read { http, service, parameters, actor, .. } = read;
     let member_id = path::member_id(&http)?;
     let Parameters { status, limit, cursor } = parameters;
     let scope = format!("responsibilities/{member_id}");
     let limit = page::limit(limit)?;
     let cursors = service.app.cursor_key();
     let after: Option<Key> = cursor.map(|cursor| page::place(cursors, &scope, &cursor)).transpose()?;
+    let reach = match actor {
+        Actor::Member(principal) => principal.rights.reach(),
+        Actor::Host { .. } => Reach::Everywhere,
+        Actor::Anonymous => Rights::default().reach(),
+    };
     let freshness = Freshness::of(&service, clients::NAME).await;
     let page = service
         .views
-        .read(move |reader| clients::responsibilities(reader, member_id, status, after, limit))
+        .read(move |reader| clients::responsibilities(reader, member_id, reach, status, after, limit))
         .await?;
     if page.items.is_empty() && !service.is_recorded(Member::CATEGORY, &member_id.to_string()).await? {
         return Err(path::not_found("member"));

@@ -46,7 +46,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
     operation
         .summary("Where somebody is named, by pseudonym")
         .json::<Person>(StatusCode::OK, "What is held, never who it is")
-        .problems(&[Kind::NotFound])
+        .problems(&[Kind::NotFound, Kind::Busy])
 }
 
 pub(crate) async fn handle(read: Read) -> Result<HttpResponse, Problem> {
