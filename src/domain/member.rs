@@ -29,6 +29,8 @@ use crate::{
 const MOST_ROLES: usize = 20;
 /// The most environments that a role or a token can be limited to.
 const MOST_ENVIRONMENTS: usize = 20;
+/// Tokens that ended and are still remembered; the history has all of them.
+const MOST_ENDED_TOKENS: usize = 200;
 
 /// A member's state, folded from its stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +52,7 @@ pub struct Membership {
     /// When it was created.
     #[serde(with = "crate::time::micros")]
     pub created_at: Timestamp,
-    /// Every personal token it ever had, oldest first.
+    /// Its personal tokens, oldest first: those that are live, and the newest of those that ended.
     pub tokens: Vec<PersonalToken>,
 }
 
@@ -131,7 +133,7 @@ impl Member {
                 member.status = changed.status.new;
             }
             (MemberEvent::TokenIssued(issued), Self::Enrolled(member)) => {
-                member.tokens.push(PersonalToken::issued(&issued.token, at));
+                member.add_token(PersonalToken::issued(&issued.token, at), at);
             }
             (MemberEvent::TokenRevoked(revoked), Self::Enrolled(member)) => {
                 let ended = |id: &SecretId| *id == revoked.token_id || revoked.descendants.contains(id);
@@ -180,6 +182,18 @@ impl Membership {
     /// One of its tokens.
     pub fn token(&self, token_id: &SecretId) -> Option<&PersonalToken> {
         self.tokens.iter().find(|token| token.id == *token_id)
+    }
+
+    /// Adds a token, and lets go of the one that was issued longest ago of those that ended if there are too many such. What
+    /// it made has ended too.
+    fn add_token(&mut self, token: PersonalToken, at: Timestamp) {
+        self.tokens.push(token);
+        let ended = |token: &PersonalToken| !token.live(at);
+        if self.tokens.iter().filter(|token| ended(token)).count() > MOST_ENDED_TOKENS
+            && let Some(oldest) = self.tokens.iter().position(ended)
+        {
+            self.tokens.remove(oldest);
+        }
     }
 
     /// Whether it is an administrator without limits who can sign in now and manage members: as long as there is one,

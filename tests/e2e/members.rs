@@ -453,6 +453,33 @@ async fn a3_who_members_are_is_shown_to_who_may_read_it_and_that_is_recorded() {
 }
 
 #[tokio::test]
+async fn l1_tokens_are_listed_page_by_page_while_others_come_and_go() {
+    let service = Service::start().await;
+    let (member, _) = service.create_member("Ada", &["auditor"]).await;
+    let tokens = format!("/api/v1/members/{member}/tokens");
+    let issue = async |label: String| {
+        let body = json!({ "label": label, "expires_in_seconds": 600 });
+        service.post(&tokens, &body).await.expect(201).text_of("/token_id").to_owned()
+    };
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        ids.push(issue(format!("token {number}")).await);
+    }
+    let (mut labels, mut query) = (Vec::new(), "?limit=2".to_owned());
+    loop {
+        let page = service.get(&format!("{tokens}{query}")).await.expect(200);
+        let items = page.body["items"].as_array().expect("items");
+        labels.extend(items.iter().map(|item| item["label"].as_str().expect("a label").to_owned()));
+        let Some(next) = page.body["next"].as_str() else { break };
+        query = format!("?limit=2&cursor={next}");
+        issue("late".to_owned()).await;
+        service.delete(&format!("{tokens}/{}", ids.pop().expect("a token"))).await.expect(200);
+    }
+    assert_eq!(labels, ["token 4", "token 3", "token 2", "token 1", "token 0", "test"]);
+    service.finish().await;
+}
+
+#[tokio::test]
 async fn l1_a_token_acts_as_its_member_whoever_made_it() {
     let service = Service::start().await;
     let (maker, maker_token) = service.create_member("Leaving Admin", &["administrator"]).await;

@@ -305,6 +305,21 @@ fn l1_a_member_has_at_most_fifty_live_tokens() {
 }
 
 #[test]
+fn l1_of_the_tokens_that_ended_the_newest_are_remembered() {
+    let mut since = vec![(1, issued("lasting", YEAR))];
+    for number in 0..300 {
+        let name = format!("t{number}");
+        since.extend([(number + 2, issued(&name, YEAR)), (number + 2, revoked(&name))]);
+    }
+    since.push((400, issued("last", YEAR)));
+    let tokens = membership(&since).tokens;
+    let names: Vec<_> = tokens.iter().map(|token| token.id.to_string()).collect();
+    assert_eq!(tokens.len(), 203, "three that are live, and 200 that ended");
+    assert_eq!(names[..3], ["first", "lasting", "t100"]);
+    assert_eq!(names[202], "last");
+}
+
+#[test]
 fn l1_a_token_is_revoked_once() {
     assert_eq!(decided(given(&[]), 1, revoke("first")), Ok(vec![revoked("first")]));
     let since = [(1, revoked("first"))];

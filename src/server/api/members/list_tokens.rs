@@ -1,6 +1,8 @@
 //! `GET /members/{member_id}/tokens`: the personal tokens of a member, newest first.
 
 use actix_web::{HttpResponse, http::StatusCode};
+use domain::member::PersonalToken;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -33,9 +35,30 @@ struct Tokens {
     next: Option<String>,
 }
 
+/// Where a page ends, whatever is issued or forgotten until the next one.
+#[derive(Debug, Deserialize, Serialize)]
+struct Place {
+    created_at: Timestamp,
+    id: String,
+}
+
+impl Place {
+    fn of(token: &PersonalToken) -> Self {
+        Self { created_at: token.created_at, id: token.id.to_string() }
+    }
+
+    /// How many tokens stand before it.
+    fn among(&self, tokens: &[PersonalToken]) -> usize {
+        let itself = tokens.iter().position(|token| token.id.0 == self.id);
+        itself.unwrap_or_else(|| tokens.partition_point(|token| token.created_at < self.created_at))
+    }
+}
+
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
-        .summary("List the personal tokens of a member, newest first")
+        .summary(
+            "List the personal tokens of a member that are live, and the newest 200 that ended, newest first",
+        )
         .parameters::<Parameters>()
         .json::<Tokens>(StatusCode::OK, "Some of the list")
         .problems(&[Kind::NotFound])
@@ -47,23 +70,18 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let scope = format!("tokens/{member_id}");
     let limit = page::limit(parameters.limit)?;
     let cursors = service.app.cursor_key();
-    // The place among all tokens ever, oldest first, which no later token moves.
-    let before: Option<usize> =
+    let before: Option<Place> =
         parameters.cursor.map(|cursor| page::place(cursors, &scope, &cursor)).transpose()?;
     let member = service.app.member(&context, member_id).await?;
     let now = service.app.log().now();
     let tokens = &member.membership.tokens;
     let wanted = |live: bool| parameters.live.is_none_or(|wanted| wanted == live);
-    let mut found = tokens
-        .iter()
-        .enumerate()
-        .take(before.unwrap_or(tokens.len()))
-        .rev()
-        .filter(|(_, token)| wanted(token.live(now)));
+    let end = before.map_or(tokens.len(), |before| before.among(tokens));
+    let mut found = tokens[..end].iter().rev().filter(|token| wanted(token.live(now)));
     let shown: Vec<_> = found.by_ref().take(limit).collect();
-    let last = shown.last().filter(|_| found.next().is_some()).map(|(place, _)| *place);
+    let last = shown.last().filter(|_| found.next().is_some()).map(|token| Place::of(token));
     let next = last.map(|place| page::cursor(cursors, &scope, &place)).transpose()?;
-    let mut items: Vec<_> = shown.into_iter().map(|(_, token)| Token::new(token, now)).collect();
+    let mut items: Vec<_> = shown.into_iter().map(|token| Token::new(token, now)).collect();
     Token::show_uses(&service, &mut items).await?;
     Ok(HttpResponse::Ok().json(Tokens { items, next }))
 }
