@@ -10,7 +10,7 @@ use cqrs_es::{Aggregate, AggregateError, EventStore, persist::PersistedEventStor
 use moka::sync::Cache;
 use store::{EventLog, LogRepository, Position, Revision, StreamName};
 
-use crate::error::Fault;
+use crate::{error::Fault, look};
 
 /// Aggregates of one kind that are kept in memory.
 const CACHED: u64 = 20_000;
@@ -85,15 +85,16 @@ where
         StreamName::new(A::TYPE, id).map_err(|error| Fault::permanent("naming a stream", error))
     }
 
-    /// The aggregate as its stream stands now: nothing acknowledged before this call is missing from it.
+    /// The aggregate as its stream stands now: nothing acknowledged before this call, or before the [look](crate::look) of
+    /// the command that it is for, is missing from it.
     pub(crate) async fn current(&self, id: &str) -> Result<Arc<Loaded<A>>, Fault> {
-        let head = self.log.head().await?;
+        let head = look::head(self.log.as_ref()).await?;
         if let Some(slot) = self.cache.get(id) {
             let loaded = slot.get();
             if loaded.seen_at() >= head {
                 return Ok(loaded);
             }
-            if self.log.stream_revision(&slot.stream).await? == loaded.revision {
+            if self.log.stream_revision_since(&slot.stream, head).await? == loaded.revision {
                 loaded.still_there_at(head);
                 return Ok(loaded);
             }

@@ -16,7 +16,7 @@ use moka::sync::Cache;
 use store::Revision;
 
 use crate::{
-    App, Inner, Principal, aggregates::Loader, error::Fault, execute::claim_key, members::own_among,
+    App, Inner, Principal, aggregates::Loader, error::Fault, execute::claim_key, look, members::own_among,
     standing::Standing,
 };
 
@@ -64,7 +64,7 @@ impl App {
     /// # Errors
     /// [`AuthenticationError`]; a fault means that the head of the log could not be read, which is no answer.
     pub async fn authenticate(&self, presented: &str) -> Result<Principal, AuthenticationError> {
-        self.inner.authenticate(presented).await
+        look::once(self.inner.authenticate(presented)).await
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     aggregates::Loaded,
     context::Source,
     error::{CommandError, Fault},
+    look,
 };
 
 /// Secrets whose digest is kept in memory; of others the activity log is asked.
@@ -167,7 +168,7 @@ impl App {
         &self,
         attempt: ClientAttempt,
     ) -> Result<AuthenticatedClient, ClientAuthenticationError> {
-        self.inner.authenticate_client(attempt).await
+        look::once(self.inner.authenticate_client(attempt)).await
     }
 
     /// How many secrets have been verified by Argon2 since the start.

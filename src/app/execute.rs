@@ -14,6 +14,7 @@ use crate::{
     error::{ChangedSince, CommandError, Fault},
     idempotency::idempotent_command_id,
     ids::uuid_v7,
+    look,
 };
 
 /// How often a command decides again after losing a race.
@@ -130,6 +131,7 @@ impl Inner {
     pub(crate) async fn write(&self, commit: Commit) -> Result<Receipt, AppendError> {
         let command_id = commit.command_id;
         let appended = self.log.append(commit).await;
+        look::again();
         match &appended {
             Err(AppendError::Unavailable { .. }) => self.writing.failed(),
             Ok(_) => self.writing.succeeded(),

@@ -8,6 +8,7 @@ use crate::{
     Inner,
     context::Context,
     error::{CommandError, Fault},
+    look,
 };
 
 /// A command that was recorded before under the same idempotency key.
@@ -73,6 +74,7 @@ impl Inner {
     async fn replayed(&self, context: &Context) -> Result<Option<Replay>, CommandError> {
         let Some(command_id) = idempotent_command_id(context) else { return Ok(None) };
         let Some(recorded) = self.log.find_command(command_id).await? else { return Ok(None) };
+        look::again();
         let before = Position::new(recorded.first_position.get().saturating_sub(1));
         let events = self.log.read_all(before, 1).await?;
         let missing = || Fault::permanent("reading a recorded command", NoSuchCommand);

@@ -24,6 +24,7 @@
 //! | `audit_reads` | what is recorded of who reads the audit |
 //! | `verification` | verifying the audit: who may, and what is recorded of it |
 //! | `aggregates` | loading through `cqrs-es`, and the cache that the log's head keeps honest |
+//! | `look` | one look at where the log ends for all that a command loads |
 //! | `vault` | keys, sealed credentials, sealed private parts |
 
 mod activity;
@@ -45,6 +46,7 @@ mod health;
 mod idempotency;
 mod ids;
 mod legal_holds;
+mod look;
 mod members;
 mod persons;
 mod private_parts;
@@ -199,7 +201,7 @@ impl App {
         F: FnOnce(Arc<Inner>) -> W,
         W: Future<Output = Result<T, CommandError>> + Send + 'static,
     {
-        match self.commands.spawn(work(Arc::clone(&self.inner))).await {
+        match self.commands.spawn(look::once(work(Arc::clone(&self.inner)))).await {
             Ok(result) => result,
             Err(gone) => Err(CommandError::from(Fault::unknown_outcome(gone))),
         }

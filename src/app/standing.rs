@@ -17,6 +17,7 @@ use crate::{
     context::{Actor, Context},
     error::CommandError,
     execute::{MOST_ATTEMPTS, NotAppended},
+    look,
 };
 
 /// What an authentication rests on.
@@ -108,6 +109,7 @@ impl Inner {
         context: &Context,
         principal: &Principal,
     ) -> Result<Arc<Standing>, CommandError> {
+        look::again();
         let loaded = self.members.current(&principal.member.to_string()).await?;
         let live = self.live_token(&loaded.aggregate, &principal.token, &[MemberStatus::Active]);
         let now = match live {

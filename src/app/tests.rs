@@ -7,7 +7,10 @@ mod nodes;
 use std::{
     num::NonZeroUsize,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crypto::{ExposeSecret, MasterKey, Personal, SecretString, SeededEntropy};
@@ -127,7 +130,8 @@ impl Node {
     /// A second app on the same log, whose appends can be interfered with.
     async fn unsure(&self) -> (App, Arc<Unsure>) {
         let (next, meanwhile) = (Mutex::new(Vec::new()), Mutex::new(None));
-        let unsure = Arc::new(Unsure { log: Arc::clone(&self.log), next, meanwhile });
+        let unsure =
+            Arc::new(Unsure { log: Arc::clone(&self.log), next, meanwhile, looks: AtomicU64::new(0) });
         (self.beside(Arc::clone(&unsure) as Arc<dyn EventLog>).await, unsure)
     }
 
@@ -355,6 +359,8 @@ struct Unsure {
     next: Mutex<Vec<bool>>,
     /// What somebody else does right before the next append.
     meanwhile: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
+    /// How often it was asked where it ends.
+    looks: AtomicU64,
 }
 
 #[async_trait::async_trait]
@@ -401,6 +407,7 @@ impl EventLog for Unsure {
     }
 
     async fn head(&self) -> Result<Position, store::ReadError> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
         self.log.head().await
     }
 
@@ -508,6 +515,22 @@ async fn a1_a_commit_whose_answer_was_lost_is_answered_by_what_the_log_says() {
     assert!(matches!(lost, CommandError::Fault(Fault { outcome_unknown: false, .. })), "{lost:?}");
     let again = app.enable_client(context, sandbox(), client_id).await.expect("so it can be done again");
     assert_eq!(again.revision, Revision::new(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_looks_once_where_the_log_ends() {
+    let node = Node::start().await;
+    let client_id = node.create("Matter sync").await.client.client_id;
+    let context = node.admin().await;
+    let (app, unsure) = node.unsure().await;
+    let before = unsure.looks.load(Ordering::Relaxed);
+    for _ in 0..10 {
+        app.deactivate_client(context.clone(), sandbox(), client_id).await.expect("it is inactive");
+        app.enable_client(context.clone(), sandbox(), client_id).await.expect("it is active");
+    }
+    // Housekeeping looks, too.
+    let looks = unsure.looks.load(Ordering::Relaxed) - before;
+    assert!((20..30).contains(&looks), "{looks}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

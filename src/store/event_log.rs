@@ -102,6 +102,15 @@ pub trait EventLog: Send + Sync {
     /// The revision of a stream's last event; [`Revision::NONE`] for a stream that is not there.
     async fn stream_revision(&self, stream: &StreamName) -> Result<Revision, ReadError>;
 
+    /// The same for who has read the head already: at least as it was when that stood at `head`.
+    async fn stream_revision_since(
+        &self,
+        stream: &StreamName,
+        _head: Position,
+    ) -> Result<Revision, ReadError> {
+        self.stream_revision(stream).await
+    }
+
     /// Up to `limit` streams of a category after `after`, by name.
     async fn streams(
         &self,

@@ -133,7 +133,19 @@ impl EventLog for PostgresLog {
 
     async fn stream_revision(&self, stream: &StreamName) -> Result<Revision, ReadError> {
         // With the head comes which streams have moved since it was read last, on whatever node.
-        self.head().await?;
+        let head = self.head().await?;
+        self.stream_revision_since(stream, head).await
+    }
+
+    async fn stream_revision_since(
+        &self,
+        stream: &StreamName,
+        head: Position,
+    ) -> Result<Revision, ReadError> {
+        self.frontier.shared.expect_certain()?;
+        if !self.frontier.reaches(head) {
+            self.head().await?;
+        }
         match self.frontier.shared.heads.get(stream) {
             Ok(revision) => Ok(revision),
             Err(unknown) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::error::{LogClosed, ReadError};
 use crate::event::RecordedEvent;
@@ -28,13 +29,15 @@ pub struct Subscription {
     pages: Arc<dyn Pages>,
     head: watch::Receiver<Position>,
     after: Position,
+    /// When it found nothing more; `None` if there may be more than the head tells of.
+    looked: Option<Instant>,
 }
 
 impl Subscription {
     /// A feed of what follows `after`; `head` wakes it and ends it when its sender is gone.
     #[must_use]
     pub fn new(pages: Arc<dyn Pages>, head: watch::Receiver<Position>, after: Position) -> Self {
-        Self { pages, head, after }
+        Self { pages, head, after, looked: None }
     }
 
     /// The next events, at least one and at most `limit`; waits until there is one.
@@ -47,11 +50,14 @@ impl Subscription {
     pub async fn next_page(&mut self, limit: usize) -> Result<Vec<RecordedEvent>, ReadError> {
         loop {
             // Marked as seen before reading: a commit during the read wakes the wait below at once.
-            self.head.borrow_and_update();
-            let page = self.pages.page(self.after, limit.max(1)).await?;
-            if let Some(last) = page.last() {
-                self.after = last.position;
-                return Ok(page);
+            let head = *self.head.borrow_and_update();
+            if head > self.after || self.looked.is_none_or(|looked| looked.elapsed() >= POLL) {
+                let page = self.pages.page(self.after, limit.max(1)).await?;
+                self.looked = (page.len() < limit).then(Instant::now);
+                if let Some(last) = page.last() {
+                    self.after = last.position;
+                    return Ok(page);
+                }
             }
             if let Ok(Err(_)) = tokio::time::timeout(POLL, self.head.changed()).await {
                 return Err(ReadError::Unavailable(Arc::new(LogClosed)));

@@ -55,6 +55,11 @@ impl Frontier {
         }
     }
 
+    /// Whether it is known of each stream where it stood when the log stood at `head`.
+    pub(super) fn reaches(&self, head: Position) -> bool {
+        *self.known() >= head
+    }
+
     /// This node writes through this process of the server.
     pub(super) fn write_as(&self, process: i32) {
         self.writer.store(process, Ordering::Relaxed);
