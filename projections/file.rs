@@ -19,6 +19,7 @@ pub(crate) use schema::create as create_tables;
 use crate::digest::sha256;
 use crate::error::{QueryError, ViewsError};
 use crate::fold::{Checkpoint, Fold, checkpoints};
+use crate::projection::Projection;
 use crate::reader::Reader;
 
 /// The folder of the views in a data directory.
@@ -363,14 +364,18 @@ fn entry_digest(log: &dyn EventLog, position: Position) -> Result<Option<[u8; 32
 
 /// A fold into a new file that nobody reads yet, and that is worth nothing until it is finished: no write-ahead log,
 /// nothing synchronised, and `most_held` states of clients in memory before they are written.
-pub(crate) fn create_offline(path: &Path, most_held: usize) -> Result<Fold, rusqlite::Error> {
+pub(crate) fn create_offline(
+    path: &Path,
+    most_held: usize,
+    projections: Vec<Box<dyn Projection>>,
+) -> Result<Fold, rusqlite::Error> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "memory")?;
     connection.pragma_update(None, "synchronous", "off")?;
     connection.pragma_update(None, "cache_size", -OFFLINE_CACHE_KIB)?;
-    schema::create(&connection, &crate::all())?;
-    Ok(Fold::open(connection, crate::all())?.holding_back(most_held))
+    schema::create(&connection, &projections)?;
+    Ok(Fold::open(connection, projections)?.holding_back(most_held))
 }
 
 /// Makes what was folded offline a file like any other: indexed, and on the disk before any pointer names it.

@@ -47,7 +47,7 @@ pub use fold::{Checkpoint, Halt};
 pub use folded::{NounPage, NounRow};
 pub use projection::{ApplyError, Projection, ViewedEvent};
 pub use reader::Reader;
-pub use rebuild::{Comparison, Rebuilt, RebuiltView, rebuild};
+pub use rebuild::{Comparison, Rebuilt, RebuiltView, rebuild, rehearse};
 pub use shadow::RebuildProgress;
 pub use verification::{Finding, Stage, Verdict, Verification, verify_all};
 pub use verify::{Difference, VerifiedView};

@@ -13,6 +13,7 @@ use crate::digest;
 use crate::error::ViewsError;
 use crate::file::{self, ViewsDirectory, ViewsFile};
 use crate::fold::{Checkpoint, Fold, Halt};
+use crate::projection::Projection;
 use crate::verify::{self, Difference, live, stop_at};
 
 /// Rows that a report names; where more differ, `verify` tells them all.
@@ -94,6 +95,25 @@ pub fn rebuild(
     Ok(beside.rebuilt(begun.elapsed()))
 }
 
+/// Folds the whole log into these views alone, as a rebuild does, in a file of this directory that is removed again, and
+/// answers how many events there were: to measure what views cost.
+///
+/// # Errors
+/// When the log cannot be read, or has a hole; or when the file cannot be written.
+pub fn rehearse(
+    directory: &Path,
+    log: &dyn EventLog,
+    projections: Vec<Box<dyn Projection>>,
+) -> Result<u64, ViewsError> {
+    let file = ViewsFile::new(directory.join("views-0.db"));
+    file.remove_when_dropped();
+    let broken = |error| ViewsError::database(file.path())(error);
+    let mut fold = file::create_offline(file.path(), file::MOST_HELD_ALONE, projections).map_err(broken)?;
+    let events = catch_up(log, &mut fold, &|_| true, &broken)?;
+    file::finish_offline(fold).map_err(broken)?;
+    Ok(events)
+}
+
 /// A whole fold of the log in a file of its own, which no pointer names yet.
 pub(crate) struct Beside {
     pub(crate) file: Arc<ViewsFile>,
@@ -118,7 +138,7 @@ impl Beside {
         let file = ViewsFile::new(directory.next_path()?);
         file.remove_when_dropped();
         let broken = |error| ViewsError::database(file.path())(error);
-        let mut fold = file::create_offline(file.path(), most_held).map_err(broken)?;
+        let mut fold = file::create_offline(file.path(), most_held, crate::all()).map_err(broken)?;
         let fold_on = |fold: &mut Fold, last: Position| {
             let given_up = Cell::new(false);
             let includes = |event: ScannedEvent<'_>| {

@@ -64,7 +64,8 @@ pub(crate) fn verify(
 
     let scratch = directory.scratch().map_err(ViewsError::directory(directory.path()))?;
     let broken = |error| ViewsError::database(&scratch.path)(error);
-    let mut fold = file::create_offline(&scratch.path, file::MOST_HELD_BESIDE).map_err(broken)?;
+    let mut fold =
+        file::create_offline(&scratch.path, file::MOST_HELD_BESIDE, crate::all()).map_err(broken)?;
     let fold_to = |fold: &mut Fold, reached: &[Checkpoint]| {
         let end = stop_at(fold, reached);
         let includes = |event: ScannedEvent<'_>| {

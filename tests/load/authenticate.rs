@@ -6,6 +6,7 @@
 //! what cargo builds from this tree with optimisation.
 #![expect(clippy::print_stdout, reason = "a script that prints its figures")]
 
+mod asking;
 mod connection;
 #[path = "../benches/commands/measure.rs"]
 #[expect(dead_code, reason = "the other scripts use the rest")]
@@ -13,13 +14,11 @@ mod measure;
 
 use std::{
     fs,
-    ops::ControlFlow,
     path::Path,
     process::Command,
     time::{Duration, Instant},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crypto::{Binding, DataKey, ExposeSecret, SecretKind, SystemEntropy, TagKeys};
 use tests::Service;
 use tokio::{
@@ -28,7 +27,8 @@ use tokio::{
 };
 
 use crate::{
-    connection::{Connection, optimised_binary},
+    asking::{Asked, asking, own},
+    connection::optimised_binary,
     measure::{Caller, Result, Round, Sample, Subject, drive, load_average},
 };
 
@@ -130,45 +130,8 @@ fn guess(client_id: &str) -> Result<String> {
     Ok(minted.secret.expose_secret().to_owned())
 }
 
-/// A client that asks for itself.
-fn own(host: &str, id: &str, secret: &str) -> Vec<u8> {
-    let credentials = STANDARD.encode(format!("{id}:{secret}"));
-    format!(
-        "GET /sandbox/client HTTP/1.1\r\nhost: {host}\r\nauthorization: Basic {credentials}\r\n\
-         user-agent: muniment-load\r\n\r\n"
-    )
-    .into_bytes()
-}
-
 /// The latencies of each connection.
 type Paced = JoinSet<Result<Vec<Duration>>>;
-
-/// A request, and how its answer begins.
-#[derive(Clone)]
-struct Asked {
-    request: Vec<u8>,
-    expected: &'static [u8],
-}
-
-struct Asking {
-    connection: Connection,
-    asked: Asked,
-}
-
-impl Caller for Asking {
-    async fn call(&mut self) -> Result<ControlFlow<()>> {
-        self.connection.ask(&self.asked.request, self.asked.expected).await?;
-        Ok(ControlFlow::Continue(()))
-    }
-}
-
-async fn asking(address: &str, asked: &[Asked]) -> Result<Vec<Asking>> {
-    let mut asking = Vec::with_capacity(asked.len());
-    for asked in asked {
-        asking.push(Asking { connection: Connection::open(address).await?, asked: asked.clone() });
-    }
-    Ok(asking)
-}
 
 /// Requests at a fixed pace, over all connections together. A latency begins when a request was due: one that had to wait
 /// for the one before has waited.

@@ -14,26 +14,25 @@ mod measure;
 #[cfg_attr(feature = "peers", path = "../benches/commands/peer.rs")]
 #[cfg_attr(not(feature = "peers"), path = "../benches/commands/no_peer.rs")]
 mod peer;
+mod switching;
 
 use std::{
     fs,
-    ops::ControlFlow,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
-use tests::{Service, http::CLIENTS};
+use tests::Service;
 
 use crate::{
-    connection::{Connection, optimised_binary},
-    measure::{Caller, Result, Sample, Subject, compare, drive, load_average},
+    connection::optimised_binary,
+    measure::{Result, Sample, Subject, compare, drive, load_average},
     peer::Durability::{Full, Normal},
+    switching::{Switched, connect, create_clients},
 };
 
 const CONNECTIONS: usize = 64;
-/// Clients that each connection switches off and on in turn.
-const CLIENTS_OF_CONNECTION: usize = 4;
 /// Set for the process that measures; see [`measure_in_child`].
 const MEASURES: &str = "LOAD_MEASURES";
 
@@ -128,69 +127,9 @@ async fn command(
     clients: Vec<Vec<Switched>>,
     time: Duration,
 ) -> Result<(Sample, Vec<Vec<Switched>>)> {
-    let address = service.base.trim_start_matches("http://");
-    let mut connections = Vec::with_capacity(clients.len());
-    for clients in clients {
-        connections.push(Switching { connection: Connection::open(address).await?, clients, turn: 0 });
-    }
+    let connections = connect(service, clients).await?;
     // Whoever holds the data directory has written its process id into the lock.
     let process = fs::read_to_string(service.data().join("muniment.lock"))?;
     let (sample, connections) = drive(connections, time, process.trim()).await?;
     Ok((sample, connections.into_iter().map(|connection| connection.clients).collect()))
-}
-
-/// Clients of its own for each of so many connections.
-async fn create_clients(service: &Service, connections: usize) -> Vec<Vec<Switched>> {
-    let host = service.base.trim_start_matches("http://");
-    let mut clients = Vec::with_capacity(connections);
-    for connection in 0..connections {
-        let mut of_connection = Vec::with_capacity(CLIENTS_OF_CONNECTION);
-        for client in 0..CLIENTS_OF_CONNECTION {
-            let (id, _) = service.create_client(&format!("Load {connections} {connection} {client}")).await;
-            let request = |action| post(host, &service.token, &format!("{CLIENTS}/{id}/{action}"));
-            of_connection.push(Switched {
-                active: true,
-                deactivate: request("deactivate"),
-                enable: request("enable"),
-            });
-        }
-        clients.push(of_connection);
-    }
-    clients
-}
-
-fn post(host: &str, token: &str, path: &str) -> Vec<u8> {
-    let body = r#"{"reason":"the old one was seen in a build log"}"#;
-    format!(
-        "POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nuser-agent: muniment-load\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
-/// A connection, and what it asks for.
-struct Switching {
-    connection: Connection,
-    clients: Vec<Switched>,
-    turn: usize,
-}
-
-/// A client, and the requests that switch it.
-struct Switched {
-    active: bool,
-    deactivate: Vec<u8>,
-    enable: Vec<u8>,
-}
-
-impl Caller for Switching {
-    async fn call(&mut self) -> Result<ControlFlow<()>> {
-        let turn = self.turn % self.clients.len();
-        let client = &mut self.clients[turn];
-        self.turn += 1;
-        let request = if client.active { &client.deactivate } else { &client.enable };
-        client.active = !client.active;
-        self.connection.ask(request, b"HTTP/1.1 200 ").await?;
-        Ok(ControlFlow::Continue(()))
-    }
 }

@@ -34,16 +34,16 @@ pub struct Sample {
 
 /// A round under way.
 pub struct Round {
-    process: String,
+    processes: String,
     cpu_before: f64,
     began: Instant,
 }
 
 impl Round {
-    /// Begins a round in which the process with this id does the work; `self` is this one.
-    pub fn begin(process: impl fmt::Display) -> Result<Self> {
-        let process = process.to_string();
-        Ok(Self { cpu_before: cpu_seconds(&process)?, process, began: Instant::now() })
+    /// Begins a round in which the processes with these ids, apart by spaces, do the work; `self` is this one.
+    pub fn begin(processes: impl fmt::Display) -> Result<Self> {
+        let processes = processes.to_string();
+        Ok(Self { cpu_before: cpu_seconds(&processes)?, processes, began: Instant::now() })
     }
 
     pub fn elapsed(&self) -> Duration {
@@ -53,7 +53,7 @@ impl Round {
     /// Ends it. `operations` for each latency.
     pub fn end(self, mut latencies: Vec<Duration>, operations: usize) -> Result<Sample> {
         let elapsed = self.elapsed();
-        let cpu_seconds = cpu_seconds(&self.process)? - self.cpu_before;
+        let cpu_seconds = cpu_seconds(&self.processes)? - self.cpu_before;
         latencies.sort_unstable();
         let per_second = operations as f64 / elapsed.as_secs_f64();
         Ok(Sample { per_second, cpu_seconds, operations, latencies, load: load_average()? })
@@ -76,9 +76,9 @@ impl Sample {
 pub async fn drive<C: Caller>(
     callers: Vec<C>,
     time: Duration,
-    process: impl fmt::Display,
+    processes: impl fmt::Display,
 ) -> Result<(Sample, Vec<C>)> {
-    let round = Round::begin(process)?;
+    let round = Round::begin(processes)?;
     let deadline = Instant::now() + time;
     let mut tasks = JoinSet::new();
     for mut caller in callers {
@@ -164,13 +164,15 @@ pub fn compare(target: &str, least: f64, ours: &Subject, theirs: &Subject) -> St
 }
 
 /// User and system time so far, in seconds.
-fn cpu_seconds(process: &str) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name of the process, in brackets, may hold anything; what follows it are numbers.
-    let (_, numbers) = stat.rsplit_once(')').ok_or("a process without a name in /proc")?;
+fn cpu_seconds(processes: &str) -> Result<f64> {
     let mut ticks = 0.0;
-    for number in numbers.split_ascii_whitespace().skip(11).take(2) {
-        ticks += number.parse::<f64>()?;
+    for process in processes.split_ascii_whitespace() {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+        // The name of the process, in brackets, may hold anything; what follows it are numbers.
+        let (_, numbers) = stat.rsplit_once(')').ok_or("a process without a name in /proc")?;
+        for number in numbers.split_ascii_whitespace().skip(11).take(2) {
+            ticks += number.parse::<f64>()?;
+        }
     }
     Ok(ticks / TICKS_PER_SECOND)
 }
