@@ -218,6 +218,12 @@ pub(crate) fn all() -> &'static [Route] {
     ROUTES
 }
 
+/// Whether anyone may ask this. A path that anyone may ask for has no parameter in it.
+pub(crate) fn is_anyones(method: &Method, path: &str) -> bool {
+    let mut anyones = ROUTES.iter().filter(|route| route.access == Access::Anyone);
+    anyones.any(|route| route.path == path && route.answers(method))
+}
+
 /// The routes of one path, in reach of whoever handles a request for it.
 #[derive(Clone, Copy)]
 pub(crate) struct Methods(&'static [Route]);
@@ -225,11 +231,6 @@ pub(crate) struct Methods(&'static [Route]);
 impl Methods {
     fn each() -> impl Iterator<Item = Self> {
         ROUTES.chunk_by(|left, right| left.path == right.path).map(Self)
-    }
-
-    /// Those of a pattern.
-    pub(crate) fn of(path: &str) -> Option<Self> {
-        Self::each().find(|methods| methods.path() == path)
     }
 
     /// The pattern that they share.

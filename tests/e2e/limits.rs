@@ -38,15 +38,17 @@ async fn who_asks_too_much_is_told_to_wait_and_nobody_else() {
 async fn what_anyone_may_ask_is_not_done_beyond_the_allowance() {
     let service = Service::start_with_settings("[limits]\nanonymous_per_minute = 3\n").await;
     let (id, created) = service.create_client("Matter sync").await;
-    let report = async |secret: &str| {
+    let report = async |path: &str, secret: &str| {
         let body = json!({ "secrets": [secret] });
         let request = reqwest::Client::builder().no_proxy().build().expect("a client");
-        answer(request.post(format!("{}/api/v1/leaked_secrets", service.base)).json(&body)).await
+        answer(request.post(format!("{}{path}", service.base)).json(&body)).await
     };
     for _ in 0..3 {
-        assert!(report("nothing of ours").await.status < 300);
+        assert!(report("/api/v1/leaked_secrets", "nothing of ours").await.status < 300);
     }
-    report(created.text_of("/client_secret")).await.expect_problem(429, "rate_limited");
+    for path in ["/api/v1/leaked_secrets", "/api/v1/leaked%5Fsecrets"] {
+        report(path, created.text_of("/client_secret")).await.expect_problem(429, "rate_limited");
+    }
     let client = service.get(&format!("{CLIENTS}/{id}")).await.expect(200);
     assert_eq!(client.text_of("/secrets/0/state"), "active", "refused, so not done");
     service.finish().await;

@@ -11,7 +11,7 @@ use actix_web::{
 
 use crate::{
     problem::Problem,
-    routes::{Access, Methods},
+    routes::{self, Methods},
     service::Service,
 };
 
@@ -25,18 +25,22 @@ pub(crate) async fn limit(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let route = request.match_pattern().and_then(|path| Methods::of(&path)?.route(request.method()));
-    let anyones = route.is_some_and(|route| route.access == Access::Anyone && !PROBES.contains(&route.path));
+    // As the router will read it, without asking the router twice for every request.
+    let path = request.match_info().unprocessed();
+    let anyones = routes::is_anyones(request.method(), path) && !PROBES.contains(&path);
     if anyones && let Err(problem) = spend(&service, request.request()) {
         return Ok(ServiceResponse::from_err(problem, request.into_parts().0));
     }
     let response = next.call(request).await?.map_into_boxed_body();
-    if route.is_some() && response.status() != StatusCode::UNAUTHORIZED {
+    let request = response.request();
+    let known =
+        request.app_data::<Methods>().is_some_and(|methods| methods.route(request.method()).is_some());
+    if anyones || known && response.status() != StatusCode::UNAUTHORIZED {
         return Ok(response);
     }
-    match spend(&service, response.request()) {
+    match spend(&service, request) {
         Ok(()) => Ok(response),
-        Err(problem) => Ok(ServiceResponse::from_err(problem, response.request().clone())),
+        Err(problem) => Ok(ServiceResponse::from_err(problem, request.clone())),
     }
 }
 

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{Access, Audit, Methods, Route, all};
+use super::{Access, Audit, Methods, Route, all, is_anyones};
 use crate::{openapi::Operation, openapi_document, testing};
 
 fn document() -> Value {
@@ -84,6 +84,9 @@ fn l1_every_description_states_permission_audit_answers_and_parameters() {
             let of_place = parameters.iter().filter(|parameter| parameter["in"] == place);
             of_place.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
         };
+        if route.access == Access::Anyone {
+            assert!(is_anyones(&route.method, route.path) && !route.path.contains('{'), "{name}");
+        }
         let in_path =
             route.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
         assert_eq!(names("path"), in_path.map(str::to_owned).collect(), "{name}");
