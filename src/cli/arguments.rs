@@ -102,7 +102,7 @@ pub struct Place {
     /// File of the master key; keep it outside the data directory [default: the data directory's name with .key]
     #[arg(long, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
-    /// Where the log is kept: `embedded`, in the data directory, or the URL of a database [default: embedded]
+    /// Where the log is kept: `embedded`, in the data directory, or the URL of a database or a server of events [default: embedded]
     #[arg(long, value_name = "URL")]
     pub log: Option<String>,
 }
@@ -445,6 +445,10 @@ pub struct Manual {
 pub struct Doctor {
     #[command(flatten)]
     pub place: Place,
+    /// Ask the server of events that `--log` names for all that a log relies on, and look at nothing else. It makes eleven
+    /// streams there, `muniment_check-…`, which stay
+    #[arg(long)]
+    pub check_server: bool,
     /// One JSON object
     #[arg(long)]
     pub json: bool,

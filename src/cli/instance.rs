@@ -120,7 +120,7 @@ pub fn host_context(command: &'static str) -> app::Context {
 }
 
 /// Only a thread through the log's entries: it need not be secret, only different for each command.
-fn correlation_id(now: Timestamp) -> Uuid {
+pub fn correlation_id(now: Timestamp) -> Uuid {
     let entropy: &dyn crypto::Entropy = &SystemEntropy;
     let random = entropy.array().unwrap_or_default();
     let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();

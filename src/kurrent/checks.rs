@@ -8,33 +8,14 @@ use std::time::Duration;
 use store::{Engine as _, EngineError, EngineEvent, Position};
 use uuid::Uuid;
 
+use crate::check::{Check, Outcome};
 use crate::client::database::{AppendToStreamOptions, Error, StreamMetadata};
 use crate::client::{Meaning, delete, meaning, tombstone};
-use crate::connection::ConnectError;
 use crate::engine::KurrentEngine;
+use crate::error::ConnectError;
 
 /// Each call that is not the engine's own has this long.
 const WITHIN: Duration = Duration::from_secs(10);
-
-/// One thing that the log relies on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// What it is.
-    pub name: &'static str,
-    /// What was found.
-    pub outcome: Outcome,
-}
-
-/// What became of a check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is so.
-    AsExpected,
-    /// The user may not do what the check needs. That is as it should be for who keeps a log: truncating and deleting streams.
-    NotAllowed,
-    /// It is not so: no log should be kept there.
-    Otherwise(String),
-}
 
 /// Why a check did not find what it expected.
 enum Failed {

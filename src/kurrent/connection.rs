@@ -4,39 +4,28 @@
 //! waits for a bounded time. A client that lost its server for a while never finds it again, so it gets a successor.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 
 use crate::client::database::{Client, ClientSettings, Error};
 use crate::client::{Meaning, meaning};
+use crate::error::ConnectError;
+use crate::nagle;
+
+/// A call that took longer may have waited for an acknowledgement that was put off.
+const PUT_OFF: Duration = Duration::from_millis(35);
+/// The sockets are looked at no more often.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// After its time is up an answer has this long to come from the runtime.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// Why there is no connection to a server. The connection string is never told: there are passwords in it.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The connection string is none.
-    #[error("the connection string of the server of events is not valid")]
-    Invalid,
-    /// A certificate or a key that it names cannot be read.
-    #[error("reading `{path}`, which the connection string of the server of events names")]
-    File {
-        /// The file.
-        path: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// There is no thread to be had.
-    #[error("starting a thread for the server of events")]
-    Thread(#[source] std::io::Error),
-}
 
 /// The way to the server.
 pub(crate) struct Connection {
     settings: ClientSettings,
     client: Mutex<Option<Client>>,
+    looked_at_sockets: Mutex<Option<Instant>>,
     /// Until it is dropped.
     runtime: Option<Runtime>,
 }
@@ -50,7 +39,12 @@ impl Connection {
             .enable_all()
             .build()
             .map_err(ConnectError::Thread)?;
-        Ok(Self { settings, client: Mutex::default(), runtime: Some(runtime) })
+        Ok(Self {
+            settings,
+            client: Mutex::default(),
+            looked_at_sockets: Mutex::default(),
+            runtime: Some(runtime),
+        })
     }
 
     /// Runs something with the client, and blocks the thread for so long at most.
@@ -62,6 +56,7 @@ impl Connection {
         let runtime = self.runtime.as_ref().ok_or(Error::ConnectionClosed)?;
         let work = work(self.client(runtime)?);
         let (answer, answered) = mpsc::sync_channel(1);
+        let begun = Instant::now();
         let task = runtime.spawn(async move {
             // The client leaves deadlines to the server, and a server that is gone keeps none.
             let outcome = tokio::time::timeout(within, work).await;
@@ -73,6 +68,9 @@ impl Connection {
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(Error::ConnectionClosed),
         };
         task.abort();
+        if begun.elapsed() > PUT_OFF {
+            self.send_at_once();
+        }
         if let Err(error) = &outcome
             && matches!(meaning(error), Meaning::Disconnected)
         {
@@ -89,6 +87,20 @@ impl Connection {
         let client = Client::with_runtime_handle(runtime.handle().clone(), self.settings.clone())
             .map_err(|error| Error::InitializationError(error.to_string()))?;
         Ok(slot.insert(client).clone())
+    }
+
+    /// Connections come and go inside the client, which tells nobody.
+    fn send_at_once(&self) {
+        // Who looks now does it for all.
+        let Ok(mut looked) = self.looked_at_sockets.try_lock() else { return };
+        if looked.is_some_and(|at| at.elapsed() < BETWEEN_LOOKS) {
+            return;
+        }
+        match nagle::turn_off() {
+            Ok(connections) => tracing::debug!(connections, "sending at once"),
+            Err(error) => tracing::debug!(%error, "looking for connections that do not send at once"),
+        }
+        *looked = Some(Instant::now());
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<Client>> {

@@ -9,10 +9,8 @@ use store::{Cause, Engine, EngineError, EngineEvent, Envelope, Place, Position};
 
 use crate::client::database::{Client, Error, EventData, ReadEvent};
 use crate::client::{Meaning, append_behind, cause, event, meaning, read_behind, read_last};
-use crate::connection::{ConnectError, Connection};
-
-/// The stream that holds the log, unless another is named.
-pub const LOG_STREAM: &str = "muniment-log";
+use crate::connection::Connection;
+use crate::error::ConnectError;
 
 /// An append is tried again for so long, with the same ids and the same expectation.
 const APPEND_WITHIN: Duration = Duration::from_secs(10);
@@ -48,6 +46,14 @@ struct Page {
     events: Vec<(u64, EngineEvent)>,
     /// The revision of the stream's last event, if the page reached it.
     last: Option<u64>,
+}
+
+/// The log in this stream of a server. Nothing is asked of it yet.
+///
+/// # Errors
+/// As [`KurrentEngine::new`].
+pub fn open(url: &str, stream: &str) -> Result<Arc<dyn Engine>, ConnectError> {
+    Ok(Arc::new(KurrentEngine::new(url, stream)?))
 }
 
 impl KurrentEngine {

@@ -114,10 +114,10 @@ impl Service {
         self.joining().launched().await
     }
 
-    /// The same, but this node reaches the log by another address.
+    /// The same, but this node reaches the database by another address.
     pub async fn join_by(&self, url: &str) -> Self {
         let mut node = self.joining();
-        node.environment.push((backend::LOG_URL, url.into()));
+        node.environment = backend::reaching_it_by(&node.environment, url);
         node.launched().await
     }
 

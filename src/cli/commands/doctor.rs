@@ -8,18 +8,19 @@ use std::{
 
 use anyhow::{Context, bail};
 use comfy_table::{Table, TableStyle};
-use crypto::SystemEntropy;
+use crypto::{ExposeSecret, SystemEntropy};
+use kurrent::Outcome;
 use rustix::{fs::Access, io::Errno};
 use serde_json::json;
-use store::EventLog;
+use store::{Clock, EventLog, ReadError, SystemClock};
 
 use crate::{
     arguments::Doctor,
     backend::Backend,
     commands::init::say,
-    config::{Config, LogPlace},
+    config::{Config, KurrentPlace, LogPlace},
     exit::{Exit, chain},
-    instance::{master_key, master_key_lies_inside},
+    instance::{correlation_id, master_key, master_key_lies_inside},
 };
 
 /// One thing that was looked at.
@@ -55,13 +56,7 @@ impl Verdict {
 /// Only if the configuration cannot be read or nothing can be printed.
 pub fn run(doctor: &Doctor) -> anyhow::Result<Exit> {
     let config = Config::load(&doctor.place)?;
-    let place = &config.data.directory;
-    let mut findings = vec![directory(place)];
-    findings.extend(match unreadable(&config)? {
-        Some(why) => out_of_reach(&why),
-        None => inside(&config),
-    });
-    findings.push(views(&config));
+    let findings = if doctor.check_server { server(&config)? } else { instance(&config)? };
     if doctor.json {
         let rows: Vec<_> = findings
             .iter()
@@ -88,14 +83,44 @@ pub fn run(doctor: &Doctor) -> anyhow::Result<Exit> {
     Ok(if any(Verdict::Attention) { Exit::NeedsAttention } else { Exit::Done })
 }
 
-/// Why an embedded log cannot be looked at, if it is a matter of who looks. It cannot be opened without the keys' file
-/// beside it.
+/// Everything that is looked at of an instance.
+fn instance(config: &Config) -> anyhow::Result<Vec<Finding>> {
+    let mut findings = vec![directory(&config.data.directory)];
+    findings.extend(match unreadable(config)? {
+        Some(why) => out_of_reach(&why),
+        None => inside(config),
+    });
+    findings.push(views(config));
+    Ok(findings)
+}
+
+/// What a server of events does, whether or not there is a log on it.
+fn server(config: &Config) -> anyhow::Result<Vec<Finding>> {
+    let LogPlace::Kurrent(place) = config.log.place()? else {
+        bail!("--check-server is for a server of events: name it with --log esdb://…");
+    };
+    let mut findings = Vec::new();
+    let run = correlation_id(SystemClock.now());
+    kurrent::check_server(place.url.expose_secret(), run, &mut |check| {
+        let (verdict, detail) = match check.outcome {
+            Outcome::AsExpected => (Verdict::Good, "as expected".to_owned()),
+            Outcome::NotAllowed => (Verdict::Good, "this user may not, and need not".to_owned()),
+            Outcome::Otherwise(detail) => (Verdict::Bad, detail),
+        };
+        findings.push(Finding { what: check.name, verdict, detail });
+    })?;
+    Ok(findings)
+}
+
+/// Why what is in files cannot be looked at, if it is a matter of who looks. A log cannot be opened
+/// without the keys' file beside it.
 fn unreadable(config: &Config) -> anyhow::Result<Option<String>> {
-    let place = &config.data.directory;
-    Ok(match config.log.place()? {
-        LogPlace::Embedded => closed(&place.join("log.db")).or_else(|| closed(&place.join("keys.db"))),
-        LogPlace::Postgres(_) => None,
-    })
+    let log = match config.log.place()? {
+        LogPlace::Embedded => "log.db",
+        LogPlace::Kurrent(KurrentPlace { companion: None, .. }) => "companion.db",
+        LogPlace::Postgres(_) | LogPlace::Kurrent(_) => return Ok(None),
+    };
+    Ok([log, "keys.db"].iter().find_map(|file| closed(&config.data.directory.join(file))))
 }
 
 /// Log, activity, keys and credentials.
@@ -103,7 +128,7 @@ fn inside(config: &Config) -> Vec<Finding> {
     let backend = match Backend::open_to_read(config) {
         Ok(backend) => backend,
         // A server that does not answer says nothing of what it keeps.
-        Err(error) if matches!(config.log.place(), Ok(LogPlace::Postgres(_))) => {
+        Err(error) if matches!(config.log.place(), Ok(LogPlace::Postgres(_) | LogPlace::Kurrent(_))) => {
             return out_of_reach(&chain(error.as_ref()));
         }
         Err(error) => return vec![bad("log", &error)],
@@ -113,9 +138,8 @@ fn inside(config: &Config) -> Vec<Finding> {
         Err(error) => return vec![bad("log", &error)],
     };
     let activity_file = config.data.directory.join("activity.db");
-    let embedded = matches!(backend, Backend::Embedded(_));
     let mut findings = vec![verified(log.as_ref())];
-    findings.push(match closed(&activity_file).filter(|_| embedded) {
+    findings.push(match closed(&activity_file).filter(|_| backend.is_in_files()) {
         Some(why) => unknown("activity", &why),
         None => activity(&backend, log.as_ref()).unwrap_or_else(|error| bad("activity", &error)),
     });
@@ -158,6 +182,7 @@ fn verified(log: &dyn EventLog) -> Finding {
         first.get_or_insert_with(|| defect.to_string());
     });
     match (verified, first) {
+        (Err(error @ ReadError::Unavailable(_)), _) => unknown(what, &chain(&error)),
         (Err(error), _) => bad(what, &error.into()),
         (Ok(verified), Some(defect)) => {
             let detail = format!("{} defects, the first: {defect}", verified.defects);

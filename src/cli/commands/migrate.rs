@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     arguments::Migrate,
     commands::init::say,
-    config::{Config, LogPlace},
+    config::{Config, KurrentPlace, LogPlace},
     exit::Exit,
     telemetry,
 };
@@ -20,9 +20,9 @@ pub fn run(migrate: &Migrate) -> anyhow::Result<Exit> {
     let config = Config::load(&migrate.place)?;
     telemetry::start_quietly()?;
     let url = match config.log.place()? {
-        LogPlace::Postgres(url) => url,
-        LogPlace::Embedded => {
-            bail!("an embedded log is migrated when the service starts: name a database with --log")
+        LogPlace::Postgres(url) | LogPlace::Kurrent(KurrentPlace { companion: Some(url), .. }) => url,
+        LogPlace::Embedded | LogPlace::Kurrent(_) => {
+            bail!("what is in files is migrated when the service starts: name a database with --log")
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,6 +1,6 @@
 //! Where the log is kept, and with it what opens the vault and what clients do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use crypto::{ExposeSecret, SecretString};
@@ -14,11 +14,18 @@ const EMBEDDED: &str = "embedded";
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogSection {
-    /// `embedded`, or the URL of a database; `None` is `embedded`.
+    /// `embedded`, the URL of a database, or the connection string of a server of events; `None` is `embedded`.
     #[serde(serialize_with = "without_password")]
     pub url: Option<SecretString>,
     /// File that holds the URL, which can be a secret.
     pub url_file: Option<PathBuf>,
+    /// The stream on a server of events.
+    pub stream: Option<String>,
+    /// What a server of events does not keep: `embedded`, or the URL of a database; `None` is `embedded`.
+    #[serde(serialize_with = "without_password")]
+    pub companion: Option<SecretString>,
+    /// File that holds the URL of the companion.
+    pub companion_file: Option<PathBuf>,
 }
 
 /// A place for a log.
@@ -28,6 +35,19 @@ pub enum LogPlace {
     Embedded,
     /// A database of Postgres, of any number of nodes.
     Postgres(SecretString),
+    /// A server of events, `KurrentDB` or `EventStoreDB`, and a companion beside it.
+    Kurrent(KurrentPlace),
+}
+
+/// A log on a server of events.
+#[derive(Debug)]
+pub struct KurrentPlace {
+    /// The connection string.
+    pub url: SecretString,
+    /// The stream that holds the log.
+    pub stream: String,
+    /// The database of all that is beside the entries, of any number of nodes; `None` if it is in the data directory of one.
+    pub companion: Option<SecretString>,
 }
 
 impl LogSection {
@@ -36,17 +56,28 @@ impl LogSection {
     /// # Errors
     /// If it is none, or stands in a file that cannot be read.
     pub fn place(&self) -> anyhow::Result<LogPlace> {
-        let url = match (&self.url, &self.url_file) {
-            (Some(url), _) => url.clone(),
-            (None, Some(file)) => {
-                let read = std::fs::read_to_string(file);
-                let read =
-                    read.with_context(|| format!("reading the URL of the log from `{}`", file.display()))?;
-                SecretString::from(read.trim().to_owned())
-            }
-            (None, None) => return Ok(LogPlace::Embedded),
+        match given(self.url.as_ref(), self.url_file.as_deref(), "log")?.map(LogPlace::parse) {
+            None => Ok(LogPlace::Embedded),
+            Some(Ok(LogPlace::Kurrent(place))) => Ok(LogPlace::Kurrent(KurrentPlace {
+                stream: self.stream.clone().unwrap_or(place.stream),
+                companion: self.companion()?,
+                ..place
+            })),
+            Some(place) => place.map_err(anyhow::Error::msg),
+        }
+    }
+
+    fn companion(&self) -> anyhow::Result<Option<SecretString>> {
+        let Some(url) = given(self.companion.as_ref(), self.companion_file.as_deref(), "companion")? else {
+            return Ok(None);
         };
-        LogPlace::parse(url).map_err(anyhow::Error::msg)
+        match LogPlace::parse(url) {
+            Ok(LogPlace::Embedded) => Ok(None),
+            Ok(LogPlace::Postgres(url)) => Ok(Some(url)),
+            Ok(LogPlace::Kurrent(_)) | Err(_) => {
+                bail!("a companion is `embedded`, or a database: postgres://role@host/database")
+            }
+        }
     }
 
     /// Fails unless the log is in embedded files, which `what` is for.
@@ -59,16 +90,63 @@ impl LogSection {
             LogPlace::Postgres(_) => bail!(
                 "{what} is for the log in embedded files: a database has tools of its own, see docs/deployment.md"
             ),
+            LogPlace::Kurrent(_) => bail!(
+                "{what} is for the log in embedded files: for one on a server of events see docs/kurrentdb.md"
+            ),
         }
     }
 
-    /// The key that is wrong, and what it must be.
-    pub fn fault(&self) -> Option<(&'static str, String)> {
-        if self.url.is_some() && self.url_file.is_some() {
-            return Some(("log.url_file", "log.url is set, too: only one of them can be".to_owned()));
+    /// The keys that are wrong, and what they must be.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        for (url, file, keys) in [
+            (&self.url, &self.url_file, ["log.url", "log.url_file"]),
+            (&self.companion, &self.companion_file, ["log.companion", "log.companion_file"]),
+        ] {
+            if url.is_some() && file.is_some() {
+                faults.push((keys[1], format!("{} is set, too: only one of them can be", keys[0])));
+            }
         }
-        let key = if self.url_file.is_some() { "log.url_file" } else { "log.url" };
-        self.place().err().map(|error| (key, format!("{error:#}")))
+        if !faults.is_empty() {
+            return faults;
+        }
+        let by_file = |file: bool, keys: [&'static str; 2]| keys[usize::from(file)];
+        let companion_key = by_file(self.companion_file.is_some(), ["log.companion", "log.companion_file"]);
+        if let Err(error) = self.companion() {
+            return vec![(companion_key, format!("{error:#}"))];
+        }
+        match self.place() {
+            Ok(LogPlace::Kurrent(_)) => {}
+            Ok(LogPlace::Embedded | LogPlace::Postgres(_)) => {
+                let rule = || "only a log on a server of events has one: log.url is none".to_owned();
+                faults.extend(self.stream.is_some().then(|| ("log.stream", rule())));
+                let companion = self.companion.is_some() || self.companion_file.is_some();
+                faults.extend(companion.then(|| (companion_key, rule())));
+            }
+            Err(error) => {
+                let key = by_file(self.url_file.is_some(), ["log.url", "log.url_file"]);
+                faults.push((key, format!("{error:#}")));
+            }
+        }
+        faults
+    }
+}
+
+/// What is given as it is or in a file.
+fn given(
+    value: Option<&SecretString>,
+    file: Option<&Path>,
+    what: &str,
+) -> anyhow::Result<Option<SecretString>> {
+    match (value, file) {
+        (Some(value), _) => Ok(Some(value.clone())),
+        (None, Some(file)) => {
+            let read = std::fs::read_to_string(file);
+            let read =
+                read.with_context(|| format!("reading the URL of the {what} from `{}`", file.display()))?;
+            Ok(Some(SecretString::from(read.trim().to_owned())))
+        }
+        (None, None) => Ok(None),
     }
 }
 
@@ -82,16 +160,31 @@ impl LogPlace {
         match text.split(':').next().unwrap_or_default() {
             EMBEDDED => Ok(Self::Embedded),
             "postgres" | "postgresql" => Ok(Self::Postgres(url)),
+            scheme if is_of_events(scheme) => Ok(Self::Kurrent(KurrentPlace {
+                url,
+                stream: kurrent::LOG_STREAM.to_owned(),
+                companion: None,
+            })),
             other => Err(format!(
-                "`{other}` is no log of this build: it must be `embedded` or a URL, postgres://role@host/database"
+                "`{other}` is no place of a log: it must be `embedded` or a URL, postgres://role@host/database or \
+                 esdb://user:password@host:2113"
             )),
         }
     }
 }
 
+/// Whether a URL of this scheme is the connection string of a server of events.
+fn is_of_events(scheme: &str) -> bool {
+    matches!(scheme.strip_suffix("+discover").unwrap_or(scheme), "esdb" | "kurrentdb")
+}
+
 impl std::fmt::Debug for LogSection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LogSection").field("url_file", &self.url_file).finish_non_exhaustive()
+        f.debug_struct("LogSection")
+            .field("url_file", &self.url_file)
+            .field("stream", &self.stream)
+            .field("companion_file", &self.companion_file)
+            .finish_non_exhaustive()
     }
 }
 
@@ -103,6 +196,11 @@ fn without_password<S: Serializer>(url: &Option<SecretString>, serializer: S) ->
 fn shown(text: &str) -> String {
     if text == EMBEDDED {
         return text.to_owned();
+    }
+    // Several hosts make no URL.
+    if let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_of_events(scheme)) {
+        let hosts = rest.rsplit('@').next().and_then(|rest| rest.split(['/', '?']).next());
+        return format!("{scheme}://{}", hosts.unwrap_or_default());
     }
     let Ok(mut url) = Url::parse(text) else { return "(unreadable)".to_owned() };
     if url.cannot_be_a_base() {
@@ -127,6 +225,8 @@ mod tests {
         assert_eq!(shown("postgres://ada:hunter2@db/muniment"), "postgres://ada:secret@db/muniment");
         assert_eq!(shown("postgres://ada@db/muniment?password=hunter2"), "postgres://ada@db/muniment");
         assert_eq!(shown("ada:hunter2@db"), "(unreadable)");
+        let cluster = "esdb+discover://ada:hun:ter@2@a:2113,b:2113/?tls=true&tlsCaFile=/ca.pem";
+        assert_eq!(shown(cluster), "esdb+discover://a:2113,b:2113");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use figment::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use store::DataDirectory;
 use tracing_subscriber::EnvFilter;
 
 use super::{Config, FLAGS, Given, PREFIX};
@@ -116,9 +117,9 @@ impl Reading {
             wrong.push(unreadable(error));
             Config::default()
         });
-        let log = config.log.fault();
+        let log = config.log.faults();
         let mut reading = Self { figment, config, wrong };
-        reading.note(log.into_iter().collect());
+        reading.note(log);
         reading
     }
 
@@ -160,7 +161,7 @@ impl Reading {
             return crypto::MasterKey::parse(line).err().map(|error| ("keys.master_key", error.to_string()));
         }
         let file = self.config.master_key_file();
-        let needed = self.config.data.directory.join("log.db").exists() || file.exists();
+        let needed = DataDirectory::exists(&self.config.data.directory).is_ok() || file.exists();
         let loaded = needed.then(|| crypto::MasterKey::load(&file)).transpose();
         loaded.err().map(|error| ("keys.master_key_file", error.to_string()))
     }

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::BoxBody;
 use tonic::codec::ProstCodec;
 use tonic::server::{ClientStreamingService, Grpc, NamedService, ServerStreamingService, UnaryService};
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 use tower_service::Service;
 
@@ -42,7 +42,9 @@ impl Shared {
 pub(super) async fn serve(listener: TcpListener, streams: Arc<Mutex<Streams>>) {
     let shared = Shared(streams);
     let server = Server::builder().add_service(StreamsService(shared)).add_service(FeaturesService);
-    if let Err(error) = server.serve_with_incoming(TcpListenerStream::new(listener)).await {
+    // Real servers do not wait for more before they send an answer either.
+    let Ok(incoming) = TcpIncoming::from_listener(listener, true, None) else { return };
+    if let Err(error) = server.serve_with_incoming(incoming).await {
         tracing::error!(%error, "serving the protocol of KurrentDB");
     }
 }

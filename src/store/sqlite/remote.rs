@@ -70,7 +70,10 @@ pub struct RemoteLog {
 /// Where the files are; keeps the lock for as long as they are open.
 enum Home {
     Alone(DataDirectory),
-    AmongOthers { _node: NodeDirectory },
+    /// `None` if it only reads.
+    AmongOthers {
+        _node: Option<NodeDirectory>,
+    },
 }
 
 struct Serving {
@@ -125,7 +128,24 @@ impl RemoteLog {
             COMPANION.renew(&file)?;
         }
         let keeper = Keeper::Shared(Arc::new(companion));
-        Self::serve(file, keeper, engine, clock, Home::AmongOthers { _node: node.clone() })
+        Self::serve(file, keeper, engine, clock, Home::AmongOthers { _node: Some(node.clone()) })
+    }
+
+    /// Opens, to read, what one of several nodes has of the log, whether or not it is running: it refuses appends, and
+    /// finds what the node has read from the server at the next read.
+    ///
+    /// # Errors
+    /// [`OpenError::Missing`] if no node was here; others if its files cannot be read.
+    pub fn open_shared_to_read(
+        node: &Path,
+        engine: Arc<dyn Engine>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let file = node.join(SHARED_ROWS);
+        if !COMPANION.exists(&file, false)? {
+            return Err(OpenError::Missing(node.to_owned()));
+        }
+        Self::to_read(file, engine, clock, Home::AmongOthers { _node: None })
     }
 
     fn to_read(
