@@ -9,4 +9,4 @@ GRANT EXECUTE ON FUNCTION record_activity, close_segment, first_activity_at TO {
 GRANT INSERT ON data_keys, person_keys, event_keys TO {role};
 GRANT UPDATE ON key_slots TO {role};
 GRANT EXECUTE ON FUNCTION erase_keys TO {role};
-GRANT EXECUTE ON FUNCTION stage_batch, settle_batch TO {role};
+GRANT EXECUTE ON FUNCTION stage_batch, settle_batch, fence_companion TO {role};

@@ -1,6 +1,7 @@
 //! What several nodes share of a log whose entries a server of events keeps.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgRow};
@@ -24,6 +25,8 @@ const WRITE_WITHIN: Duration = Duration::from_secs(10);
 pub struct PostgresCompanion {
     database: PostgresDatabase,
     lead: Lead,
+    /// What was sent before it is not staged any more.
+    fence: AtomicI64,
 }
 
 /// Why a batch is not staged.
@@ -40,21 +43,21 @@ impl PostgresCompanion {
     /// When the database does not answer, or holds a log itself.
     pub fn open(database: &PostgresDatabase) -> Result<Self, PostgresError> {
         let asked = database.clone();
-        let holds_log = database.wait(async move {
+        let (holds_log, fence) = database.wait(async move {
             let mut connection = asked.connect().await?;
-            let holds = sqlx::query_scalar("SELECT EXISTS (SELECT FROM log_events)");
-            Ok::<bool, PostgresError>(bounded(PATIENCE, holds.fetch_one(&mut connection)).await?)
+            let found = sqlx::query_as("SELECT EXISTS (SELECT FROM log_events), fence FROM companion_head");
+            Ok::<(bool, i64), PostgresError>(bounded(PATIENCE, found.fetch_one(&mut connection)).await?)
         })?;
         if holds_log {
             return Err(PostgresError::AnotherUse { found: "a log" });
         }
-        Ok(Self { database: database.clone(), lead: Lead::default() })
+        Ok(Self { database: database.clone(), lead: Lead::default(), fence: AtomicI64::new(fence) })
     }
 
     /// How far batches have arrived, and the id under which the server has the last entry of the last one.
     pub(crate) fn arrived(&self) -> Result<(Position, Option<Uuid>), ReadError> {
         let rows = self.rows(sqlx::query("SELECT position, event_id FROM companion_head"))?;
-        let row = rows.first().ok_or_else(|| read_error(sqlx::Error::RowNotFound))?;
+        let row = rows.first().ok_or_else(no_head)?;
         Ok((position(row, 0)?, get(row, 1)?))
     }
 
@@ -102,7 +105,15 @@ impl PostgresCompanion {
         Ok(batch)
     }
 
-    /// Makes a batch durable that is about to be appended; `false` if something stands at its position already.
+    /// Keeps out what this node has sent and not heard of: what is not staged after it never will be.
+    pub(crate) fn keep_out(&self) -> Result<(), ReadError> {
+        let fenced = self.write(sqlx::query("SELECT fence_companion()")).map_err(read_error)?;
+        self.fence.store(get(&fenced, 0)?, Ordering::Release);
+        Ok(())
+    }
+
+    /// Makes a batch durable that is about to be appended; `false` if something stands at its position already, or another
+    /// node has put up a fence.
     pub(crate) fn stage(&self, batch: &mut Batch) -> Result<bool, NotStaged> {
         let mut rows = batch.rows.clone();
         let (mut credential_positions, mut ids, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
@@ -121,7 +132,8 @@ impl PostgresCompanion {
         }
         let never = |cause: Cause| NotStaged { cause, may_be_staged: false };
         let rows = serde_json::to_string(&rows).map_err(|error| never(Arc::new(error)))?;
-        let stage = sqlx::query("SELECT stage_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+        let stage = sqlx::query("SELECT stage_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+            .bind(self.fence.load(Ordering::Acquire))
             .bind(as_i64(batch.first.get()))
             .bind(batch.entries.clone())
             .bind(rows)
@@ -135,6 +147,11 @@ impl PostgresCompanion {
             .write(stage)
             .map_err(|error| NotStaged { may_be_staged: may_be_recorded(&error), cause: Arc::new(error) })?;
         let number: Option<i64> = get(&staged, 0).map_err(|error| never(Arc::new(error)))?;
+        if number.is_none() {
+            let fence = self.rows(sqlx::query("SELECT fence FROM companion_head"));
+            let fence = fence.and_then(|rows| get(rows.first().ok_or_else(no_head)?, 0));
+            self.fence.store(fence.map_err(|error| never(Arc::new(error)))?, Ordering::Release);
+        }
         batch.number = number.unwrap_or_default();
         Ok(number.is_some())
     }
@@ -178,14 +195,15 @@ impl PostgresCompanion {
     }
 
     fn rows(&self, query: Query<'static, Postgres, PgArguments>) -> Result<Vec<PgRow>, ReadError> {
-        let connections = self.database.readers();
-        let read = async move { bounded(PATIENCE, query.fetch_all(&connections)).await };
+        let (database, readers) = (self.database.clone(), self.database.readers());
+        let read = async move { database.patiently(&readers, query.fetch_all(&readers)).await };
         self.database.wait(read).map_err(read_error)
     }
 
     fn write(&self, query: Query<'static, Postgres, PgArguments>) -> Result<PgRow, sqlx::Error> {
-        let connections = self.database.readers();
-        self.database.wait(async move { bounded(WRITE_WITHIN, query.fetch_one(&connections)).await })
+        let (database, readers) = (self.database.clone(), self.database.readers());
+        self.database
+            .wait(async move { database.within(WRITE_WITHIN, &readers, query.fetch_one(&readers)).await })
     }
 }
 
@@ -196,6 +214,10 @@ pub(super) async fn expect_none(connection: &mut PgConnection) -> Result<(), Pos
         return Err(PostgresError::AnotherUse { found: "the companion of a log on a server of events" });
     }
     Ok(())
+}
+
+fn no_head() -> ReadError {
+    read_error(sqlx::Error::RowNotFound)
 }
 
 fn position(row: &PgRow, column: usize) -> Result<Position, ReadError> {

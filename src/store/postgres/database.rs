@@ -135,7 +135,17 @@ impl PostgresDatabase {
         readers: &PgPool,
         read: impl Future<Output = Result<T, sqlx::Error>> + Send,
     ) -> Result<T, sqlx::Error> {
-        let bounded = async { tokio::time::timeout(PATIENCE, read).await };
+        self.within(PATIENCE, readers, read).await
+    }
+
+    /// The same for as long as this.
+    pub(super) async fn within<T>(
+        &self,
+        patience: Duration,
+        readers: &PgPool,
+        work: impl Future<Output = Result<T, sqlx::Error>> + Send,
+    ) -> Result<T, sqlx::Error> {
+        let bounded = async { tokio::time::timeout(patience, work).await };
         match self.among(bounded).await {
             // Where one connection was lost the others mostly were, too.
             Ok(Err(error)) if is_lost(&error) => {

@@ -33,6 +33,7 @@ const STEPS: &[(&str, &str)] = steps![
     "0009_create_keys"
     "0010_create_transfer"
     "0011_create_companion"
+    "0012_fence_companion"
 ];
 
 const GRANTS: &str = include_str!("../../../migrations/postgres/grants.sql");

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use self::parts::kept;
 use super::address::options;
+use super::companion;
 use super::database::{PATIENCE, PostgresDatabase, Purpose, bounded, connect};
 use super::error::{PostgresError, read_error};
 use super::migrations::{expect_newest, owns_log};
@@ -76,6 +77,7 @@ impl PostgresSide {
     async fn open(url: &str) -> Result<Self, TransferError> {
         let mut connection = connect(&options(url)?).await?;
         expect_newest(&mut connection).await?;
+        companion::expect_none(&mut connection).await?;
         let taken = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK);
         if !bounded(PATIENCE, taken.fetch_one(&mut connection)).await.map_err(PostgresError::from)? {
             return Err(TransferError::InUse);

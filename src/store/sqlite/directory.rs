@@ -40,7 +40,7 @@ pub(super) enum LogFile {
 }
 
 impl LogFile {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Log => "log.db",
             Self::Companion => "companion.db",

@@ -120,12 +120,22 @@ impl RemoteLog {
     ) -> Result<Self, OpenError> {
         let (position, event_id) = companion.arrived()?;
         expect_same_log(&Applied { position, event_id }, engine.as_ref())?;
+        for file in [LogFile::Log, LogFile::Companion].map(LogFile::name) {
+            if node.path().join(file).exists() {
+                return Err(OpenError::LogElsewhere { path: node.path().to_owned(), file });
+            }
+        }
         let file = node.path().join(SHARED_ROWS);
         COMPANION.migrate_disposable(&file)?;
         let here = Applied::of_file(&file)?;
-        if here.position > position || expect_same_log(&here, engine.as_ref()).is_err() {
-            tracing::warn!(file = %file.display(), "the rows of another log are made anew");
-            COMPANION.renew(&file)?;
+        match is_same_log(&here, engine.as_ref())? {
+            true if here.position <= position => {}
+            // What the node has here may be the only copy that is left.
+            true => return Err(OpenError::Read(older_companion(position, here.position))),
+            false => {
+                tracing::warn!(file = %file.display(), "the rows of another log are made anew");
+                COMPANION.renew(&file)?;
+            }
         }
         let keeper = Keeper::Shared(Arc::new(companion));
         Self::serve(file, keeper, engine, clock, Home::AmongOthers { _node: Some(node.clone()) })
@@ -225,8 +235,11 @@ impl RemoteLog {
         }
     }
 
-    fn is_staged(&self, command_id: Uuid) -> Result<bool, ReadError> {
-        let batches = self.reader.with(|connection| self.keeper.staged(connection))?;
+    async fn is_staged(&self, command_id: Uuid) -> Result<bool, ReadError> {
+        let (reader, keeper) = (Arc::clone(&self.reader), Arc::clone(&self.keeper));
+        // A database that does not answer must not hold up those who ask for something else.
+        let asked = tokio::task::spawn_blocking(move || reader.with(|connection| keeper.staged(connection)));
+        let batches = asked.await.map_err(|error| ReadError::Unavailable(Arc::new(error)))??;
         let mut entries = batches.iter().flat_map(|batch| &batch.entries);
         Ok(entries
             .any(|entry| Envelope::parse(entry).is_ok_and(|envelope| envelope.command_id == command_id)))
@@ -235,19 +248,28 @@ impl RemoteLog {
 
 /// The companion belongs to one log: the server must have the last entry that it knows.
 fn expect_same_log(applied: &Applied, engine: &dyn Engine) -> Result<(), OpenError> {
+    if is_same_log(applied, engine)? {
+        return Ok(());
+    }
+    let detail = "the server of events holds another log than the companion belongs to, or has lost its end";
+    let place = Place::Position(applied.position);
+    Err(OpenError::Read(ReadError::Corrupt { place, detail: detail.to_owned() }))
+}
+
+/// Whether the server has the last entry that these rows know.
+fn is_same_log(applied: &Applied, engine: &dyn Engine) -> Result<bool, OpenError> {
     let Applied { position, event_id } = *applied;
-    let Some(event_id) = event_id else { return Ok(()) };
+    let Some(event_id) = event_id else { return Ok(true) };
     let before = Position::new(position.get() - 1);
     let standing = engine.read(before, 1).map_err(ReadError::from)?;
-    match standing.first() {
-        Some(event) if event.id == event_id => Ok(()),
-        Some(_) | None => Err(OpenError::Read(ReadError::Corrupt {
-            place: Place::Position(position),
-            detail:
-                "the server of events holds another log than the companion belongs to, or has lost its end"
-                    .to_owned(),
-        })),
-    }
+    Ok(standing.first().is_some_and(|event| event.id == event_id))
+}
+
+fn older_companion(companion: Position, here: Position) -> ReadError {
+    let detail = format!(
+        "the companion ends at {companion}, and this node has the rows up to {here}: it is an older copy"
+    );
+    ReadError::Corrupt { place: Place::Position(companion.next()), detail }
 }
 
 /// A replica of something else, or a damaged one, is made anew.
@@ -348,10 +370,11 @@ impl EventLog for RemoteLog {
         }
         // What is not settled may turn out to be recorded.
         self.shared.expect_certain()?;
-        if self.is_staged(command_id)? {
+        if self.is_staged(command_id).await? {
             return Err(ReadError::Unavailable(Arc::new(OnItsWay)));
         }
-        // It may have been settled in between.
+        // It may have been settled in between, by another node too.
+        self.follow_others().await?;
         find()
     }
 

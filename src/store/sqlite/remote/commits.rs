@@ -60,7 +60,9 @@ pub(super) struct Commits {
 
 /// The log moved on between checking and appending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("other nodes were faster {MAX_ATTEMPTS} times")]
+#[error(
+    "other nodes were faster {MAX_ATTEMPTS} times, or the database of the companion is not the one that they have: it may be an older copy"
+)]
 struct Overtaken;
 
 /// What is known of a batch that was not recorded.
@@ -96,6 +98,7 @@ impl GroupCommit for Commits {
             settle(connection).map_err(|error| Arc::new(error) as Cause)?;
         }
         let session = self.session(connection);
+        self.keeper.keep_out().map_err(broken)?;
         session.recover().map_err(broken)?;
         self.shared.heads.forget();
         session.announce(&self.shared).map_err(broken)?;
@@ -120,7 +123,8 @@ impl GroupCommit for Commits {
                 let _ = answer.try_send(caught_up.clone());
             }
             if let Err(error) = caught_up {
-                refuse_all(&mut Vec::from(commits), &(Arc::new(error) as Cause), false);
+                let unknown = self.may_be_staged(connection);
+                refuse_all(&mut Vec::from(commits), &(Arc::new(error) as Cause), unknown);
                 return None;
             }
         }
@@ -131,7 +135,8 @@ impl GroupCommit for Commits {
                 Ok(Round::Answered) => attempts = 0,
                 Ok(Round::Again) if attempts < MAX_ATTEMPTS => attempts += 1,
                 Ok(Round::Again) => {
-                    refuse_all(&mut Vec::from(commits), &(Arc::new(Overtaken) as Cause), false);
+                    let unknown = self.may_be_staged(connection);
+                    refuse_all(&mut Vec::from(commits), &(Arc::new(Overtaken) as Cause), unknown);
                     return None;
                 }
                 Err(cause) => {
@@ -160,6 +165,11 @@ impl GroupCommit for Commits {
 impl Commits {
     fn session<'c>(&'c self, connection: &'c Connection) -> Session<'c> {
         Session { connection, engine: self.engine.as_ref(), keeper: &self.keeper, files: &self.files }
+    }
+
+    /// Whether anything is staged yet: what is refused may be the retry of a commit in that.
+    fn may_be_staged(&self, connection: &Connection) -> bool {
+        self.keeper.staged(connection).map_or(true, |batches| !batches.is_empty())
     }
 
     /// Records as many commits as fit in one append, and answers them. An error ends the session, and answered those whom
@@ -316,7 +326,8 @@ impl Commits {
             Err(error @ EngineError::Refused(_)) => {
                 let withdrawn = self.keeper.withdraw(session.connection, &batch).map_err(unknown)?;
                 let cause: Cause = Arc::new(error);
-                Err(if withdrawn { Failure::Undone(cause) } else { Failure::Unknown(cause) })
+                let undone = withdrawn && !self.may_be_staged(session.connection);
+                Err(if undone { Failure::Undone(cause) } else { Failure::Unknown(cause) })
             }
             Err(error @ (EngineError::Unavailable(_) | EngineError::Corrupt { .. })) => {
                 Err(Failure::Unknown(Arc::new(error)))

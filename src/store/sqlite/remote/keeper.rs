@@ -45,6 +45,11 @@ impl Keeper {
         }
     }
 
+    /// Keeps out what was sent and not heard of. In the node's own file nothing is under way that long.
+    pub(super) fn keep_out(&self) -> Result<(), ReadError> {
+        self.shared().map_or(Ok(()), PostgresCompanion::keep_out)
+    }
+
     /// Takes back what the server refused; `false` if somebody else may be about to append it.
     pub(super) fn withdraw(&self, connection: &Connection, batch: &Batch) -> Result<bool, ReadError> {
         match self {

@@ -29,6 +29,8 @@ use crate::stream::StreamName;
 const PAGE: usize = 500;
 /// Of a longer jump of the head nobody is told stream by stream: all are looked up again.
 const MAX_TOLD: u64 = 10_000;
+/// When the server refuses so many batches that stay staged, nothing more is staged until it takes one.
+const MOST_REFUSED: usize = 16;
 /// After so many refusals for nothing that can be seen the server is not believed any more.
 const MAX_MOVES: usize = 16;
 
@@ -95,6 +97,7 @@ impl Session<'_> {
 
     /// Appends the first staged batch that the server takes; `true` if none is left that it may take.
     fn complete_staged(&self) -> Result<bool, ReadError> {
+        let mut refused = 0;
         for batch in self.keeper.staged(self.connection)? {
             let before = Position::new(batch.first.get() - 1);
             match self.engine.append(before, &batch.events()) {
@@ -105,6 +108,10 @@ impl Session<'_> {
                 Err(EngineError::Moved) => return Ok(false),
                 Err(EngineError::Refused(error)) => {
                     tracing::warn!(%error, first = %batch.first, "the server refuses what is staged");
+                    refused += 1;
+                    if refused == MOST_REFUSED {
+                        return Err(ReadError::Unavailable(error));
+                    }
                 }
                 Err(error @ (EngineError::Unavailable(_) | EngineError::Corrupt { .. })) => {
                     return Err(error.into());
@@ -208,6 +215,12 @@ impl Session<'_> {
         {
             let _files = self.files.hold();
             self.execute("PRAGMA main.synchronous = NORMAL")?;
+            // Entries first: a transaction becomes visible in one file after the other, and rows refer to entries.
+            self.begin()?;
+            if self.applied()?.next() == batch.first {
+                self.write_entries(batch.first, batch.entries.iter().map(Vec::as_slice))?;
+            }
+            self.commit()?;
             self.begin()?;
             if self.applied()?.next() == batch.first {
                 self.apply(batch)?;
@@ -221,7 +234,6 @@ impl Session<'_> {
 
     fn apply(&self, batch: Batch) -> Result<(), ReadError> {
         let (first, last) = (batch.first, batch.last);
-        self.write_entries(first, batch.entries.iter().map(Vec::as_slice))?;
         self.write_commands(first, &batch.entries)?;
         let event_id = batch.entries.last().map(|entry| EngineEvent::new(last, entry.clone()).id);
         for rows in batch.rows {
