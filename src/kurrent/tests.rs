@@ -185,16 +185,31 @@ async fn metadata_tell_what_belongs_together() {
     );
 }
 
-/// A crash after the server has the batch, over the wire.
+/// The server has the batch, and the node dies before it hears of that: the next start finds it there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_server_has_is_rolled_forward() {
     let mut fixture = KurrentFixture::new();
-    let Some(server) = fixture._server.take() else { return };
+    let Some(mut server) = fixture._server.take() else { return };
     let log = fixture.open().await;
     log.append(one(1, "a")).await.unwrap();
-    server.put(Fault::AppendThenUnavailable);
-    let receipt = log.append(one(2, "a")).await.unwrap();
-    assert_eq!(receipt.position, Position::new(2), "the second attempt finds it done");
+    server.put(Fault::AppendThenSilence);
+    let append = {
+        let log = Arc::clone(&log);
+        tokio::task::spawn(async move { log.append(one(2, "a")).await })
+    };
+    while engine(&server, &fixture.stream).head().unwrap() < Position::new(2) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    server.stop();
+    append.abort();
+    fixture.opened = None;
+    drop(log);
+    server.serve_again().unwrap();
+    let log = fixture.open().await;
+    let found = log.find_command(command_id(2)).await.unwrap().unwrap();
+    assert_eq!(found.position, Position::new(2));
+    let again = log.append(one(2, "a")).await.unwrap_err();
+    assert!(matches!(again, store::AppendError::DuplicateCommand(_)), "{again:?}");
     store::conformance::check_log(log.as_ref(), 2);
 }
 

@@ -210,7 +210,7 @@ pub enum OpenError {
     #[error("opening `{}`: there are keys in use, but no log beside them", .0.display())]
     LogMissing(PathBuf),
     /// The directory belongs to a log that is kept in another way: the file says in which.
-    #[error("opening `{}`: it holds {file}, which belongs to a log kept in another place", path.display())]
+    #[error("opening `{}`: it holds {file}, which belongs to a log kept in another place: log.url must say where", path.display())]
     LogElsewhere {
         /// The directory.
         path: PathBuf,

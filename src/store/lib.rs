@@ -63,8 +63,8 @@ pub use postgres::{
 };
 pub use repository::{LogRepository, PersistRefused};
 pub use sqlite::{
-    BackUpTo, BackedUp, DataDirectory, RemoteLog, SqliteActivity, SqliteKeys, SqliteLog, SqliteSide,
-    open_to_read,
+    BackUpTo, BackedUp, DataDirectory, RemoteLog, RemoteSide, SqliteActivity, SqliteKeys, SqliteLog,
+    SqliteSide, open_to_read,
 };
 pub use stream::{InvalidStreamName, StreamName};
 pub use subscription::{Pages, Subscription};

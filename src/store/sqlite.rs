@@ -34,7 +34,7 @@ pub use at_rest::open_to_read;
 pub use backup::{BackUpTo, BackedUp};
 pub use directory::DataDirectory;
 pub use keys::SqliteKeys;
-pub use remote::RemoteLog;
+pub use remote::{RemoteLog, RemoteSide};
 pub use transfer::SqliteSide;
 
 use self::commits::Commits;

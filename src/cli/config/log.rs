@@ -154,23 +154,33 @@ impl LogPlace {
     /// Reads `embedded` or a URL.
     ///
     /// # Errors
-    /// What it must be. The scheme alone is named: what follows may hold a password.
+    /// What it must be. A scheme alone is named: what follows may hold a password.
     pub fn parse(url: SecretString) -> Result<Self, String> {
         let text = url.expose_secret();
-        match text.split(':').next().unwrap_or_default() {
-            EMBEDDED => Ok(Self::Embedded),
-            "postgres" | "postgresql" => Ok(Self::Postgres(url)),
-            scheme if is_of_events(scheme) => Ok(Self::Kurrent(KurrentPlace {
-                url,
-                stream: kurrent::LOG_STREAM.to_owned(),
-                companion: None,
-            })),
+        if text == EMBEDDED {
+            return Ok(Self::Embedded);
+        }
+        match scheme(text) {
+            Some("postgres" | "postgresql") => Ok(Self::Postgres(url)),
+            Some(scheme) if is_of_events(scheme) => {
+                let stream = kurrent::LOG_STREAM.to_owned();
+                Ok(Self::Kurrent(KurrentPlace { url, stream, companion: None }))
+            }
             other => Err(format!(
-                "`{other}` is no place of a log: it must be `embedded` or a URL, postgres://role@host/database or \
-                 esdb://user:password@host:2113"
+                "{} no place of a log: it must be `embedded` or a URL, postgres://role@host/database or \
+                 esdb://user:password@host:2113",
+                other.map_or("it is".to_owned(), |scheme| format!("`{scheme}` is"))
             )),
         }
     }
+}
+
+/// The scheme of a URL (RFC 3986 section 3.1); `None` if the text does not begin with one, and may be a secret.
+pub fn scheme(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once("://")?;
+    let letter = scheme.starts_with(|first: char| first.is_ascii_lowercase());
+    let rest = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || "+-.".contains(char);
+    (letter && scheme.chars().all(rest)).then_some(scheme)
 }
 
 /// Whether a URL of this scheme is the connection string of a server of events.
@@ -234,6 +244,11 @@ mod tests {
         let refused =
             LogPlace::parse("mysql://ada:hunter2@db/muniment".to_owned().into()).expect_err("no place");
         assert!(refused.contains("`mysql`") && !refused.contains("hunter2"), "{refused}");
+        for secret in ["host=db user=ada password=hunter2", "hunter2:a@db", "hunter2", "password=hunter2://"]
+        {
+            let refused = LogPlace::parse(secret.to_owned().into()).expect_err("no place");
+            assert!(refused.starts_with("it is no place") && !refused.contains("hunter2"), "{refused}");
+        }
         assert!(matches!(LogPlace::parse("embedded".to_owned().into()), Ok(LogPlace::Embedded)));
     }
 }

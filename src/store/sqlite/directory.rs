@@ -62,14 +62,6 @@ impl LogFile {
         }
     }
 
-    /// Whether not all of a log was moved here; beside a server none is.
-    fn is_unfinished(self, connection: &Connection) -> rusqlite::Result<bool> {
-        match self {
-            Self::Log => is_unfinished(connection),
-            Self::Companion => Ok(false),
-        }
-    }
-
     const fn other(self) -> Self {
         match self {
             Self::Log => Self::Companion,
@@ -98,18 +90,14 @@ impl DataDirectory {
     }
 
     fn open_with(path: &Path, log_file: LogFile) -> Result<Self, OpenError> {
-        let directory = Self::make_with(path, log_file)?;
+        let directory = Self::make(path, log_file)?;
         directory.expect_whole()?;
         directory.marry()?;
         Ok(directory)
     }
 
     /// As [`Self::open`], for a log that is to be moved here: it brings its identity along.
-    pub(super) fn make(path: &Path) -> Result<Self, OpenError> {
-        Self::make_with(path, LogFile::Log)
-    }
-
-    fn make_with(path: &Path, log_file: LogFile) -> Result<Self, OpenError> {
+    pub(super) fn make(path: &Path, log_file: LogFile) -> Result<Self, OpenError> {
         let node = Some(NodeDirectory::open(path)?);
         let directory = Self { path: path.to_owned(), node, log_file };
         if directory.path.join(log_file.other().name()).exists() {
@@ -234,7 +222,7 @@ impl DataDirectory {
     fn expect_whole(&self) -> Result<(), OpenError> {
         let log = self.log();
         let connection = self.log_schema().open_to_read(&log)?;
-        match self.log_file.is_unfinished(&connection) {
+        match is_unfinished(&connection) {
             Ok(false) => Ok(()),
             Ok(true) => Err(OpenError::Unfinished(self.path.clone())),
             Err(source) => Err(schema::open_error(&log, source)),

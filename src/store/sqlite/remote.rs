@@ -12,6 +12,7 @@ mod session;
 mod staged;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use self::commits::{Commits, Request};
 use self::head::HeadReader;
 use self::keeper::Keeper;
 use self::session::{Applied, Files, Session};
+pub use self::transfer::RemoteSide;
 use super::directory::LogFile;
 use super::reader::Reader;
 use super::schema::COMPANION;

@@ -56,6 +56,7 @@ pub(super) const COMPANION: Schema = Schema {
         include_str!("../../../migrations/sqlite/0005_create_writer_epoch.sql"),
         include_str!("../../../migrations/sqlite/0006_create_lookup_tokens.sql"),
         include_str!("../../../migrations/sqlite_companion/0001_create_companion.sql"),
+        include_str!("../../../migrations/sqlite_companion/0002_create_transfer.sql"),
     ],
     attached: Some(&REPLICA),
 };

@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use self::parts::{File, kept};
 use super::checkpoint::checkpoint;
+use super::directory::LogFile;
 use super::keys::wipe;
 use super::reader::read_error;
-use super::schema::{ACTIVITY, KEYS, LOG, Schema, open_error};
+use super::schema::{ACTIVITY, KEYS, Schema, open_error};
 use super::{DataDirectory, verify};
 use crate::error::{OpenError, Place, ReadError};
 use crate::position::Position;
@@ -39,7 +40,12 @@ impl SqliteSide {
     /// # Errors
     /// See [`OpenError`]; among others if a service uses it.
     pub fn source(path: &Path) -> Result<Self, OpenError> {
-        Self::open(DataDirectory::hold(path)?, Schema::open_to_read)
+        Self::of(DataDirectory::hold(path)?)
+    }
+
+    /// The same of a directory that this process holds already.
+    pub(super) fn of(directory: DataDirectory) -> Result<Self, OpenError> {
+        Self::open(directory, Schema::open_to_read)
     }
 
     /// Opens the place to which something is to be moved; makes it if it is not there.
@@ -47,7 +53,12 @@ impl SqliteSide {
     /// # Errors
     /// See [`OpenError`].
     pub fn target(path: &Path) -> Result<Self, OpenError> {
-        Self::open(DataDirectory::make(path)?, |schema, file| {
+        Self::target_of(path, LogFile::Log)
+    }
+
+    /// The same of a directory of any kind.
+    pub(super) fn target_of(path: &Path, log_file: LogFile) -> Result<Self, OpenError> {
+        Self::open(DataDirectory::make(path, log_file)?, |schema, file| {
             let connection = schema.open_to_write(file)?;
             connection
                 .pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT)
@@ -61,11 +72,35 @@ impl SqliteSide {
         connect: impl Fn(&Schema, &Path) -> Result<Connection, OpenError>,
     ) -> Result<Self, OpenError> {
         Ok(Self {
-            log: Mutex::new(connect(&LOG, &directory.log())?),
+            log: Mutex::new(connect(directory.log_schema(), &directory.log())?),
             keys: Mutex::new(connect(&KEYS, &directory.keys())?),
             activity: Mutex::new(connect(&ACTIVITY, &directory.activity())?),
             _directory: directory,
         })
+    }
+
+    /// The file of the log, or of what is beside it.
+    pub(super) fn log(&self) -> MutexGuard<'_, Connection> {
+        self.file(File::Log)
+    }
+
+    /// Removes rows of a part and adds others, in one durable transaction.
+    pub(super) fn write(&self, part: Part, gone: &[Row], added: &[Row]) -> Result<(), TransferError> {
+        let (file, kept) = kept(part);
+        let write = |connection: &mut Connection| -> rusqlite::Result<()> {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for (rows, statements) in [(gone, kept.remove), (added, kept.add)] {
+                for row in rows {
+                    for statement in statements {
+                        let mut statement = transaction.prepare_cached(statement)?;
+                        let parameters = row.iter().take(statement.parameter_count()).map(to_sql);
+                        statement.execute(params_from_iter(parameters))?;
+                    }
+                }
+            }
+            transaction.commit()
+        };
+        write(&mut self.file(file)).map_err(write_error)
     }
 
     fn file(&self, file: File) -> MutexGuard<'_, Connection> {
@@ -125,21 +160,7 @@ impl Side for SqliteSide {
     }
 
     async fn replace(&self, part: Part, gone: &[Row], added: &[Row]) -> Result<(), TransferError> {
-        let (file, kept) = kept(part);
-        let write = |connection: &mut Connection| -> rusqlite::Result<()> {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            for (rows, statements) in [(gone, kept.remove), (added, kept.add)] {
-                for row in rows {
-                    for statement in statements {
-                        let mut statement = transaction.prepare_cached(statement)?;
-                        let parameters = row.iter().take(statement.parameter_count()).map(to_sql);
-                        statement.execute(params_from_iter(parameters))?;
-                    }
-                }
-            }
-            transaction.commit()
-        };
-        write(&mut self.file(file)).map_err(write_error)
+        self.write(part, gone, added)
     }
 
     async fn verify(
@@ -166,7 +187,7 @@ pub(super) fn is_unfinished(log: &Connection) -> rusqlite::Result<bool> {
     log.query_row("SELECT EXISTS (SELECT 1 FROM transfer)", [], |row| row.get(0))
 }
 
-fn write_error(error: rusqlite::Error) -> TransferError {
+pub(super) fn write_error(error: rusqlite::Error) -> TransferError {
     TransferError::Write(Arc::new(error))
 }
 

@@ -37,6 +37,7 @@ struct State {
     faults: VecDeque<Fault>,
     late: Vec<(Position, Vec<EngineEvent>)>,
     asleep: bool,
+    refusing: bool,
     /// Who asks for the head waits so long.
     delay: Duration,
     /// Reads end so many events before the head.
@@ -54,6 +55,11 @@ impl MemoryEngine {
     /// Meets the next append for which no fault was put before.
     pub fn put(&self, fault: Fault) {
         self.state().faults.push_back(fault);
+    }
+
+    /// From now on refuses every append, or takes them again.
+    pub fn refuse_appends(&self, refusing: bool) {
+        self.state().refusing = refusing;
     }
 
     /// Answers nobody until [`Self::wake`].
@@ -135,6 +141,7 @@ impl Engine for MemoryEngine {
         state.answers()?;
         state.appends += 1;
         match state.faults.pop_front() {
+            None if state.refusing => Err(EngineError::Refused(Arc::new(NoAnswer))),
             None => state.append(after, events),
             Some(Fault::Refuse) => Err(EngineError::Refused(Arc::new(NoAnswer))),
             Some(Fault::LoseRequest) => Err(no_answer()),

@@ -113,6 +113,26 @@ async fn from_a_directory_to_a_database_and_back() {
 }
 
 #[tokio::test]
+async fn from_a_directory_to_a_server_of_events_and_back() {
+    there_and_back(Place::directory(), Place::server()).await;
+}
+
+#[tokio::test]
+async fn from_a_database_to_a_server_of_events_and_back() {
+    there_and_back(Place::database().await, Place::server()).await;
+}
+
+#[tokio::test]
+async fn from_a_server_of_events_to_a_database_and_back() {
+    there_and_back(Place::server(), Place::database().await).await;
+}
+
+#[tokio::test]
+async fn from_a_server_of_events_to_another_and_back() {
+    there_and_back(Place::server(), Place::server()).await;
+}
+
+#[tokio::test]
 async fn from_a_database_to_a_directory_and_back() {
     there_and_back(Place::database().await, Place::directory()).await;
 }
@@ -153,6 +173,11 @@ async fn cut_off_at_each_write(here: Place, there: Place) {
 #[tokio::test]
 async fn a_directory_that_is_cut_off_goes_on() {
     cut_off_at_each_write(Place::database().await, Place::directory()).await;
+}
+
+#[tokio::test]
+async fn a_server_of_events_that_is_cut_off_goes_on() {
+    cut_off_at_each_write(Place::directory(), Place::server()).await;
 }
 
 #[tokio::test]

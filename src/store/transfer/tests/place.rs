@@ -14,13 +14,17 @@ use crate::keys::KeyStore;
 use crate::postgres::{
     PostgresActivity, PostgresDatabase, PostgresError, PostgresKeys, PostgresLog, PostgresSide,
 };
-use crate::sqlite::{DataDirectory, SqliteActivity, SqliteKeys, SqliteLog, SqliteSide};
-use crate::testing::{PostgresServer, TestDatabase};
+use crate::sqlite::{
+    DataDirectory, RemoteLog, RemoteSide, SqliteActivity, SqliteKeys, SqliteLog, SqliteSide,
+};
+use crate::testing::{MemoryEngine, PostgresServer, TestDatabase};
 use crate::transfer::{Side, TransferError};
 
 /// Somewhere that a log can be.
 pub(super) enum Place {
     Directory(TempDir),
+    /// A server of events, with a companion in a directory.
+    Server(TempDir, Arc<MemoryEngine>),
     Database(TestDatabase<'static>),
 }
 
@@ -37,13 +41,17 @@ impl Place {
         Self::Directory(tempfile::tempdir().unwrap())
     }
 
+    pub(super) fn server() -> Self {
+        Self::Server(tempfile::tempdir().unwrap(), Arc::default())
+    }
+
     pub(super) async fn database() -> Self {
         Self::Database(PostgresServer::shared().database().await)
     }
 
     pub(super) fn path(&self) -> PathBuf {
         match self {
-            Self::Directory(directory) => directory.path().join("data"),
+            Self::Directory(directory) | Self::Server(directory, _) => directory.path().join("data"),
             Self::Database(_) => panic!("a database has no path"),
         }
     }
@@ -56,6 +64,17 @@ impl Place {
                 let data = soon(open, |error| matches!(error, OpenError::InUse { .. })).await.unwrap();
                 Open {
                     log: Arc::new(SqliteLog::open(&data, Arc::clone(&clock) as _).unwrap()),
+                    keys: Arc::new(SqliteKeys::open(&data).unwrap()),
+                    activity: Arc::new(SqliteActivity::open(&data, Arc::clone(&clock) as _).unwrap()),
+                    clock,
+                }
+            }
+            Self::Server(_, engine) => {
+                let open = || async { DataDirectory::open_companion(&self.path()) };
+                let data = soon(open, |error| matches!(error, OpenError::InUse { .. })).await.unwrap();
+                let engine = Arc::clone(engine) as _;
+                Open {
+                    log: Arc::new(RemoteLog::open(&data, engine, Arc::clone(&clock) as _).unwrap()),
                     keys: Arc::new(SqliteKeys::open(&data).unwrap()),
                     activity: Arc::new(SqliteActivity::open(&data, Arc::clone(&clock) as _).unwrap()),
                     clock,
@@ -76,6 +95,7 @@ impl Place {
     pub(super) async fn try_source(&self) -> Result<Box<dyn Side>, TransferError> {
         Ok(match self {
             Self::Directory(_) => Box::new(SqliteSide::source(&self.path())?),
+            Self::Server(_, engine) => Box::new(RemoteSide::source(&self.path(), Arc::clone(engine) as _)?),
             Self::Database(database) => Box::new(PostgresSide::source(&database.url()).await?),
         })
     }
@@ -83,6 +103,7 @@ impl Place {
     pub(super) async fn try_target(&self) -> Result<Box<dyn Side>, TransferError> {
         Ok(match self {
             Self::Directory(_) => Box::new(SqliteSide::target(&self.path())?),
+            Self::Server(_, engine) => Box::new(RemoteSide::target(&self.path(), Arc::clone(engine) as _)?),
             Self::Database(database) => Box::new(PostgresSide::target(&database.owner_url()).await?),
         })
     }
@@ -102,6 +123,14 @@ impl Place {
         match self {
             Self::Directory(_) => {
                 for opened in [DataDirectory::open(&self.path()), DataDirectory::open_read_only(&self.path())]
+                {
+                    let refused = opened.unwrap_err();
+                    assert!(matches!(refused, OpenError::Unfinished(_)), "{refused}");
+                }
+            }
+            Self::Server(..) => {
+                for opened in
+                    [DataDirectory::open_companion(&self.path()), DataDirectory::open_read_only(&self.path())]
                 {
                     let refused = opened.unwrap_err();
                     assert!(matches!(refused, OpenError::Unfinished(_)), "{refused}");

@@ -146,3 +146,38 @@ async fn a_foreign_event_stops_the_log() {
     let refused = fixture.try_open().err().unwrap();
     assert!(matches!(refused, OpenError::Read(ReadError::Corrupt { .. })), "{refused:?}");
 }
+
+/// Companion and replica are two files, which a transaction changes one after the other: readers do not see it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_never_see_the_files_apart() {
+    let fixture = RemoteFixture::new();
+    let log = fixture.open_remote();
+    let newest = Arc::new(std::sync::atomic::AtomicU64::new(1));
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let reader = {
+        let (log, newest, done) = (Arc::clone(&log), Arc::clone(&newest), Arc::clone(&done));
+        std::thread::spawn(move || {
+            let mut read = 0_u64;
+            while !done.load(std::sync::atomic::Ordering::Acquire) {
+                let number = newest.load(std::sync::atomic::Ordering::Acquire);
+                let name = format!("t{number}");
+                let holder = log.reader.with(|connection| claims::holder(connection, &key(&name))).unwrap();
+                assert!(holder.is_none_or(|holder| holder == stream(&name)));
+                if let Some(found) = log.reader.find_command(command_id(number)).unwrap() {
+                    let before = Position::new(found.first_position.get() - 1);
+                    assert_eq!(log.reader.read_all(before, 1).unwrap().len(), 1);
+                }
+                read += 1;
+            }
+            read
+        })
+    };
+    for number in 1..=400 {
+        newest.store(number, std::sync::atomic::Ordering::Release);
+        let name = format!("t{number}");
+        let taken = ClaimChange::Take { key: key(&name), stream: stream(&name) };
+        log.append(Commit { claims: vec![taken], ..one(number, &name) }).await.unwrap();
+    }
+    done.store(true, std::sync::atomic::Ordering::Release);
+    assert!(reader.join().unwrap() > 400);
+}

@@ -4,8 +4,8 @@ use super::*;
 use crate::conformance::check_log;
 use crate::conformance::sample::{commit, to};
 use crate::position::ExpectedRevision;
-use crate::postgres::{PostgresDatabase, PostgresError, PostgresLog};
-use crate::testing::{Fault, PostgresServer, TestDatabase};
+use crate::postgres::{PostgresDatabase, PostgresError, PostgresLog, PostgresSide};
+use crate::testing::{Fault, PostgresServer, Proxy, TestDatabase};
 
 struct SharedFixture {
     test: TestDatabase<'static>,
@@ -220,6 +220,106 @@ async fn a_node_makes_its_files_anew() {
     assert!(fixture.try_node("a").is_err(), "the server has lost its end");
 }
 
+/// A restored companion is older than the log: what a node has of its end may be the only copy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_companion_costs_a_node_nothing() {
+    let fixture = SharedFixture::new().await;
+    let log = fixture.node("a");
+    for number in 1..=5 {
+        log.append(whole(number)).await.unwrap();
+    }
+    drop(log);
+    let file = fixture.directory.path().join("a").join("rows.db");
+    let claims = || -> u64 {
+        let rows = COMPANION.open_to_read(&file).unwrap();
+        rows.query_row("SELECT count(*) FROM claims", [], |row| row.get(0)).unwrap()
+    };
+    let third = fixture.engine.events()[2].id;
+    fixture.test.psql(&format!(
+        "UPDATE muniment.companion_head SET position = 3, event_id = '{third}';
+         DELETE FROM muniment.companion_batches WHERE first_position > 3"
+    ));
+    for _ in 0..2 {
+        let refused = fixture.try_node("a").err().unwrap();
+        let refused = format!("{refused:?}");
+        assert!(refused.contains("older copy"), "{refused}");
+        assert_eq!(claims(), 5);
+    }
+}
+
+/// Staging was given up, and arrives after somebody was told that it had not happened.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_given_up_is_not_staged_later() {
+    let fixture = SharedFixture::new().await;
+    let network = Proxy::start(PostgresServer::shared().port());
+    let far = format!("127.0.0.1:{}/", network.port());
+    let near = format!("127.0.0.1:{}/", PostgresServer::shared().port());
+    let database = PostgresDatabase::open(&fixture.test.url().replace(&near, &far)).unwrap();
+    let node = NodeDirectory::open(&fixture.directory.path().join("a")).unwrap();
+    let companion = PostgresCompanion::open(&database).unwrap();
+    let (engine, clock) = (Arc::clone(&fixture.engine) as _, Arc::clone(&fixture.clock) as _);
+    let log = Arc::new(RemoteLog::open_shared(&node, companion, engine, clock).unwrap());
+    log.append(whole(1)).await.unwrap();
+
+    let late = network.hold_back(b"sealed s2");
+    let lost = log.append(whole(2)).await.unwrap_err();
+    assert!(is_unknown(&lost), "{lost:?}");
+    settled(&log).await;
+    expect_nothing(&log, 2).await;
+    let _ = late.release();
+    let other = fixture.node("b");
+    assert_eq!(other.head().await.unwrap(), Position::new(1));
+    assert_eq!(fixture.count("companion_batches"), "1", "nothing was staged late");
+    for log in [&log, &other] {
+        expect_nothing(log, 2).await;
+    }
+    log.append(whole(2)).await.unwrap();
+    expect_whole(&other, 2, 2).await;
+    check_log(log.as_ref(), 2);
+}
+
+/// The right to append was taken away: what is refused stays staged, but it does not pile up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_server_refuses_does_not_pile_up() {
+    let fixture = SharedFixture::new().await;
+    let log = fixture.node("a");
+    log.append(one(1, "a")).await.unwrap();
+    fixture.engine.refuse_appends(true);
+    for number in 2..=60 {
+        let refused = log.append(one(number, "a")).await.unwrap_err();
+        assert!(matches!(refused, AppendError::Unavailable { .. }), "{refused:?}");
+    }
+    let staged: usize = fixture.count("companion_batches WHERE entries IS NOT NULL").parse().unwrap();
+    assert!((1..=16).contains(&staged), "{staged}");
+    fixture.engine.refuse_appends(false);
+    settled(&log).await;
+    // Somebody is first; whatever was staged behind it at the same position is gone then.
+    while log.append(one(100, "a")).await.is_err_and(|error| is_unknown(&error)) {}
+    assert_eq!(fixture.count("companion_batches WHERE entries IS NOT NULL"), "0");
+    check_log(log.as_ref(), log.head().await.unwrap().get());
+}
+
+/// A process that only reads finds what the node has, and no node where there is none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_has_can_be_read_beside_it() {
+    let fixture = SharedFixture::new().await;
+    let open = |name: &str| {
+        let (engine, clock) = (Arc::clone(&fixture.engine) as _, Arc::clone(&fixture.clock) as _);
+        RemoteLog::open_shared_to_read(&fixture.directory.path().join(name), engine, clock)
+    };
+    assert!(matches!(open("a"), Err(OpenError::Missing(_))));
+    let log = fixture.node("a");
+    let beside = open("a").unwrap();
+    log.append(whole(1)).await.unwrap();
+    expect_whole(&beside, 1, 1).await;
+    check_log(&beside, 1);
+    let refused = beside.append(whole(2)).await.unwrap_err();
+    assert!(matches!(refused, AppendError::Unavailable { outcome_unknown: false, .. }), "{refused:?}");
+    let kept_otherwise = DataDirectory::open(&fixture.directory.path().join("b")).unwrap();
+    drop(kept_otherwise);
+    assert!(matches!(fixture.try_node("b"), Err(OpenError::LogElsewhere { file: "log.db", .. })));
+}
+
 /// One address for another by mistake: neither begins an empty log beside a full one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_is_a_log_or_a_companion() {
@@ -227,6 +327,8 @@ async fn a_database_is_a_log_or_a_companion() {
     fixture.node("a").append(one(1, "a")).await.unwrap();
     let refused = PostgresLog::open(&fixture.database, Arc::clone(&fixture.clock) as _).err().unwrap();
     assert!(matches!(refused, PostgresError::AnotherUse { .. }), "{refused:?}");
+    let refused = PostgresSide::source(&fixture.test.url()).await.err().unwrap();
+    assert!(refused.to_string().contains("companion"), "{refused}");
 
     let other = SharedFixture::new().await;
     let log = PostgresLog::open(&other.database, Arc::clone(&other.clock) as _).unwrap();
