@@ -273,18 +273,31 @@ pub struct Restore {
 /// Arguments of `migrate-log`.
 #[derive(Args, Debug)]
 pub struct MigrateLog {
-    /// Where it is: `embedded:` and a data directory, or the URL of a database
+    /// Where it is: `embedded:` and a data directory, or the URL of a database or a server of events
     #[arg(long, value_name = "PLACE", required_unless_present = "from_file")]
     pub from: Option<String>,
     /// File that holds the URL of where it is, which can be a secret
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
     pub from_file: Option<PathBuf>,
-    /// Where it goes: `embedded:` and a data directory, or the URL of a migrated database, of the role that owns it; empty
+    /// Beside a server of events: `embedded:` and the data directory of its node
+    #[arg(long, value_name = "PLACE")]
+    pub from_companion: Option<String>,
+    /// The stream on a server of events [default: muniment-log]
+    #[arg(long, value_name = "STREAM")]
+    pub from_stream: Option<String>,
+    /// Where it goes: `embedded:` and a data directory, the URL of a migrated database, of the role that owns it, or a server
+    /// of events; empty
     #[arg(long, value_name = "PLACE", required_unless_present = "to_file")]
     pub to: Option<String>,
     /// File that holds the URL of where it goes
     #[arg(long, value_name = "FILE", conflicts_with = "to")]
     pub to_file: Option<PathBuf>,
+    /// Beside a server of events: `embedded:` and the data directory that its node will have
+    #[arg(long, value_name = "PLACE")]
+    pub to_companion: Option<String>,
+    /// The stream on a server of events [default: muniment-log]
+    #[arg(long, value_name = "STREAM")]
+    pub to_stream: Option<String>,
     /// One JSON object
     #[arg(long)]
     pub json: bool,

@@ -1,15 +1,22 @@
 //! `muniment migrate-log`: log, activity and keys to another place, as they are.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context;
 use crypto::{ExposeSecret, SecretString};
+use kurrent::ConnectError;
 use serde_json::{Value, json};
-use store::{Doing, PostgresSide, Side, SqliteSide, TransferError, Transferred, transfer};
+use store::{
+    Doing, Engine, PostgresSide, RemoteSide, Side, SqliteSide, TransferError, Transferred, transfer,
+};
 
 use crate::{
     arguments::MigrateLog,
     commands::init::say,
+    config::{KurrentPlace, LogPlace, scheme},
     exit::{self, Exit, WrongUsage},
     manifest::hex,
     progress::Progress,
@@ -20,6 +27,17 @@ use crate::{
 enum End {
     Embedded(PathBuf),
     Postgres(SecretString),
+    /// The stream on a server of events, and the directory of its one node.
+    Kurrent(KurrentPlace, PathBuf),
+}
+
+/// An end as it was given.
+struct Given<'a> {
+    option: &'static str,
+    place: Option<&'a str>,
+    file: Option<&'a Path>,
+    companion: Option<&'a str>,
+    stream: Option<&'a str>,
 }
 
 /// Runs the command.
@@ -27,8 +45,20 @@ enum End {
 /// # Errors
 /// If it was not moved; what was copied stays, and is gone on with the next time.
 pub fn run(migrate: &MigrateLog) -> anyhow::Result<Exit> {
-    let from = End::of(("--from", migrate.from.as_deref()), migrate.from_file.as_deref())?;
-    let to = End::of(("--to", migrate.to.as_deref()), migrate.to_file.as_deref())?;
+    let from = End::of(&Given {
+        option: "--from",
+        place: migrate.from.as_deref(),
+        file: migrate.from_file.as_deref(),
+        companion: migrate.from_companion.as_deref(),
+        stream: migrate.from_stream.as_deref(),
+    })?;
+    let to = End::of(&Given {
+        option: "--to",
+        place: migrate.to.as_deref(),
+        file: migrate.to_file.as_deref(),
+        companion: migrate.to_companion.as_deref(),
+        stream: migrate.to_stream.as_deref(),
+    })?;
     telemetry::start_quietly()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match runtime.block_on(go(&from, &to)) {
@@ -36,25 +66,18 @@ pub fn run(migrate: &MigrateLog) -> anyhow::Result<Exit> {
             say(&if migrate.json { as_json(&moved).to_string() } else { as_text(&moved) })?;
             Ok(Exit::Done)
         }
-        Err(damaged @ TransferError::Damaged(..)) => {
-            exit::report(&damaged.into());
+        Err(error) if matches!(error.downcast_ref(), Some(TransferError::Damaged(..))) => {
+            exit::report(&error);
             Ok(Exit::LogDamaged)
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
-async fn go(from: &End, to: &End) -> Result<Transferred, TransferError> {
-    let source: Box<dyn Side> = match from {
-        End::Embedded(directory) => Box::new(SqliteSide::source(directory)?),
-        End::Postgres(url) => Box::new(PostgresSide::source(url.expose_secret()).await?),
-    };
-    let target: Box<dyn Side> = match to {
-        End::Embedded(directory) => Box::new(SqliteSide::target(directory)?),
-        End::Postgres(url) => Box::new(PostgresSide::target(url.expose_secret()).await?),
-    };
+async fn go(from: &End, to: &End) -> anyhow::Result<Transferred> {
+    let (source, target) = (from.source().await?, to.target().await?);
     let mut shown: Option<(&str, Progress)> = None;
-    transfer(source.as_ref(), target.as_ref(), &mut |doing, done, all| {
+    Ok(transfer(source.as_ref(), target.as_ref(), &mut |doing, done, all| {
         let what = match doing {
             Doing::Copying(_) => "copying",
             Doing::Comparing(_) => "comparing",
@@ -67,12 +90,12 @@ async fn go(from: &End, to: &End) -> Result<Transferred, TransferError> {
             progress.at(done, all);
         }
     })
-    .await
+    .await?)
 }
 
 impl End {
-    fn of((option, text): (&str, Option<&str>), file: Option<&Path>) -> anyhow::Result<Self> {
-        let text = match (text, file) {
+    fn of(given: &Given<'_>) -> anyhow::Result<Self> {
+        let text = match (given.place, given.file) {
             (Some(text), _) => text.to_owned(),
             (None, Some(file)) => {
                 let read = std::fs::read_to_string(file);
@@ -80,19 +103,66 @@ impl End {
             }
             (None, None) => String::new(),
         };
-        // What follows the scheme of a URL may be a secret: the scheme alone is named.
-        match text.trim().split_once(':') {
-            Some(("embedded", directory)) if !directory.is_empty() => Ok(Self::Embedded(directory.into())),
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.trim().to_owned().into())),
-            Some((scheme, _)) => Err(no_place(option, scheme)),
-            None => Err(no_place(option, text.trim())),
+        let (option, text) = (given.option, text.trim());
+        let end = match (embedded(text), LogPlace::parse(text.to_owned().into())) {
+            (Some(directory), _) => Self::Embedded(directory),
+            (None, Ok(LogPlace::Postgres(url))) => Self::Postgres(url),
+            (None, Ok(LogPlace::Kurrent(place))) => {
+                let Some(directory) = given.companion.and_then(embedded) else {
+                    return Err(wrong(format!(
+                        "{option}-companion must be `embedded:` and the directory of the one node beside a server of events"
+                    )));
+                };
+                let stream = given.stream.map_or(place.stream, str::to_owned);
+                return Ok(Self::Kurrent(KurrentPlace { stream, ..place }, directory));
+            }
+            (None, Ok(LogPlace::Embedded) | Err(_)) => return Err(no_place(option, text)),
+        };
+        for (given, what) in [(given.companion, "companion"), (given.stream, "stream")] {
+            if given.is_some() {
+                return Err(wrong(format!("{option}-{what}: only a log on a server of events has one")));
+            }
         }
+        Ok(end)
+    }
+
+    async fn source(&self) -> anyhow::Result<Box<dyn Side>> {
+        Ok(match self {
+            Self::Embedded(directory) => Box::new(SqliteSide::source(directory)?),
+            Self::Postgres(url) => Box::new(PostgresSide::source(url.expose_secret()).await?),
+            Self::Kurrent(place, directory) => Box::new(RemoteSide::source(directory, engine(place)?)?),
+        })
+    }
+
+    async fn target(&self) -> anyhow::Result<Box<dyn Side>> {
+        Ok(match self {
+            Self::Embedded(directory) => Box::new(SqliteSide::target(directory)?),
+            Self::Postgres(url) => Box::new(PostgresSide::target(url.expose_secret()).await?),
+            Self::Kurrent(place, directory) => Box::new(RemoteSide::target(directory, engine(place)?)?),
+        })
     }
 }
 
-fn no_place(option: &str, named: &str) -> anyhow::Error {
-    let places = "`embedded:` and a data directory, or a URL, postgres://role@host/database";
-    WrongUsage(format!("{option} `{named}` is no place of a log: it must be {places}")).into()
+fn engine(place: &KurrentPlace) -> Result<Arc<dyn Engine>, ConnectError> {
+    kurrent::open(place.url.expose_secret(), &place.stream)
+}
+
+/// The directory of `embedded:DIRECTORY`.
+fn embedded(text: &str) -> Option<PathBuf> {
+    text.strip_prefix("embedded:").filter(|directory| !directory.is_empty()).map(PathBuf::from)
+}
+
+/// What is no URL may be a secret: it is not repeated.
+fn no_place(option: &str, text: &str) -> anyhow::Error {
+    let named = scheme(text).map_or_else(|| "this".to_owned(), |scheme| format!("`{scheme}`"));
+    wrong(format!(
+        "{option}: {named} is no place of a log: it must be `embedded:` and a data directory, or a URL, \
+         postgres://role@host/database or esdb://user:password@host:2113"
+    ))
+}
+
+fn wrong(text: String) -> anyhow::Error {
+    WrongUsage(text).into()
 }
 
 fn as_json(moved: &Transferred) -> Value {

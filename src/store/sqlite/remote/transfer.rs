@@ -109,10 +109,7 @@ impl Side for RemoteSide {
     }
 
     async fn count(&self, part: Part) -> Result<u64, TransferError> {
-        match part {
-            Part::Entries => Ok(self.head()?.get()),
-            _ => self.files.count(part).await,
-        }
+        if part == Part::Entries { Ok(self.head()?.get()) } else { self.files.count(part).await }
     }
 
     async fn rows(&self, part: Part, which: Which<'_>, limit: usize) -> Result<Vec<Row>, TransferError> {
