@@ -47,7 +47,7 @@ pub const OF_MIGRATE_LOG: &str = exit_codes!(
 );
 /// Of `doctor`.
 pub const OF_DOCTOR: &str = exit_codes!(
-    "   10  something is bad: directory, log, activity, keys or credentials",
+    "   10  something is bad: directory, log, activity, keys, credentials, or a server of events",
     "   13  something needs a hand, but nothing is lost",
     "  141  whoever read the output stopped reading"
 );

@@ -37,7 +37,7 @@ fn every_fault_of_a_configuration_is_named_at_once_with_its_origin_and_its_rule(
     assert_eq!(checked.status.code(), Some(1), "{checked:?}");
     let said = String::from_utf8(checked.stderr).expect("text");
     for (fault, rule) in [
-        ("log.url (--log)", "`mysql` is no log of this build"),
+        ("log.url (--log)", "`mysql` is no place of a log"),
         ("MUNIMENT_UNSECTIONED (environment)", "MUNIMENT_SECTION__KEY"),
         ("MUNIMENT_ANOTHER (environment)", "MUNIMENT_SECTION__KEY"),
         ("top (muniment.toml)", "`server`"),
@@ -68,6 +68,29 @@ fn every_fault_of_a_configuration_is_named_at_once_with_its_origin_and_its_rule(
     }
     assert_eq!(said.lines().count(), 26, "nothing else: {said}");
     assert!(!said.contains("hush"), "{said}");
+}
+
+#[test]
+fn what_only_a_server_of_events_has_is_refused_of_any_other_log() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let said = |variables: &[(&str, &str)]| {
+        let checked = check(folder.path(), &[], variables);
+        (checked.status.code(), String::from_utf8(checked.stderr).expect("text"))
+    };
+    let (code, told) = said(&[("MUNIMENT_LOG__STREAM", "log"), ("MUNIMENT_LOG__COMPANION", "embedded")]);
+    assert_eq!(code, Some(1), "{told}");
+    for key in ["log.stream (MUNIMENT_LOG__STREAM)", "log.companion (MUNIMENT_LOG__COMPANION)"] {
+        assert!(told.lines().any(|line| line.trim().starts_with(key)), "{key}: {told}");
+    }
+    let server = ("MUNIMENT_LOG__URL", "esdb://ada:hush@127.0.0.1:2113?tls=false");
+    let (code, told) = said(&[server, ("MUNIMENT_LOG__COMPANION", "mysql://u:hush@h")]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(
+        told.contains("log.companion") && told.contains("postgres://") && !told.contains("hush"),
+        "{told}"
+    );
+    let (code, told) = said(&[server, ("MUNIMENT_LOG__COMPANION", "postgres://ada:hush@h/m")]);
+    assert_eq!(code, Some(0), "{told}");
 }
 
 #[test]

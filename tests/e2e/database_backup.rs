@@ -119,7 +119,7 @@ async fn a_dump_of_a_served_database_is_restored_as_it_was_at_one_moment() {
     let script = documented("pg_restore").replace(OWNER, &restored.owner_url());
     run(shell(node.folder()), &script);
     look(&node, &restored.owner_url(), &restored.url());
-    node.keep_log_in(Some(&restored.url()));
+    node.keep_log_in(backend::in_database(&restored.url()));
     // With views that have seen more.
     node.launch().await;
     let copied = export(&node);
@@ -191,7 +191,7 @@ async fn an_archived_database_is_restored_to_a_moment() {
     }
     let url = database.url_through(back.port());
     look(&node, &url.replace("muniment_app", "muniment_owner"), &url);
-    node.keep_log_in(Some(&url));
+    node.keep_log_in(backend::in_database(&url));
     node.launch().await;
     let copied = export(&node);
     assert_eq!(

@@ -26,6 +26,7 @@ mod erasure;
 mod faults;
 mod help;
 mod idempotency;
+mod kurrentdb;
 mod leaked_secrets;
 mod limits;
 mod lists;

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use store::testing::PostgresServer;
 use tests::{
-    Service, client_body,
+    Service, backend, client_body,
     http::{CLIENTS, answer},
     muniment,
     service::binary,
@@ -19,8 +19,13 @@ fn migrate(folder: &Path, from: &str, to: &str) -> Output {
     muniment(folder, ["migrate-log", "--from", from, "--to", to, "--json"])
 }
 
-fn moved(folder: &Path, from: &str, to: &str) -> Value {
-    let moved = migrate(folder, from, to);
+pub fn moved(folder: &Path, from: &str, to: &str) -> Value {
+    moved_by(folder, &["--from", from, "--to", to])
+}
+
+/// The same with options of its own.
+pub fn moved_by(folder: &Path, ends: &[&str]) -> Value {
+    let moved = muniment(folder, ["migrate-log", "--json"].iter().chain(ends));
     assert_eq!(moved.status.code(), Some(0), "{moved:?}");
     serde_json::from_slice(&moved.stdout).expect("JSON")
 }
@@ -32,7 +37,7 @@ fn refused(folder: &Path, from: &str, to: &str) -> String {
 }
 
 /// What is to be the same wherever it is served from.
-struct Known {
+pub struct Known {
     client: String,
     secret: String,
     audit: String,
@@ -41,7 +46,7 @@ struct Known {
 
 impl Known {
     /// A service with a history: a client that authenticates, one that was rotated and deleted, somebody erased, a reason redacted.
-    async fn make(service: &Service) -> Self {
+    pub async fn make(service: &Service) -> Self {
         let (client, created) = service.create_client("Matter sync").await;
         let secret = created.text_of("/client_secret").to_owned();
         let mut body = client_body("Deleted");
@@ -69,7 +74,7 @@ impl Known {
     }
 
     /// Everything is there, and goes on.
-    async fn is_here(&self, service: &Service) {
+    pub async fn is_here(&self, service: &Service) {
         assert!(export(service).starts_with(&self.audit), "the audit is the same to the byte");
         self.authenticates(service).await;
         let used = service.get(&format!("/api/v1/activity?client={}", self.client)).await.expect(200);
@@ -124,7 +129,7 @@ async fn o1_a_log_is_moved_to_postgres_and_back_and_is_the_same() {
     let there = moved(service.folder(), "embedded:data", &database.owner_url());
 
     std::fs::rename(service.data(), service.folder().join("old")).expect("the old place");
-    service.keep_log_in(Some(&database.url()));
+    service.keep_log_in(backend::in_database(&database.url()));
     service.launch().await;
     known.is_here(&service).await;
     let (_, created) = service.create_client("Made in the database").await;
@@ -142,7 +147,7 @@ async fn o1_a_log_is_moved_to_postgres_and_back_and_is_the_same() {
 
     std::fs::rename(service.data(), service.folder().join("node")).expect("the node's own files");
     std::fs::rename(service.folder().join("back"), service.data()).expect("the new place");
-    service.keep_log_in(None);
+    service.keep_log_in(Vec::new());
     service.launch().await;
     known.is_here(&service).await;
     assert!(export(&service).starts_with(&audit), "the audit is the same to the byte");
@@ -187,9 +192,11 @@ async fn o1_a_transfer_that_is_killed_goes_on_and_nobody_serves_meanwhile() {
 #[tokio::test]
 async fn a_place_that_is_none_is_wrong_usage_and_no_password_is_shown() {
     let folder = tempfile::tempdir().expect("a directory");
-    for (from, named) in
-        [("data", "`data`"), ("mysql://ada:hunter2@db/x", "`mysql`"), ("embedded:", "`embedded`")]
-    {
+    for (from, named) in [
+        ("data", "no place"),
+        ("mysql://ada:hunter2@db/x", "`mysql`"),
+        ("user=ada password=hunter2:", "no place"),
+    ] {
         let refused = migrate(folder.path(), from, "embedded:moved");
         let said = String::from_utf8_lossy(&refused.stderr);
         assert_eq!(refused.status.code(), Some(2), "{said}");

@@ -24,6 +24,8 @@ const SERVER: &str = "MUNIMENT_TEST_KURRENT_SERVER";
 /// Names the place of the log.
 pub const LOG_URL: &str = "MUNIMENT_LOG__URL";
 const COMPANION: &str = "MUNIMENT_LOG__COMPANION";
+/// Names the stream of the log.
+pub const STREAM: &str = "MUNIMENT_LOG__STREAM";
 
 /// What a service finds in its environment.
 pub type Environment = Vec<(&'static str, OsString)>;
@@ -54,17 +56,26 @@ pub async fn fresh() -> Environment {
     }
 }
 
+/// The environment of a service with its log in the database at this address.
+pub fn in_database(url: &str) -> Environment {
+    vec![(LOG_URL, url.into())]
+}
+
 /// The environment of the nodes that share this database: with the log in it, or beside a log on a server of events.
 pub fn on(database: &TestDatabase<'_>) -> Environment {
-    let url = database.url().into();
     match kept() {
-        Kept::Embedded | Kept::Postgres => vec![(LOG_URL, url)],
+        Kept::Embedded | Kept::Postgres => in_database(&database.url()),
         Kept::Kurrent => {
             let mut environment = on_a_new_stream();
-            environment.push((COMPANION, url));
+            environment.push((COMPANION, database.url().into()));
             environment
         }
     }
+}
+
+/// Whether a variable of this name is about the place of the log.
+pub fn says_where_the_log_is(name: &str) -> bool {
+    matches!(name, LOG_URL | STREAM | COMPANION)
 }
 
 /// The same environment for a node that reaches the database by another address.
@@ -76,12 +87,19 @@ pub fn reaching_it_by(environment: &Environment, url: &str) -> Environment {
     environment.iter().cloned().chain([(name, url.into())]).collect()
 }
 
-fn on_a_new_stream() -> Environment {
+/// The environment of one node with its log in a stream of its own on a server of events.
+pub fn on_a_new_stream() -> Environment {
     static STREAMS: AtomicUsize = AtomicUsize::new(0);
     let number = STREAMS.fetch_add(1, Ordering::Relaxed);
     // Streams of earlier runs stay on a real server.
     let stream = format!("muniment_test-{:032x}-{number}", fastrand::u128(..));
-    vec![(LOG_URL, server_of_events().into()), ("MUNIMENT_LOG__STREAM", stream.into())]
+    vec![(LOG_URL, server_of_events().into()), (STREAM, stream.into())]
+}
+
+/// The value of a variable.
+pub fn value<'e>(environment: &'e Environment, name: &str) -> &'e str {
+    let found = environment.iter().rev().find(|(found, _)| *found == name);
+    found.and_then(|(_, value)| value.to_str()).expect("the variable is set")
 }
 
 /// The connection string of the server for all tests of this process, with which it ends.

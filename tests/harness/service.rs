@@ -182,10 +182,10 @@ impl Service {
         service
     }
 
-    /// From the next start on the log is in the database at this address, or in files again.
-    pub fn keep_log_in(&mut self, url: Option<&str>) {
-        self.environment.retain(|(name, _)| *name != backend::LOG_URL);
-        self.environment.extend(url.map(|url| (backend::LOG_URL, url.into())));
+    /// From the next start on the log is in another place: in files if nothing is said of it.
+    pub fn keep_log_in(&mut self, place: Environment) {
+        self.environment.retain(|(name, _)| !backend::says_where_the_log_is(name));
+        self.environment.extend(place);
     }
 
     /// Where the test's files are; the data directory is `data` in it.
