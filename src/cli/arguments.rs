@@ -279,9 +279,15 @@ pub struct MigrateLog {
     /// File that holds the URL of where it is, which can be a secret
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
     pub from_file: Option<PathBuf>,
-    /// Beside a server of events: `embedded:` and the data directory of its node
+    /// Beside a server of events: `embedded:` and the data directory of its one node, or the URL of the database of several
     #[arg(long, value_name = "PLACE")]
     pub from_companion: Option<String>,
+    /// File that holds the URL of the companion
+    #[arg(long, value_name = "FILE", conflicts_with = "from_companion")]
+    pub from_companion_file: Option<PathBuf>,
+    /// Beside a companion in a database: the data directory of a node that was stopped, or an empty one
+    #[arg(long, value_name = "DIR")]
+    pub from_node: Option<PathBuf>,
     /// The stream on a server of events [default: muniment-log]
     #[arg(long, value_name = "STREAM")]
     pub from_stream: Option<String>,
@@ -292,9 +298,16 @@ pub struct MigrateLog {
     /// File that holds the URL of where it goes
     #[arg(long, value_name = "FILE", conflicts_with = "to")]
     pub to_file: Option<PathBuf>,
-    /// Beside a server of events: `embedded:` and the data directory that its node will have
+    /// Beside a server of events: `embedded:` and the data directory that its one node will have, or the URL of a migrated
+    /// database for several, of the role that owns it
     #[arg(long, value_name = "PLACE")]
     pub to_companion: Option<String>,
+    /// File that holds the URL of the companion
+    #[arg(long, value_name = "FILE", conflicts_with = "to_companion")]
+    pub to_companion_file: Option<PathBuf>,
+    /// Beside a companion in a database: the data directory that the first node will have
+    #[arg(long, value_name = "DIR")]
+    pub to_node: Option<PathBuf>,
     /// The stream on a server of events [default: muniment-log]
     #[arg(long, value_name = "STREAM")]
     pub to_stream: Option<String>,

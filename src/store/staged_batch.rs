@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::commit::{
-    ClaimChange, ClaimKey, Credential, Disclosure, DisclosureKey, LookupToken, Receipt, RecordedCommand,
+    ClaimChange, ClaimKey, Credential, Disclosure, DisclosureKey, LookupToken, RecordedCommand,
 };
 use crate::engine::EngineEvent;
 use crate::error::{Place, ReadError};
@@ -108,11 +108,11 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 impl Rows {
-    /// Those of a commit that stands where the receipt says; `None` if it changes nothing beside its entries.
-    pub(crate) fn of(commit: &PreparedCommit, receipt: &Receipt) -> Option<Self> {
+    /// Those of a commit that stands there; `None` if it changes nothing beside its entries.
+    pub(crate) fn of(commit: &PreparedCommit, span: RecordedCommand) -> Option<Self> {
         let rows = Self {
-            first: receipt.first_position,
-            last: receipt.position,
+            first: span.first_position,
+            last: span.position,
             claims: commit.claims.iter().map(ClaimRow::of).collect(),
             credentials: commit.credentials.iter().map(CredentialRow::of).collect(),
             destroyed_credentials: commit.destroyed_credentials.clone(),

@@ -27,7 +27,7 @@ use crate::postgres::PostgresError;
 use crate::verify::{Defect, Verified};
 
 /// So many rows are read, and written in one transaction, at a time. Tests have few rows.
-const PAGE: usize = if cfg!(test) { 3 } else { 1_000 };
+pub(crate) const PAGE: usize = if cfg!(test) { 3 } else { 1_000 };
 
 /// A row of a part, as every database has it: its values are those of the part's columns.
 pub type Row = Vec<Value>;
@@ -111,6 +111,9 @@ pub enum TransferError {
     /// What was copied is not what is there.
     #[error("the two places differ: {}", parts(.0))]
     Differs(Vec<Compared>),
+    /// What nodes will read is not what was copied.
+    #[error("a node that joins would not have the {0} that were copied")]
+    NotTheSame(Part),
     /// The copy is equal, but not what the log writes.
     #[error("the log is not what was written: {0} defects, the first of which: {1}")]
     Damaged(u64, Defect),

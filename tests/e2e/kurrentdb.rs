@@ -54,6 +54,48 @@ async fn o1_a_log_is_moved_to_a_server_of_events_to_postgres_and_back_and_is_the
 
 #[tokio::test]
 #[ignore = "needs a binary with the client of KurrentDB"]
+async fn o1_a_log_is_moved_to_several_nodes_on_a_server_of_events_and_back_and_is_the_same() {
+    let mut service = Service::start_with_environment(Vec::new()).await;
+    let known = Known::make(&service).await;
+    service.stop().await;
+    let database = PostgresServer::shared().database().await;
+    // With the database's companion: what one node of several finds in its environment.
+    let place = backend::on(&database);
+    let (url, stream) = (backend::value(&place, backend::LOG_URL), backend::value(&place, backend::STREAM));
+    let owner = database.owner_url();
+    let there = ["--to", url, "--to-stream", stream, "--to-companion", &owner, "--to-node", "moved"];
+    let report = moved_by(service.folder(), &[&["--from", "embedded:data"], &there[..]].concat());
+
+    rename(service.data(), service.folder().join("old")).expect("the old place");
+    rename(service.folder().join("moved"), service.data()).expect("the new place");
+    service.keep_log_in(place.clone());
+    service.launch().await;
+    known.is_here(&service).await;
+    let second = service.join().await;
+    known.is_here(&second).await;
+    let (_, created) = second.create_client("Made on the second node").await;
+    let position = created.body["position"].as_u64();
+    assert!(position > report["position"].as_u64(), "positions go on: {report}");
+    second.finish().await;
+    service.stop().await;
+    service.verify();
+
+    let companion = database.url();
+    let from =
+        ["--from", url, "--from-stream", stream, "--from-companion", &companion, "--from-node", "data"];
+    moved_by(service.folder(), &[&from[..], &["--to", "embedded:back"]].concat());
+    rename(service.data(), service.folder().join("node")).expect("the node's own files");
+    rename(service.folder().join("back"), service.data()).expect("the new place");
+    service.keep_log_in(Vec::new());
+    service.launch().await;
+    known.is_here(&service).await;
+    let taken = service.post(CLIENTS, &client_body("Made on the second node")).await;
+    taken.expect_problem(409, "taken");
+    service.finish().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a binary with the client of KurrentDB"]
 async fn o5_without_the_server_nobody_is_let_in_and_with_it_everybody_is_again() {
     let mut place = backend::on_a_new_stream();
     let url = reqwest::Url::parse(backend::value(&place, backend::LOG_URL)).expect("a URL");

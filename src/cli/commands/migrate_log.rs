@@ -27,8 +27,15 @@ use crate::{
 enum End {
     Embedded(PathBuf),
     Postgres(SecretString),
-    /// The stream on a server of events, and the directory of its one node.
-    Kurrent(KurrentPlace, PathBuf),
+    Kurrent(KurrentPlace, Companion),
+}
+
+/// What is beside a server of events.
+enum Companion {
+    /// The data directory of its one node.
+    Embedded(PathBuf),
+    /// A database of several, and the data directory of one of them.
+    Postgres(SecretString, PathBuf),
 }
 
 /// An end as it was given.
@@ -37,6 +44,8 @@ struct Given<'a> {
     place: Option<&'a str>,
     file: Option<&'a Path>,
     companion: Option<&'a str>,
+    companion_file: Option<&'a Path>,
+    node: Option<&'a Path>,
     stream: Option<&'a str>,
 }
 
@@ -50,6 +59,8 @@ pub fn run(migrate: &MigrateLog) -> anyhow::Result<Exit> {
         place: migrate.from.as_deref(),
         file: migrate.from_file.as_deref(),
         companion: migrate.from_companion.as_deref(),
+        companion_file: migrate.from_companion_file.as_deref(),
+        node: migrate.from_node.as_deref(),
         stream: migrate.from_stream.as_deref(),
     })?;
     let to = End::of(&Given {
@@ -57,6 +68,8 @@ pub fn run(migrate: &MigrateLog) -> anyhow::Result<Exit> {
         place: migrate.to.as_deref(),
         file: migrate.to_file.as_deref(),
         companion: migrate.to_companion.as_deref(),
+        companion_file: migrate.to_companion_file.as_deref(),
+        node: migrate.to_node.as_deref(),
         stream: migrate.to_stream.as_deref(),
     })?;
     telemetry::start_quietly()?;
@@ -95,31 +108,24 @@ async fn go(from: &End, to: &End) -> anyhow::Result<Transferred> {
 
 impl End {
     fn of(given: &Given<'_>) -> anyhow::Result<Self> {
-        let text = match (given.place, given.file) {
-            (Some(text), _) => text.to_owned(),
-            (None, Some(file)) => {
-                let read = std::fs::read_to_string(file);
-                read.with_context(|| format!("reading where the log is from `{}`", file.display()))?
-            }
-            (None, None) => String::new(),
-        };
-        let (option, text) = (given.option, text.trim());
-        let end = match (embedded(text), LogPlace::parse(text.to_owned().into())) {
+        let text = text_of(given.place, given.file)?.unwrap_or_default();
+        let end = match (embedded(&text), LogPlace::parse(text.clone().into())) {
             (Some(directory), _) => Self::Embedded(directory),
             (None, Ok(LogPlace::Postgres(url))) => Self::Postgres(url),
             (None, Ok(LogPlace::Kurrent(place))) => {
-                let Some(directory) = given.companion.and_then(embedded) else {
-                    return Err(wrong(format!(
-                        "{option}-companion must be `embedded:` and the directory of the one node beside a server of events"
-                    )));
-                };
                 let stream = given.stream.map_or(place.stream, str::to_owned);
-                return Ok(Self::Kurrent(KurrentPlace { stream, ..place }, directory));
+                return Ok(Self::Kurrent(KurrentPlace { stream, ..place }, Companion::of(given)?));
             }
-            (None, Ok(LogPlace::Embedded) | Err(_)) => return Err(no_place(option, text)),
+            (None, Ok(LogPlace::Embedded) | Err(_)) => return Err(no_place(given.option, &text)),
         };
-        for (given, what) in [(given.companion, "companion"), (given.stream, "stream")] {
-            if given.is_some() {
+        for (is_given, what) in [
+            (given.companion.is_some(), "companion"),
+            (given.companion_file.is_some(), "companion-file"),
+            (given.node.is_some(), "node"),
+            (given.stream.is_some(), "stream"),
+        ] {
+            if is_given {
+                let option = given.option;
                 return Err(wrong(format!("{option}-{what}: only a log on a server of events has one")));
             }
         }
@@ -130,7 +136,12 @@ impl End {
         Ok(match self {
             Self::Embedded(directory) => Box::new(SqliteSide::source(directory)?),
             Self::Postgres(url) => Box::new(PostgresSide::source(url.expose_secret()).await?),
-            Self::Kurrent(place, directory) => Box::new(RemoteSide::source(directory, engine(place)?)?),
+            Self::Kurrent(place, Companion::Embedded(directory)) => {
+                Box::new(RemoteSide::source(directory, engine(place)?)?)
+            }
+            Self::Kurrent(place, Companion::Postgres(url, node)) => {
+                Box::new(RemoteSide::shared_source(node, url.expose_secret(), engine(place)?).await?)
+            }
         })
     }
 
@@ -138,9 +149,48 @@ impl End {
         Ok(match self {
             Self::Embedded(directory) => Box::new(SqliteSide::target(directory)?),
             Self::Postgres(url) => Box::new(PostgresSide::target(url.expose_secret()).await?),
-            Self::Kurrent(place, directory) => Box::new(RemoteSide::target(directory, engine(place)?)?),
+            Self::Kurrent(place, Companion::Embedded(directory)) => {
+                Box::new(RemoteSide::target(directory, engine(place)?)?)
+            }
+            Self::Kurrent(place, Companion::Postgres(url, node)) => {
+                Box::new(RemoteSide::shared_target(node, url.expose_secret(), engine(place)?).await?)
+            }
         })
     }
+}
+
+impl Companion {
+    fn of(given: &Given<'_>) -> anyhow::Result<Self> {
+        let (option, text) = (given.option, text_of(given.companion, given.companion_file)?);
+        let text = text.unwrap_or_default();
+        match (embedded(&text), LogPlace::parse(text.into()), given.node) {
+            (Some(directory), _, None) => Ok(Self::Embedded(directory)),
+            (Some(_), _, Some(_)) => {
+                Err(wrong(format!("{option}-node: a companion in files is in the directory of its node")))
+            }
+            (None, Ok(LogPlace::Postgres(url)), Some(node)) => Ok(Self::Postgres(url, node.to_owned())),
+            (None, Ok(LogPlace::Postgres(_)), None) => Err(wrong(format!(
+                "{option}-node must be the data directory of a node: a companion in a database is read and written by one"
+            ))),
+            (None, Ok(LogPlace::Embedded | LogPlace::Kurrent(_)) | Err(_), _) => Err(wrong(format!(
+                "{option}-companion must be what is beside the server of events: `embedded:` and the directory of its one \
+                 node, or postgres://role@host/database"
+            ))),
+        }
+    }
+}
+
+/// What is given as it is or in a file.
+fn text_of(text: Option<&str>, file: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let read = |file: &Path| {
+        let read = std::fs::read_to_string(file);
+        read.with_context(|| format!("reading where the log is from `{}`", file.display()))
+    };
+    let text = match (text, file) {
+        (Some(text), _) => Some(text.to_owned()),
+        (None, file) => file.map(read).transpose()?,
+    };
+    Ok(text.map(|text| text.trim().to_owned()))
 }
 
 fn engine(place: &KurrentPlace) -> Result<Arc<dyn Engine>, ConnectError> {

@@ -115,23 +115,9 @@ impl PostgresCompanion {
     /// Makes a batch durable that is about to be appended; `false` if something stands at its position already, or another
     /// node has put up a fence.
     pub(crate) fn stage(&self, batch: &mut Batch) -> Result<bool, NotStaged> {
-        let mut rows = batch.rows.clone();
-        let (mut credential_positions, mut ids, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut token_positions, mut tokens, mut persons) = (Vec::new(), Vec::new(), Vec::new());
-        for commit in &mut rows {
-            for credential in commit.credentials.drain(..) {
-                credential_positions.push(as_i64(commit.first.get()));
-                ids.push(credential.id);
-                sealed.push(credential.sealed.0);
-            }
-            for token in commit.lookup_tokens.drain(..) {
-                token_positions.push(as_i64(commit.first.get()));
-                tokens.push(token.token.0);
-                persons.push(token.person);
-            }
-        }
         let never = |cause: Cause| NotStaged { cause, may_be_staged: false };
-        let rows = serde_json::to_string(&rows).map_err(|error| never(Arc::new(error)))?;
+        let Apart { rows, credential_positions, ids, sealed, token_positions, tokens, persons } =
+            Apart::of(batch).map_err(|error| never(Arc::new(error)))?;
         let stage = sqlx::query("SELECT stage_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
             .bind(self.fence.load(Ordering::Acquire))
             .bind(as_i64(batch.first.get()))
@@ -205,6 +191,94 @@ impl PostgresCompanion {
         self.database
             .wait(async move { database.within(WRITE_WITHIN, &readers, query.fetch_one(&readers)).await })
     }
+}
+
+/// What a batch changes beside the entries: what may have to be destroyed apart from the rest.
+struct Apart {
+    rows: String,
+    credential_positions: Vec<i64>,
+    ids: Vec<String>,
+    sealed: Vec<Vec<u8>>,
+    token_positions: Vec<i64>,
+    tokens: Vec<Vec<u8>>,
+    persons: Vec<Option<Uuid>>,
+}
+
+impl Apart {
+    fn of(batch: &Batch) -> serde_json::Result<Self> {
+        let mut rows = batch.rows.clone();
+        let (mut credential_positions, mut ids, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut token_positions, mut tokens, mut persons) = (Vec::new(), Vec::new(), Vec::new());
+        for commit in &mut rows {
+            for credential in commit.credentials.drain(..) {
+                credential_positions.push(as_i64(commit.first.get()));
+                ids.push(credential.id);
+                sealed.push(credential.sealed.0);
+            }
+            for token in commit.lookup_tokens.drain(..) {
+                token_positions.push(as_i64(commit.first.get()));
+                tokens.push(token.token.0);
+                persons.push(token.person);
+            }
+        }
+        let rows = serde_json::to_string(&rows)?;
+        Ok(Self { rows, credential_positions, ids, sealed, token_positions, tokens, persons })
+    }
+}
+
+/// Writes a batch as one that has arrived, by the owner's role.
+pub(super) async fn keep_arrived(connection: &mut PgConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+    let apart = Apart::of(batch).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    let keep = "INSERT INTO companion_batches (first_position, last_position, rows) VALUES ($1, $2, $3)
+                RETURNING number";
+    let number: i64 = sqlx::query_scalar(keep)
+        .bind(as_i64(batch.first.get()))
+        .bind(as_i64(batch.last.get()))
+        .bind(apart.rows)
+        .fetch_one(&mut *connection)
+        .await?;
+    let credentials = "INSERT INTO companion_credentials
+                       SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bytea[])";
+    sqlx::query(credentials)
+        .bind(number)
+        .bind(apart.credential_positions)
+        .bind(apart.ids)
+        .bind(apart.sealed)
+        .execute(&mut *connection)
+        .await?;
+    let tokens =
+        "INSERT INTO companion_tokens SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::uuid[])";
+    sqlx::query(tokens)
+        .bind(number)
+        .bind(apart.token_positions)
+        .bind(apart.tokens)
+        .bind(apart.persons)
+        .execute(&mut *connection)
+        .await
+        .map(drop)
+}
+
+/// Says with which batch the log ends, by the owner's role.
+pub(super) async fn end_with(
+    connection: &mut PgConnection,
+    position: Position,
+    event_id: Uuid,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE companion_head SET position = $1, event_id = $2")
+        .bind(as_i64(position.get()))
+        .bind(event_id)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Fails if the database holds a log itself: its keys are that log's.
+pub(super) async fn expect_no_log(connection: &mut PgConnection) -> Result<(), PostgresError> {
+    let log = sqlx::query_scalar("SELECT EXISTS (SELECT FROM log_events)");
+    if bounded(PATIENCE, log.fetch_one(connection)).await? {
+        return Err(PostgresError::AnotherUse { found: "a log" });
+    }
+    Ok(())
 }
 
 /// Fails if the database is the companion of a log that is kept elsewhere: an empty one would be begun here.

@@ -14,13 +14,14 @@ use uuid::Uuid;
 
 use self::parts::kept;
 use super::address::options;
-use super::companion;
+use super::companion::{self, PostgresCompanion};
 use super::database::{PATIENCE, PostgresDatabase, Purpose, bounded, connect};
 use super::error::{PostgresError, read_error};
 use super::migrations::{expect_newest, owns_log};
 use super::verify;
 use crate::error::{Place, ReadError};
 use crate::position::Position;
+use crate::staged_batch::Batch;
 use crate::transfer::{Column, Kind, Part, Row, Side, TransferError, Value, Which};
 use crate::verify::{Defect, Verified};
 
@@ -45,6 +46,13 @@ async fn is_unfinished(connection: &mut PgConnection) -> Result<bool, sqlx::Erro
     bounded(PATIENCE, unfinished.fetch_one(connection)).await
 }
 
+/// What a database is for.
+#[derive(Clone, Copy)]
+enum Holds {
+    Log,
+    Companion,
+}
+
 /// A database that nobody serves from, while this is open. It belongs to the runtime that opened it.
 pub struct PostgresSide {
     connection: Mutex<PgConnection>,
@@ -58,7 +66,7 @@ impl PostgresSide {
     /// # Errors
     /// See [`TransferError`]; among others if a node is connected.
     pub async fn source(url: &str) -> Result<Self, TransferError> {
-        let side = Self::open(url).await?;
+        let side = Self::open(url, Holds::Log).await?;
         let unchanged = "SET default_transaction_read_only = on";
         side.connection.lock().await.execute(unchanged).await.map_err(PostgresError::from)?;
         Ok(side)
@@ -69,15 +77,56 @@ impl PostgresSide {
     /// # Errors
     /// See [`TransferError`]; among others if a node is connected.
     pub async fn target(url: &str) -> Result<Self, TransferError> {
-        let side = Self::open(url).await?;
+        Self::open(url, Holds::Log).await?.owned().await
+    }
+
+    /// The same of what is beside a log on a server of events, of which it has activity and keys alone.
+    pub(crate) async fn companion_source(url: &str) -> Result<Self, TransferError> {
+        Self::open(url, Holds::Companion).await
+    }
+
+    /// As [`Self::companion_source`], as a place to which something is to be moved.
+    pub(crate) async fn companion_target(url: &str) -> Result<Self, TransferError> {
+        Self::open(url, Holds::Companion).await?.owned().await
+    }
+
+    /// The companion, for as long as nobody else is there.
+    pub(crate) fn companion(&self) -> Result<PostgresCompanion, PostgresError> {
+        PostgresCompanion::open(&self.database)
+    }
+
+    /// Writes batches as ones that have arrived, all or none; the log ends with the last of them.
+    pub(crate) async fn keep_arrived(
+        &self,
+        next: &mut (dyn FnMut() -> Result<Option<Batch>, TransferError> + Send),
+        last_event: Uuid,
+    ) -> Result<(), TransferError> {
+        let mut connection = self.connection.lock().await;
+        let mut transaction = connection.begin().await.map_err(write_error)?;
+        let mut end = Position::ORIGIN;
+        while let Some(batch) = next()? {
+            let kept = companion::keep_arrived(&mut transaction, &batch);
+            bounded(LONG, kept).await.map_err(write_error)?;
+            end = batch.last;
+        }
+        let ended = companion::end_with(&mut transaction, end, last_event);
+        bounded(PATIENCE, ended).await.map_err(write_error)?;
+        bounded(LONG, transaction.commit()).await.map_err(write_error)
+    }
+
+    async fn owned(self) -> Result<Self, TransferError> {
+        let side = self;
         let owns = owns_log(&mut *side.connection.lock().await).await.map_err(PostgresError::from)?;
         if owns { Ok(side) } else { Err(TransferError::NotOwner) }
     }
 
-    async fn open(url: &str) -> Result<Self, TransferError> {
+    async fn open(url: &str, holds: Holds) -> Result<Self, TransferError> {
         let mut connection = connect(&options(url)?).await?;
         expect_newest(&mut connection).await?;
-        companion::expect_none(&mut connection).await?;
+        match holds {
+            Holds::Log => companion::expect_none(&mut connection).await?,
+            Holds::Companion => companion::expect_no_log(&mut connection).await?,
+        }
         let taken = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK);
         if !bounded(PATIENCE, taken.fetch_one(&mut connection)).await.map_err(PostgresError::from)? {
             return Err(TransferError::InUse);

@@ -10,7 +10,7 @@ use rusqlite::types::{Value as SqlValue, ValueRef};
 use rusqlite::{Connection, TransactionBehavior, params_from_iter};
 use uuid::Uuid;
 
-use self::parts::{File, kept};
+pub(super) use self::parts::{File, kept};
 use super::checkpoint::checkpoint;
 use super::directory::LogFile;
 use super::keys::wipe;
@@ -19,7 +19,7 @@ use super::schema::{ACTIVITY, KEYS, Schema, open_error};
 use super::{DataDirectory, verify};
 use crate::error::{OpenError, Place, ReadError};
 use crate::position::Position;
-use crate::transfer::{Kind, Part, Row, Side, TransferError, Value, Which};
+use crate::transfer::{Kept, Kind, Part, Row, Side, TransferError, Value, Which};
 use crate::verify::{Defect, Verified};
 
 /// After so many pages the write-ahead log of a file that is filled is copied into it: SQLite's own number.
@@ -87,20 +87,7 @@ impl SqliteSide {
     /// Removes rows of a part and adds others, in one durable transaction.
     pub(super) fn write(&self, part: Part, gone: &[Row], added: &[Row]) -> Result<(), TransferError> {
         let (file, kept) = kept(part);
-        let write = |connection: &mut Connection| -> rusqlite::Result<()> {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            for (rows, statements) in [(gone, kept.remove), (added, kept.add)] {
-                for row in rows {
-                    for statement in statements {
-                        let mut statement = transaction.prepare_cached(statement)?;
-                        let parameters = row.iter().take(statement.parameter_count()).map(to_sql);
-                        statement.execute(params_from_iter(parameters))?;
-                    }
-                }
-            }
-            transaction.commit()
-        };
-        write(&mut self.file(file)).map_err(write_error)
+        write(&mut self.file(file), &kept, gone, added)
     }
 
     fn file(&self, file: File) -> MutexGuard<'_, Connection> {
@@ -126,24 +113,12 @@ impl Side for SqliteSide {
 
     async fn count(&self, part: Part) -> Result<u64, TransferError> {
         let (file, kept) = kept(part);
-        Ok(self.file(file).query_row(&kept.count(), [], |row| row.get(0)).map_err(read_error)?)
+        count(&self.file(file), &kept)
     }
 
     async fn rows(&self, part: Part, which: Which<'_>, limit: usize) -> Result<Vec<Row>, TransferError> {
         let (file, kept) = kept(part);
-        let key = match which {
-            Which::After(Some(key)) | Which::At(key) => key,
-            Which::After(None) | Which::Last => &[],
-        };
-        let connection = self.file(file);
-        let mut statement =
-            connection.prepare_cached(&kept.select(part, which, limit, '?')).map_err(read_error)?;
-        let mut rows = statement.query(params_from_iter(key.iter().map(to_sql))).map_err(read_error)?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next().map_err(read_error)? {
-            found.push(decode(part, row)?);
-        }
-        Ok(found)
+        select(&self.file(file), &kept, part, which, limit)
     }
 
     async fn begin(&self, log_id: Uuid) -> Result<(), TransferError> {
@@ -180,6 +155,55 @@ impl Side for SqliteSide {
         checkpoint(&log, "TRUNCATE");
         Ok(())
     }
+}
+
+/// How many rows a part has.
+pub(super) fn count(file: &Connection, kept: &Kept) -> Result<u64, TransferError> {
+    Ok(file.query_row(&kept.count(), [], |row| row.get(0)).map_err(read_error)?)
+}
+
+/// Up to `limit` of these rows of a part.
+pub(super) fn select(
+    file: &Connection,
+    kept: &Kept,
+    part: Part,
+    which: Which<'_>,
+    limit: usize,
+) -> Result<Vec<Row>, TransferError> {
+    let key = match which {
+        Which::After(Some(key)) | Which::At(key) => key,
+        Which::After(None) | Which::Last => &[],
+    };
+    let mut statement = file.prepare_cached(&kept.select(part, which, limit, '?')).map_err(read_error)?;
+    let mut rows = statement.query(params_from_iter(key.iter().map(to_sql))).map_err(read_error)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(read_error)? {
+        found.push(decode(part, row)?);
+    }
+    Ok(found)
+}
+
+/// Removes rows of a part and adds others, in one transaction.
+pub(super) fn write(
+    file: &mut Connection,
+    kept: &Kept,
+    gone: &[Row],
+    added: &[Row],
+) -> Result<(), TransferError> {
+    let mut write = || -> rusqlite::Result<()> {
+        let transaction = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (rows, statements) in [(gone, kept.remove), (added, kept.add)] {
+            for row in rows {
+                for statement in statements {
+                    let mut statement = transaction.prepare_cached(statement)?;
+                    let parameters = row.iter().take(statement.parameter_count()).map(to_sql);
+                    statement.execute(params_from_iter(parameters))?;
+                }
+            }
+        }
+        transaction.commit()
+    };
+    write().map_err(write_error)
 }
 
 /// Whether a transfer to this log was begun and is not finished.

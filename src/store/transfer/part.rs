@@ -155,7 +155,7 @@ impl Part {
     }
 
     /// The key of a row.
-    pub(super) fn key(self, row: &[Value]) -> &[Value] {
+    pub(crate) fn key(self, row: &[Value]) -> &[Value] {
         &row[..self.key_columns().len()]
     }
 

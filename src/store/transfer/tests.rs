@@ -133,6 +133,16 @@ async fn from_a_server_of_events_to_another_and_back() {
 }
 
 #[tokio::test]
+async fn from_a_directory_to_several_nodes_on_a_server_of_events_and_back() {
+    there_and_back(Place::directory(), Place::nodes().await).await;
+}
+
+#[tokio::test]
+async fn from_several_nodes_on_a_server_of_events_to_one_and_back() {
+    there_and_back(Place::nodes().await, Place::server()).await;
+}
+
+#[tokio::test]
 async fn from_a_database_to_a_directory_and_back() {
     there_and_back(Place::database().await, Place::directory()).await;
 }
@@ -178,6 +188,11 @@ async fn a_directory_that_is_cut_off_goes_on() {
 #[tokio::test]
 async fn a_server_of_events_that_is_cut_off_goes_on() {
     cut_off_at_each_write(Place::directory(), Place::server()).await;
+}
+
+#[tokio::test]
+async fn several_nodes_on_a_server_of_events_that_are_cut_off_go_on() {
+    cut_off_at_each_write(Place::directory(), Place::nodes().await).await;
 }
 
 #[tokio::test]

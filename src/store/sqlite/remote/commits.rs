@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use super::keeper::Keeper;
 use super::session::{Files, Session};
+use crate::commit::RecordedCommand;
 use crate::engine::{Engine, EngineError, EngineEvent};
 use crate::error::{Cause, InvalidCommit, ReadError};
 use crate::position::Position;
@@ -271,7 +272,11 @@ impl Commits {
                 }
                 let staged = stage(&mut staging, &request.commit, &moment).map_err(Cause::from)?;
                 if let Ok(receipt) = &staged {
-                    rows.extend(Rows::of(&request.commit, receipt));
+                    let span = RecordedCommand {
+                        first_position: receipt.first_position,
+                        position: receipt.position,
+                    };
+                    rows.extend(Rows::of(&request.commit, span));
                 }
                 outcomes.push(staged);
             }

@@ -1,12 +1,16 @@
-//! A log on a server of events, with the companion of one node, as one side of a transfer.
+//! A log on a server of events, with its companion, as one side of a transfer.
+
+mod batches;
+mod shared;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use async_trait::async_trait;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use uuid::Uuid;
 
+use self::shared::SharedCompanion;
 use super::RemoteLog;
 use crate::clock::SystemClock;
 use crate::engine::{Engine, EngineEvent};
@@ -16,20 +20,28 @@ use crate::position::Position;
 use crate::rows::as_i64;
 use crate::sqlite::directory::{DataDirectory, LogFile};
 use crate::sqlite::tail::read_tail;
-use crate::sqlite::transfer::{SqliteSide, write_error};
+use crate::sqlite::transfer::{SqliteSide, kept, write, write_error};
+use crate::sqlite::verify;
 use crate::transfer::{Part, Row, Side, TransferError, Value, Which};
 use crate::verify::{Defect, Verified};
 
 /// So many entries are read at once to fill a replica.
 const PAGE: usize = 500;
 
-/// The entries on the server, and everything else in the files of a data directory that this process alone holds.
+/// The entries on the server, and everything else in the files of a data directory that this process alone holds, or in a
+/// database that nobody serves from meanwhile.
 ///
-/// Nothing but the companion's mark tells of a transfer that is not finished: the server's stream has no place for one. A
-/// companion of another directory refuses the stream anyhow, since it does not know the entries.
+/// Nothing but the companion's mark tells of a transfer that is not finished: the server's stream has no place for one.
+/// Another companion refuses the stream anyhow, since it does not know the entries.
 pub struct RemoteSide {
-    files: SqliteSide,
+    beside: Beside,
     engine: Arc<dyn Engine>,
+}
+
+/// Where everything is that is not on the server.
+enum Beside {
+    Node(Box<SqliteSide>),
+    Nodes(Box<SharedCompanion>),
 }
 
 impl RemoteSide {
@@ -41,7 +53,21 @@ impl RemoteSide {
         DataDirectory::exists(path)?;
         let directory = DataDirectory::open_companion(path)?;
         drop(RemoteLog::open(&directory, Arc::clone(&engine), Arc::new(SystemClock))?);
-        Ok(Self { files: SqliteSide::of(directory)?, engine })
+        Ok(Self { beside: Beside::Node(Box::new(SqliteSide::of(directory)?)), engine })
+    }
+
+    /// The same of a log of several nodes, with its companion in a database. What is in that is made into tables in a node's
+    /// directory, empty or of a node that was stopped.
+    ///
+    /// # Errors
+    /// See [`TransferError`]; among others if a node is connected.
+    pub async fn shared_source(
+        node: &Path,
+        companion: &str,
+        engine: Arc<dyn Engine>,
+    ) -> Result<Self, TransferError> {
+        let beside = SharedCompanion::source(node, companion, Arc::clone(&engine)).await?;
+        Ok(Self { beside: Beside::Nodes(Box::new(beside)), engine })
     }
 
     /// Opens the place to which something is to be moved; makes the directory if it is not there.
@@ -49,20 +75,46 @@ impl RemoteSide {
     /// # Errors
     /// See [`OpenError`]; among others if the server does not answer.
     pub fn target(path: &Path, engine: Arc<dyn Engine>) -> Result<Self, TransferError> {
-        let side = Self { files: SqliteSide::target_of(path, LogFile::Companion)?, engine };
+        let files = SqliteSide::target_of(path, LogFile::Companion)?;
+        let side = Self { beside: Beside::Node(Box::new(files)), engine };
         side.fill_replica()?;
         Ok(side)
     }
 
+    /// The same for several nodes, with a companion in a database that was migrated, by the role that owns it. The directory is
+    /// of the first node.
+    ///
+    /// # Errors
+    /// See [`TransferError`]; among others if a node is connected.
+    pub async fn shared_target(
+        node: &Path,
+        companion: &str,
+        engine: Arc<dyn Engine>,
+    ) -> Result<Self, TransferError> {
+        let beside = SharedCompanion::target(node, companion, Arc::clone(&engine)).await?;
+        let side = Self { beside: Beside::Nodes(Box::new(beside)), engine };
+        side.fill_replica()?;
+        Ok(side)
+    }
+
+    /// The tables beside the entries, and the replica.
+    fn log_file(&self) -> MutexGuard<'_, Connection> {
+        match &self.beside {
+            Beside::Node(files) => files.log(),
+            Beside::Nodes(companion) => companion.rows_file(),
+        }
+    }
+
     /// A transfer that was cut off may have appended what the replica does not have.
     fn fill_replica(&self) -> Result<(), TransferError> {
-        let mut at = read_tail(&self.files.log())?.head;
+        let mut at = read_tail(&self.log_file())?.head;
         loop {
             let rows = self.entries(at, PAGE)?;
             if rows.is_empty() {
                 return Ok(());
             }
-            self.files.write(Part::Entries, &[], &rows)?;
+            let (_, kept) = kept(Part::Entries);
+            write(&mut self.log_file(), &kept, &[], &rows)?;
             at = Position::new(at.get() + rows.len() as u64);
         }
     }
@@ -101,20 +153,33 @@ impl RemoteSide {
 #[async_trait]
 impl Side for RemoteSide {
     async fn log_id(&self) -> Result<Uuid, TransferError> {
-        self.files.log_id().await
+        match &self.beside {
+            Beside::Node(files) => files.log_id().await,
+            Beside::Nodes(companion) => companion.database.log_id().await,
+        }
     }
 
     async fn is_unfinished(&self) -> Result<bool, TransferError> {
-        self.files.is_unfinished().await
+        match &self.beside {
+            Beside::Node(files) => files.is_unfinished().await,
+            Beside::Nodes(companion) => companion.database.is_unfinished().await,
+        }
     }
 
     async fn count(&self, part: Part) -> Result<u64, TransferError> {
-        if part == Part::Entries { Ok(self.head()?.get()) } else { self.files.count(part).await }
+        match &self.beside {
+            _ if part == Part::Entries => Ok(self.head()?.get()),
+            Beside::Node(files) => files.count(part).await,
+            Beside::Nodes(companion) => companion.count(part).await,
+        }
     }
 
     async fn rows(&self, part: Part, which: Which<'_>, limit: usize) -> Result<Vec<Row>, TransferError> {
         if part != Part::Entries {
-            return self.files.rows(part, which, limit).await;
+            return match &self.beside {
+                Beside::Node(files) => files.rows(part, which, limit).await,
+                Beside::Nodes(companion) => companion.rows(part, which, limit).await,
+            };
         }
         let position = |key: &[Value]| match key {
             [Value::Number(position), ..] => Position::new(position.unsigned_abs()),
@@ -131,7 +196,10 @@ impl Side for RemoteSide {
     }
 
     async fn begin(&self, log_id: Uuid) -> Result<(), TransferError> {
-        self.files.begin(log_id).await
+        match &self.beside {
+            Beside::Node(files) => files.begin(log_id).await,
+            Beside::Nodes(companion) => companion.database.begin(log_id).await,
+        }
     }
 
     async fn replace(&self, part: Part, gone: &[Row], added: &[Row]) -> Result<(), TransferError> {
@@ -143,7 +211,10 @@ impl Side for RemoteSide {
                 self.append(after, &events)?;
             }
         }
-        self.files.replace(part, gone, added).await
+        match &self.beside {
+            Beside::Node(files) => files.replace(part, gone, added).await,
+            Beside::Nodes(companion) => companion.replace(part, gone, added).await,
+        }
     }
 
     async fn verify(
@@ -151,19 +222,21 @@ impl Side for RemoteSide {
         progress: &mut (dyn FnMut(Position) + Send),
         report: &mut (dyn FnMut(Defect) + Send),
     ) -> Result<Verified, TransferError> {
-        self.files.verify(progress, report).await
+        Ok(verify::verify(&self.log_file(), progress, report)?)
     }
 
     async fn finish(&self) -> Result<(), TransferError> {
-        let head = self.head()?;
-        if let Some(last) = self.rows(Part::Entries, Which::Last, 1).await?.iter().find_map(event) {
-            let (_, last) = last;
+        let last = self.rows(Part::Entries, Which::Last, 1).await?.iter().find_map(event);
+        if let Some((head, last)) = &last {
             let come_so_far = "UPDATE applied SET position = ?1, event_id = ?2 WHERE position < ?1";
             let event_id = last.id.into_bytes();
-            let files = self.files.log();
-            files.execute(come_so_far, params![as_i64(head.get()), event_id]).map_err(write_error)?;
+            let rows = self.log_file();
+            rows.execute(come_so_far, params![as_i64(head.get()), event_id]).map_err(write_error)?;
         }
-        self.files.finish().await
+        match &self.beside {
+            Beside::Node(files) => files.finish().await,
+            Beside::Nodes(companion) => companion.finish(last.map(|(_, last)| last.id)).await,
+        }
     }
 }
 

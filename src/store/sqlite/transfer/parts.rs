@@ -3,14 +3,14 @@
 use crate::transfer::{Kept, Part};
 
 #[derive(Clone, Copy)]
-pub(super) enum File {
+pub(in crate::sqlite) enum File {
     Log,
     Keys,
     Activity,
 }
 
 /// The file of a part, and how it is kept there. A statement's parameters are the first values of a row.
-pub(super) fn kept(part: Part) -> (File, Kept) {
+pub(in crate::sqlite) fn kept(part: Part) -> (File, Kept) {
     match part {
         Part::Entries => (
             File::Log,

@@ -11,8 +11,10 @@ use crate::clock::ManualClock;
 use crate::error::OpenError;
 use crate::event_log::EventLog;
 use crate::keys::KeyStore;
+use crate::node_directory::NodeDirectory;
 use crate::postgres::{
-    PostgresActivity, PostgresDatabase, PostgresError, PostgresKeys, PostgresLog, PostgresSide,
+    PostgresActivity, PostgresCompanion, PostgresDatabase, PostgresError, PostgresKeys, PostgresLog,
+    PostgresSide,
 };
 use crate::sqlite::{
     DataDirectory, RemoteLog, RemoteSide, SqliteActivity, SqliteKeys, SqliteLog, SqliteSide,
@@ -25,6 +27,8 @@ pub(super) enum Place {
     Directory(TempDir),
     /// A server of events, with a companion in a directory.
     Server(TempDir, Arc<MemoryEngine>),
+    /// A server of events, with a companion of several nodes in a database.
+    Nodes(TempDir, Arc<MemoryEngine>, TestDatabase<'static>),
     Database(TestDatabase<'static>),
 }
 
@@ -45,13 +49,20 @@ impl Place {
         Self::Server(tempfile::tempdir().unwrap(), Arc::default())
     }
 
+    pub(super) async fn nodes() -> Self {
+        let database = PostgresServer::shared().database().await;
+        Self::Nodes(tempfile::tempdir().unwrap(), Arc::default(), database)
+    }
+
     pub(super) async fn database() -> Self {
         Self::Database(PostgresServer::shared().database().await)
     }
 
     pub(super) fn path(&self) -> PathBuf {
         match self {
-            Self::Directory(directory) | Self::Server(directory, _) => directory.path().join("data"),
+            Self::Directory(directory) | Self::Server(directory, _) | Self::Nodes(directory, ..) => {
+                directory.path().join("data")
+            }
             Self::Database(_) => panic!("a database has no path"),
         }
     }
@@ -80,6 +91,19 @@ impl Place {
                     clock,
                 }
             }
+            Self::Nodes(_, engine, database) => {
+                let database = open_database(database).await.unwrap();
+                let open = || async { NodeDirectory::open(&self.path()) };
+                let node = soon(open, |error| matches!(error, OpenError::InUse { .. })).await.unwrap();
+                let companion = PostgresCompanion::open(&database).unwrap();
+                let (engine, clock_of_log) = (Arc::clone(engine) as _, Arc::clone(&clock) as _);
+                Open {
+                    log: Arc::new(RemoteLog::open_shared(&node, companion, engine, clock_of_log).unwrap()),
+                    keys: Arc::new(PostgresKeys::new(&database)),
+                    activity: Arc::new(PostgresActivity::open(&database, Arc::clone(&clock) as _).unwrap()),
+                    clock,
+                }
+            }
             Self::Database(database) => {
                 let database = open_database(database).await.unwrap();
                 Open {
@@ -96,6 +120,10 @@ impl Place {
         Ok(match self {
             Self::Directory(_) => Box::new(SqliteSide::source(&self.path())?),
             Self::Server(_, engine) => Box::new(RemoteSide::source(&self.path(), Arc::clone(engine) as _)?),
+            Self::Nodes(_, engine, database) => {
+                let engine = Arc::clone(engine) as _;
+                Box::new(RemoteSide::shared_source(&self.path(), &database.url(), engine).await?)
+            }
             Self::Database(database) => Box::new(PostgresSide::source(&database.url()).await?),
         })
     }
@@ -104,6 +132,10 @@ impl Place {
         Ok(match self {
             Self::Directory(_) => Box::new(SqliteSide::target(&self.path())?),
             Self::Server(_, engine) => Box::new(RemoteSide::target(&self.path(), Arc::clone(engine) as _)?),
+            Self::Nodes(_, engine, database) => {
+                let engine = Arc::clone(engine) as _;
+                Box::new(RemoteSide::shared_target(&self.path(), &database.owner_url(), engine).await?)
+            }
             Self::Database(database) => Box::new(PostgresSide::target(&database.owner_url()).await?),
         })
     }
@@ -136,7 +168,7 @@ impl Place {
                     assert!(matches!(refused, OpenError::Unfinished(_)), "{refused}");
                 }
             }
-            Self::Database(database) => {
+            Self::Nodes(_, _, database) | Self::Database(database) => {
                 let refused = open_database(database).await.map(drop).unwrap_err();
                 assert!(matches!(refused, PostgresError::Unfinished), "{refused}");
             }
