@@ -23,7 +23,7 @@ mod nagle;
 mod no_client;
 #[cfg(feature = "testing")]
 pub mod testing;
-#[cfg(all(test, any(feature = "eventstore", feature = "kurrentdb")))]
+#[cfg(test)]
 mod tests;
 
 pub use check::{Check, Outcome};

@@ -1,6 +1,6 @@
 //! The engine, and the log on it, against the server in this process; and against a real one where
 //! `MUNIMENT_TEST_KURRENTDB` names it.
-#![cfg(feature = "testing")]
+#![cfg(all(feature = "testing", any(feature = "eventstore", feature = "kurrentdb")))]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -193,18 +193,22 @@ async fn what_the_server_has_is_rolled_forward() {
     let log = fixture.open().await;
     log.append(one(1, "a")).await.unwrap();
     server.put(Fault::AppendThenSilence);
-    let append = {
-        let log = Arc::clone(&log);
-        tokio::task::spawn(async move { log.append(one(2, "a")).await })
-    };
-    while engine(&server, &fixture.stream).head().unwrap() < Position::new(2) {
+    let mut appends = tokio::task::JoinSet::new();
+    let appending = Arc::clone(&log);
+    appends.spawn(async move { appending.append(one(2, "a")).await });
+    let looking = KurrentEngine::new(&server.url(), &fixture.stream).unwrap();
+    while looking.head().unwrap() < Position::new(2) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     server.stop();
-    append.abort();
+    let lost = appends.join_next().await.unwrap().unwrap().unwrap_err();
+    assert!(matches!(lost, store::AppendError::Unavailable { outcome_unknown: true, .. }), "{lost:?}");
     fixture.opened = None;
     drop(log);
-    server.serve_again().unwrap();
+    // Its connections may be closing yet.
+    while server.serve_again().is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let log = fixture.open().await;
     let found = log.find_command(command_id(2)).await.unwrap().unwrap();
     assert_eq!(found.position, Position::new(2));
