@@ -101,3 +101,80 @@ async fn who_looks_for_a_person_while_others_do_is_told_to_come_back() {
     drop(looking);
     node.app.person(person).await.expect("a look");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o6_a_lost_race_is_decided_again() {
+    let node = Node::start().await;
+    let client_id = node.create("Matter sync").await.client.client_id;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let (app, context) = (node.app.clone(), node.admin().await);
+        tasks.spawn(async move {
+            app.rotate_signing_secret(context, sandbox(), client_id, 0)
+                .await
+                .map(|(client, _)| client.revision)
+        });
+    }
+    let mut revisions: Vec<u64> = tasks
+        .join_all()
+        .await
+        .into_iter()
+        .map(|rotated| rotated.expect("every rotation happens").get())
+        .collect();
+    revisions.sort_unstable();
+    assert_eq!(revisions, [2, 3, 4, 5, 6, 7]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l4_a_policy_that_changes_meanwhile_is_seen_by_every_command_that_it_judges() {
+    let node = Node::start().await;
+    let client_id = node.create("Matter sync").await.client.client_id;
+    let context = node.admin().await;
+    let (app, unsure) = node.unsure().await;
+    let meanwhile = |draft: PolicyDraft| {
+        let (other, context) = (node.app.clone(), context.clone());
+        *unsure.meanwhile.lock().expect("a lock") = Some(Box::pin(async move {
+            let change = ChangePolicy { draft, ..ChangePolicy::default() };
+            other
+                .change_policy(context, "sandbox".into(), Some(IfMatch::Any), change)
+                .await
+                .expect("another policy");
+        }));
+    };
+
+    meanwhile(PolicyDraft { max_overlap_seconds: Some(10), ..PolicyDraft::default() });
+    let request = IssueSecretRequest { overlap_seconds: Some(11), ..IssueSecretRequest::default() };
+    let refused =
+        app.issue_secret(context.clone(), sandbox(), client_id, request).await.expect_err("too long");
+    assert!(matches!(&refused, CommandError::Invalid(wrong) if wrong[0].pointer == "/overlap_seconds"));
+
+    meanwhile(PolicyDraft { redirect_rule: Some(RedirectRule::HttpsOnly), ..PolicyDraft::default() });
+    let edit = RedirectUriEdit::Add("http://localhost/cb".into());
+    let request = ChangeClientRequest { redirect_uri_edit: Some(edit), ..ChangeClientRequest::default() };
+    let any = Some(IfMatch::Any);
+    let refused = app.change_client(context.clone(), sandbox(), client_id, any, request).await;
+    assert!(matches!(refused, Err(CommandError::Invalid(_))), "{refused:?}");
+
+    meanwhile(PolicyDraft { reason_required: Some(ReasonRequired::Always(true)), ..PolicyDraft::default() });
+    let refused = app.deactivate_client(context.clone(), sandbox(), client_id).await.expect_err("no reason");
+    assert!(matches!(&refused, CommandError::Invalid(wrong) if wrong[0].pointer == "/reason"));
+    let said = Context { reason: Some(Personal::new("a leak".into())), ..context };
+    app.deactivate_client(said, sandbox(), client_id).await.expect("it says why");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o2_a_type_that_changes_meanwhile_is_seen_by_who_asks_for_its_scopes() {
+    let node = Node::start().await;
+    let client_id = node.create("Matter sync").await.client.client_id;
+    let context = node.admin().await;
+    let (app, unsure) = node.unsure().await;
+    let (other, admin) = (node.app.clone(), context.clone());
+    *unsure.meanwhile.lock().expect("a lock") = Some(Box::pin(async move {
+        other.deprecate_scope(admin, "matters:write".into()).await.expect("a deprecated scope");
+    }));
+    let scope = Some("matters:read matters:write".to_owned());
+    let request = ChangeClientRequest { scope, ..ChangeClientRequest::default() };
+    let refused = app.change_client(context, sandbox(), client_id, Some(IfMatch::Any), request).await;
+    let Err(CommandError::Invalid(wrong)) = refused else { panic!("{refused:?}") };
+    assert_eq!((wrong[0].pointer.as_str(), wrong[0].rule), ("/scope", domain::Rule::Deprecated));
+}
