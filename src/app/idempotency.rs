@@ -64,13 +64,14 @@ impl Inner {
                 },
             },
         };
+        let error = self.unless_ended(context, error).await;
         Err(self.refused(context, subject, context.with_form(error)).await)
     }
 
     /// What was recorded under this request's idempotency key, if anything.
     ///
     /// # Errors
-    /// [`CommandError::IdempotencyMismatch`] if that was another request.
+    /// [`CommandError::IdempotencyMismatch`] if that was another request; and if its sender has ended meanwhile.
     async fn replayed(&self, context: &Context) -> Result<Option<Replay>, CommandError> {
         let Some(command_id) = idempotent_command_id(context) else { return Ok(None) };
         let Some(recorded) = self.log.find_command(command_id).await? else { return Ok(None) };
@@ -85,6 +86,7 @@ impl Inner {
         if envelope.request_digest.as_deref() != asked.as_deref() {
             return Err(CommandError::IdempotencyMismatch);
         }
+        self.demand_standing(context).await?;
         Ok(Some(Replay { recorded, first }))
     }
 

@@ -102,6 +102,17 @@ impl Inner {
         }
     }
 
+    /// What a refusal says to whom: who has ended meanwhile hears nothing else, and leaves nothing behind.
+    pub(crate) async fn unless_ended(&self, context: &Context, refusal: CommandError) -> CommandError {
+        if matches!(refusal, CommandError::Unauthenticated) {
+            return refusal;
+        }
+        match self.demand_standing(context).await {
+            Err(ended @ (CommandError::Unauthenticated | CommandError::Fault(_))) => ended,
+            Ok(()) | Err(_) => refusal,
+        }
+    }
+
     /// What the member stands on now. The permissions were judged by what it could do then: if that has become less they
     /// are to be judged again, which the sender's next attempt does.
     async fn standing_now(

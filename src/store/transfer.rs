@@ -167,7 +167,8 @@ pub type Watch<'w> = dyn FnMut(Doing, u64, u64) + Send + 'w;
 /// Copies everything that `to` does not have yet, compares everything, and lets `to` be served from.
 ///
 /// # Errors
-/// See [`TransferError`]. Until it is done `to` cannot be served from; `from` is never changed.
+/// See [`TransferError`]. Until it is done `to` cannot be served from; of `from` nothing is changed, but what a node on a server
+/// of events left unsettled was settled when it was opened, as its next start would.
 pub async fn transfer(
     from: &dyn Side,
     to: &dyn Side,

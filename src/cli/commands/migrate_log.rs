@@ -150,7 +150,7 @@ impl End {
             Self::Embedded(directory) => Box::new(SqliteSide::target(directory)?),
             Self::Postgres(url) => Box::new(PostgresSide::target(url.expose_secret()).await?),
             Self::Kurrent(place, Companion::Embedded(directory)) => {
-                Box::new(RemoteSide::target(directory, engine(place)?)?)
+                Box::new(RemoteSide::target(directory, engine(place)?).await?)
             }
             Self::Kurrent(place, Companion::Postgres(url, node)) => {
                 Box::new(RemoteSide::shared_target(node, url.expose_secret(), engine(place)?).await?)

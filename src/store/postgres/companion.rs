@@ -258,6 +258,13 @@ pub(super) async fn keep_arrived(connection: &mut PgConnection, batch: &Batch) -
         .map(drop)
 }
 
+/// Forgets what an earlier attempt has written, by the owner's role.
+pub(super) async fn forget(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM companion_batches").execute(&mut *connection).await?;
+    let begin = "UPDATE companion_head SET position = 0, event_id = NULL";
+    sqlx::query(begin).execute(connection).await.map(drop)
+}
+
 /// Says with which batch the log ends, by the owner's role.
 pub(super) async fn end_with(
     connection: &mut PgConnection,

@@ -95,7 +95,7 @@ impl PostgresSide {
         PostgresCompanion::open(&self.database)
     }
 
-    /// Writes batches as ones that have arrived, all or none; the log ends with the last of them.
+    /// Writes batches as ones that have arrived, all or none, in the place of any; the log ends with the last of them.
     pub(crate) async fn keep_arrived(
         &self,
         next: &mut (dyn FnMut() -> Result<Option<Batch>, TransferError> + Send),
@@ -103,6 +103,7 @@ impl PostgresSide {
     ) -> Result<(), TransferError> {
         let mut connection = self.connection.lock().await;
         let mut transaction = connection.begin().await.map_err(write_error)?;
+        bounded(LONG, companion::forget(&mut transaction)).await.map_err(write_error)?;
         let mut end = Position::ORIGIN;
         while let Some(batch) = next()? {
             let kept = companion::keep_arrived(&mut transaction, &batch);

@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use self::shared::SharedCompanion;
-use super::RemoteLog;
+use super::{RemoteLog, check_replica};
 use crate::clock::SystemClock;
 use crate::engine::{Engine, EngineEvent};
 use crate::error::{OpenError, Place, ReadError};
@@ -48,10 +48,13 @@ impl RemoteSide {
     /// Opens what is to be moved, and settles what the node left unsettled, as its next start would.
     ///
     /// # Errors
-    /// See [`OpenError`]; among others if a service uses it, or the server does not answer.
-    pub fn source(path: &Path, engine: Arc<dyn Engine>) -> Result<Self, OpenError> {
+    /// See [`TransferError`]; among others if a service uses it, or the server does not answer.
+    pub fn source(path: &Path, engine: Arc<dyn Engine>) -> Result<Self, TransferError> {
         DataDirectory::exists(path)?;
-        let directory = DataDirectory::open_companion(path)?;
+        let directory = match DataDirectory::open_companion(path) {
+            Err(OpenError::Unfinished(_)) => return Err(TransferError::SourceUnfinished),
+            opened => opened?,
+        };
         drop(RemoteLog::open(&directory, Arc::clone(&engine), Arc::new(SystemClock))?);
         Ok(Self { beside: Beside::Node(Box::new(SqliteSide::of(directory)?)), engine })
     }
@@ -74,11 +77,11 @@ impl RemoteSide {
     ///
     /// # Errors
     /// See [`OpenError`]; among others if the server does not answer.
-    pub fn target(path: &Path, engine: Arc<dyn Engine>) -> Result<Self, TransferError> {
+    pub async fn target(path: &Path, engine: Arc<dyn Engine>) -> Result<Self, TransferError> {
+        let file = DataDirectory::make(path, LogFile::Companion)?.log();
+        check_replica(&file, engine.as_ref())?;
         let files = SqliteSide::target_of(path, LogFile::Companion)?;
-        let side = Self { beside: Beside::Node(Box::new(files)), engine };
-        side.fill_replica()?;
-        Ok(side)
+        Self { beside: Beside::Node(Box::new(files)), engine }.gone_on_with().await
     }
 
     /// The same for several nodes, with a companion in a database that was migrated, by the role that owns it. The directory is
@@ -92,9 +95,16 @@ impl RemoteSide {
         engine: Arc<dyn Engine>,
     ) -> Result<Self, TransferError> {
         let beside = SharedCompanion::target(node, companion, Arc::clone(&engine)).await?;
-        let side = Self { beside: Beside::Nodes(Box::new(beside)), engine };
-        side.fill_replica()?;
-        Ok(side)
+        Self { beside: Beside::Nodes(Box::new(beside)), engine }.gone_on_with().await
+    }
+
+    /// A transfer that was cut off may have appended what the replica does not have. Of what nobody began to move here, nothing
+    /// is read.
+    async fn gone_on_with(self) -> Result<Self, TransferError> {
+        if self.is_unfinished().await? {
+            self.fill_replica()?;
+        }
+        Ok(self)
     }
 
     /// The tables beside the entries, and the replica.
@@ -105,7 +115,6 @@ impl RemoteSide {
         }
     }
 
-    /// A transfer that was cut off may have appended what the replica does not have.
     fn fill_replica(&self) -> Result<(), TransferError> {
         let mut at = read_tail(&self.log_file())?.head;
         loop {

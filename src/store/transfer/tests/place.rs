@@ -131,7 +131,9 @@ impl Place {
     pub(super) async fn try_target(&self) -> Result<Box<dyn Side>, TransferError> {
         Ok(match self {
             Self::Directory(_) => Box::new(SqliteSide::target(&self.path())?),
-            Self::Server(_, engine) => Box::new(RemoteSide::target(&self.path(), Arc::clone(engine) as _)?),
+            Self::Server(_, engine) => {
+                Box::new(RemoteSide::target(&self.path(), Arc::clone(engine) as _).await?)
+            }
             Self::Nodes(_, engine, database) => {
                 let engine = Arc::clone(engine) as _;
                 Box::new(RemoteSide::shared_target(&self.path(), &database.owner_url(), engine).await?)
@@ -142,7 +144,12 @@ impl Place {
 
     /// Waits until the server has noticed that those are gone who used it.
     pub(super) async fn source(&self) -> Box<dyn Side> {
-        soon(|| self.try_source(), is_in_use).await.unwrap()
+        self.source_soon().await.unwrap()
+    }
+
+    /// The same, of what may be refused for something else.
+    pub(super) async fn source_soon(&self) -> Result<Box<dyn Side>, TransferError> {
+        soon(|| self.try_source(), is_in_use).await
     }
 
     /// As [`Self::source`].

@@ -1,5 +1,7 @@
 //! What is refused, and what is found.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
 use super::history::{fill, go_on};
@@ -11,7 +13,7 @@ use crate::sqlite::SqliteSide;
 use crate::{PostgresDatabase, PostgresError, PostgresSide};
 
 async fn try_move(from: &Place, to: &Place) -> Result<Transferred, TransferError> {
-    let (source, target) = (from.source().await, to.target().await);
+    let (source, target) = (from.source_soon().await?, to.target().await);
     transfer(source.as_ref(), target.as_ref(), &mut |_, _, _| ()).await
 }
 
@@ -19,6 +21,10 @@ async fn cut_off(from: &Place, to: &Place, fails_at: usize) {
     let (source, target) = (from.source().await, Failing::new(to.target().await, fails_at));
     let cut_off = transfer(source.as_ref(), &target, &mut |_, _, _| ()).await;
     assert!(matches!(cut_off, Err(TransferError::Write(_))), "{cut_off:?}");
+}
+
+async fn every_place() -> [Place; 4] {
+    [Place::directory(), Place::database().await, Place::server(), Place::nodes().await]
 }
 
 async fn filled(place: Place) -> Place {
@@ -29,7 +35,7 @@ async fn filled(place: Place) -> Place {
 #[tokio::test]
 async fn a_place_that_is_not_empty_is_refused() {
     let here = filled(Place::directory()).await;
-    for there in [Place::directory(), Place::database().await] {
+    for there in every_place().await {
         let open = there.open().await;
         open.log.append(one(1, "a")).await.unwrap();
         open.close().await;
@@ -46,7 +52,7 @@ async fn a_place_that_is_not_empty_is_refused() {
 #[tokio::test]
 async fn a_transfer_of_another_log_is_not_gone_on_with() {
     let (here, other) = (filled(Place::directory()).await, filled(Place::directory()).await);
-    for there in [Place::directory(), Place::database().await] {
+    for there in every_place().await {
         cut_off(&here, &there, 4).await;
         let refused = try_move(&other, &there).await;
         assert!(matches!(refused, Err(TransferError::OfAnotherLog)), "{refused:?}");
@@ -58,14 +64,14 @@ async fn a_transfer_of_another_log_is_not_gone_on_with() {
 
 #[tokio::test]
 async fn what_is_in_use_is_not_moved() {
-    for place in [Place::directory(), Place::database().await] {
+    for place in every_place().await {
         let open = place.open().await;
         open.log.head().await.unwrap();
         assert!(place.try_source().await.is_err() && place.try_target().await.is_err());
         drop(open);
         let held = place.source().await;
         assert!(place.try_target().await.is_err(), "nor by two transfers");
-        if let Place::Database(database) = &place {
+        if let Place::Database(database) | Place::Nodes(_, _, database) = &place {
             let refused = PostgresDatabase::open(&database.url()).map(drop).unwrap_err();
             assert!(matches!(refused, PostgresError::Moving), "{refused}");
         }
@@ -90,7 +96,7 @@ async fn what_is_not_there_is_not_made() {
 /// Between two attempts the old place was served from again: somebody was erased, a secret destroyed, a name moved.
 #[tokio::test]
 async fn what_changes_between_two_attempts_arrives_changed() {
-    for there in [Place::directory(), Place::database().await] {
+    for there in every_place().await {
         let here = filled(Place::directory()).await;
         // Everything but the mark.
         let writes = {
@@ -193,4 +199,66 @@ async fn a_place_that_was_moved_to_and_served_from_is_another_one() {
     go_on(&there.open().await).await;
     assert!(matches!(try_move(&here, &there).await, Err(TransferError::Differs(_))));
     go_on(&there.open().await).await;
+}
+
+/// The very end fails after the batches were written, the old place is served from again, and it is moved once more.
+#[tokio::test]
+async fn what_changes_after_the_end_failed_arrives_changed() {
+    let there = Place::nodes().await;
+    let Place::Nodes(_, _, database) = &there else { unreachable!() };
+    let here = filled(Place::directory()).await;
+    let source = here.source().await;
+    let target = there.target().await;
+    // What it takes to fail there: the mark cannot be removed.
+    database.psql(
+        "CREATE FUNCTION muniment.stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not yet'; END $$;
+         CREATE TRIGGER stay BEFORE DELETE ON muniment.transfer FOR EACH ROW EXECUTE FUNCTION muniment.stay()",
+    );
+    let failed = transfer(source.as_ref(), target.as_ref(), &mut |_, _, _| ()).await;
+    assert!(matches!(failed, Err(TransferError::Write(_))), "{failed:?}");
+    drop((source, target));
+    there.refuses_to_serve().await;
+    database.psql("DROP TRIGGER stay ON muniment.transfer");
+    let open = here.open().await;
+    let taken = ClaimChange::Take { key: key("later"), stream: stream("later") };
+    open.log.append(Commit { claims: vec![taken], ..one(90, "later") }).await.unwrap();
+    open.close().await;
+    drop(open);
+    let moved = try_move(&here, &there).await.unwrap();
+    assert!(moved.written > 0 && moved.parts.iter().all(|part| part.from == part.to));
+    let again = try_move(&here, &there).await.unwrap();
+    assert_eq!((again.parts, again.written), (moved.parts, 0));
+    let open = there.open().await;
+    assert_eq!(open.log.claim_holder(&key("later")).await.unwrap(), Some(stream("later")));
+    open.close().await;
+}
+
+/// The replica of another stream, from an attempt that named the wrong one, is not gone on with.
+#[tokio::test]
+async fn a_stream_that_was_named_by_mistake_leaves_nothing() {
+    let here = filled(Place::directory()).await;
+    let other = filled(Place::server()).await;
+    let Place::Server(_, mistaken) = &other else { unreachable!() };
+    for (there, at) in [(Place::server(), "companion.db"), (Place::nodes().await, "rows.db")] {
+        let right = match there {
+            Place::Server(folder, right) => {
+                let there = Place::Server(folder, Arc::clone(mistaken));
+                let refused = try_move(&here, &there).await;
+                assert!(matches!(refused, Err(TransferError::NotEmpty)), "{refused:?}");
+                let Place::Server(folder, _) = there else { unreachable!() };
+                Place::Server(folder, right)
+            }
+            Place::Nodes(folder, right, database) => {
+                let there = Place::Nodes(folder, Arc::clone(mistaken), database);
+                let refused = try_move(&here, &there).await;
+                assert!(matches!(refused, Err(TransferError::NotEmpty)), "{refused:?}");
+                let Place::Nodes(folder, _, database) = there else { unreachable!() };
+                Place::Nodes(folder, right, database)
+            }
+            Place::Directory(_) | Place::Database(_) => unreachable!(),
+        };
+        assert!(right.path().join(at).exists());
+        try_move(&here, &right).await.unwrap();
+        go_on(&right.open().await).await;
+    }
 }

@@ -16,7 +16,7 @@ use crate::error::OpenError;
 use crate::node_directory::NodeDirectory;
 use crate::position::Position;
 use crate::postgres::PostgresSide;
-use crate::sqlite::remote::{RemoteLog, SHARED_ROWS};
+use crate::sqlite::remote::{RemoteLog, SHARED_ROWS, check_replica};
 use crate::sqlite::schema::COMPANION;
 use crate::sqlite::transfer::{File, count, kept, select, write};
 use crate::transfer::{Kept, PAGE, Part, Row, Side as _, TransferError, Which};
@@ -39,7 +39,10 @@ impl SharedCompanion {
         engine: Arc<dyn Engine>,
     ) -> Result<Self, TransferError> {
         let (node, database) = (NodeDirectory::open(node)?, PostgresSide::companion_source(url).await?);
-        follow(&node, &database, &engine)?;
+        if database.is_unfinished().await? {
+            return Err(TransferError::SourceUnfinished);
+        }
+        make_anew(&node, &database, &engine)?;
         Self::open(node, database, engine)
     }
 
@@ -49,11 +52,13 @@ impl SharedCompanion {
         engine: Arc<dyn Engine>,
     ) -> Result<Self, TransferError> {
         let (node, database) = (NodeDirectory::open(node)?, PostgresSide::companion_target(url).await?);
-        if has_batches(&database)? {
-            follow(&node, &database, &engine)?;
+        let file = node.path().join(SHARED_ROWS);
+        if has_batches(&database)? && !database.is_unfinished().await? {
+            make_anew(&node, &database, &engine)?;
         } else {
-            // What an earlier attempt brought here is gone on with.
-            COMPANION.migrate_disposable(&node.path().join(SHARED_ROWS))?;
+            // What an earlier attempt brought here is gone on with, whatever batches it has made of it.
+            COMPANION.migrate_disposable(&file)?;
+            check_replica(&file, engine.as_ref())?;
         }
         Self::open(node, database, engine)
     }
@@ -99,8 +104,7 @@ impl SharedCompanion {
 
     /// The tables become batches; and the batches, read as a node that joins reads them, become the same tables.
     pub(super) async fn finish(&self, last_event: Option<Uuid>) -> Result<(), TransferError> {
-        let is_written = has_batches(&self.database)?;
-        if let Some(last_event) = last_event.filter(|_| !is_written) {
+        if let Some(last_event) = last_event {
             let mut batches = Batches::of(&self.rows_file())?;
             let mut next = || Ok(batches.next(&self.rows_file())?);
             self.database.keep_arrived(&mut next, last_event).await?;
@@ -108,7 +112,7 @@ impl SharedCompanion {
         let anew = self.node.path().join(MADE_ANEW);
         remove(&anew)?;
         let joined = NodeDirectory::open(&anew)?;
-        follow(&joined, &self.database, &self.engine)?;
+        make_anew(&joined, &self.database, &self.engine)?;
         let made = COMPANION.open_to_read(&anew.join(SHARED_ROWS))?;
         for part in Part::ALL {
             if let (File::Log, kept) = kept(part) {
@@ -136,12 +140,16 @@ impl SharedCompanion {
     }
 }
 
-/// Makes the files of a node what the database and the server say, as a node that joins does.
-fn follow(
+/// Makes the files of a node of what the database and the server say, as a node that joins does.
+fn make_anew(
     node: &NodeDirectory,
     database: &PostgresSide,
     engine: &Arc<dyn Engine>,
 ) -> Result<(), TransferError> {
+    // What the node had may be damaged: neither is it what is moved, nor is anything compared with it.
+    let file = node.path().join(SHARED_ROWS);
+    COMPANION.renew(&file)?;
+    COMPANION.renew_attached(&file)?;
     let companion = database.companion()?;
     drop(RemoteLog::open_shared(node, companion, Arc::clone(engine), Arc::new(SystemClock))?);
     Ok(())
