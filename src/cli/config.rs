@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use server::{LimitsConfig, ProxyConfig, ServerConfig, Settings, TlsConfig};
 use url::Url;
 
-pub use log::{KurrentPlace, LogPlace, LogSection, scheme};
+pub use log::{KurrentPlace, LogPlace, LogSection, given, scheme};
 pub use settings::{Problems, Setting, problems, settings};
 
 use self::settings::{Problem, Reading};

@@ -48,8 +48,9 @@ mod tests {
     fn a_connection_of_this_process_sends_at_once() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let connection = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        assert!(!connection.nodelay().unwrap());
-        assert!(turn_off().unwrap() >= 1);
+        // Another test may have seen to it already.
+        connection.set_nodelay(false).unwrap();
+        turn_off().unwrap();
         assert!(connection.nodelay().unwrap());
     }
 }

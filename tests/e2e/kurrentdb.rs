@@ -1,6 +1,6 @@
 //! A log on a server of events, by a binary with the client: `--include-ignored` with `MUNIMENT_TEST_LOG=kurrentdb`.
 
-use std::{fs::rename, time::Duration};
+use std::fs::rename;
 
 use serde_json::{Value, json};
 use store::testing::{PostgresServer, Proxy};
@@ -122,7 +122,6 @@ async fn o5_without_the_server_nobody_is_let_in_and_with_it_everybody_is_again()
         at_last(async || own().await).await.expect(200);
         let name = format!("After it came back, {cut}");
         at_last(async || service.post(CLIENTS, &client_body(&name)).await).await.expect(201);
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     service.finish().await;
 }

@@ -49,4 +49,5 @@ mod secrets;
 mod session;
 mod slow_senders;
 mod tls;
+mod tokens;
 mod verification;

@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::Context;
 use crypto::{ExposeSecret, SecretString};
 use kurrent::ConnectError;
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ use store::{
 use crate::{
     arguments::MigrateLog,
     commands::init::say,
-    config::{KurrentPlace, LogPlace, scheme},
+    config::{self, KurrentPlace, LogPlace, scheme},
     exit::{self, Exit, WrongUsage},
     manifest::hex,
     progress::Progress,
@@ -108,8 +107,9 @@ async fn go(from: &End, to: &End) -> anyhow::Result<Transferred> {
 
 impl End {
     fn of(given: &Given<'_>) -> anyhow::Result<Self> {
-        let text = text_of(given.place, given.file)?.unwrap_or_default();
-        let end = match (embedded(&text), LogPlace::parse(text.clone().into())) {
+        let place = config::given(given.place, given.file, "the log")?.unwrap_or_default();
+        let text = place.expose_secret().to_owned();
+        let end = match (embedded(&text), LogPlace::parse(place)) {
             (Some(directory), _) => Self::Embedded(directory),
             (None, Ok(LogPlace::Postgres(url))) => Self::Postgres(url),
             (None, Ok(LogPlace::Kurrent(place))) => {
@@ -161,9 +161,10 @@ impl End {
 
 impl Companion {
     fn of(given: &Given<'_>) -> anyhow::Result<Self> {
-        let (option, text) = (given.option, text_of(given.companion, given.companion_file)?);
-        let text = text.unwrap_or_default();
-        match (embedded(&text), LogPlace::parse(text.into()), given.node) {
+        let option = given.option;
+        let place =
+            config::given(given.companion, given.companion_file, "the companion")?.unwrap_or_default();
+        match (embedded(place.expose_secret()), LogPlace::parse(place), given.node) {
             (Some(directory), _, None) => Ok(Self::Embedded(directory)),
             (Some(_), _, Some(_)) => {
                 Err(wrong(format!("{option}-node: a companion in files is in the directory of its node")))
@@ -178,19 +179,6 @@ impl Companion {
             ))),
         }
     }
-}
-
-/// What is given as it is or in a file.
-fn text_of(text: Option<&str>, file: Option<&Path>) -> anyhow::Result<Option<String>> {
-    let read = |file: &Path| {
-        let read = std::fs::read_to_string(file);
-        read.with_context(|| format!("reading where the log is from `{}`", file.display()))
-    };
-    let text = match (text, file) {
-        (Some(text), _) => Some(text.to_owned()),
-        (None, file) => file.map(read).transpose()?,
-    };
-    Ok(text.map(|text| text.trim().to_owned()))
 }
 
 fn engine(place: &KurrentPlace) -> Result<Arc<dyn Engine>, ConnectError> {

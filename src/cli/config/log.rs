@@ -56,7 +56,7 @@ impl LogSection {
     /// # Errors
     /// If it is none, or stands in a file that cannot be read.
     pub fn place(&self) -> anyhow::Result<LogPlace> {
-        match given(self.url.as_ref(), self.url_file.as_deref(), "log")?.map(LogPlace::parse) {
+        match given(exposed(self.url.as_ref()), self.url_file.as_deref(), "the log")?.map(LogPlace::parse) {
             None => Ok(LogPlace::Embedded),
             Some(Ok(LogPlace::Kurrent(place))) => Ok(LogPlace::Kurrent(KurrentPlace {
                 stream: self.stream.clone().unwrap_or(place.stream),
@@ -68,7 +68,9 @@ impl LogSection {
     }
 
     fn companion(&self) -> anyhow::Result<Option<SecretString>> {
-        let Some(url) = given(self.companion.as_ref(), self.companion_file.as_deref(), "companion")? else {
+        let Some(url) =
+            given(exposed(self.companion.as_ref()), self.companion_file.as_deref(), "the companion")?
+        else {
             return Ok(None);
         };
         match LogPlace::parse(url) {
@@ -132,22 +134,24 @@ impl LogSection {
     }
 }
 
-/// What is given as it is or in a file.
-fn given(
-    value: Option<&SecretString>,
-    file: Option<&Path>,
-    what: &str,
-) -> anyhow::Result<Option<SecretString>> {
-    match (value, file) {
-        (Some(value), _) => Ok(Some(value.clone())),
+/// Where something is, given as it is or in a file.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn given(value: Option<&str>, file: Option<&Path>, what: &str) -> anyhow::Result<Option<SecretString>> {
+    let text = match (value, file) {
+        (Some(value), _) => value.to_owned(),
         (None, Some(file)) => {
             let read = std::fs::read_to_string(file);
-            let read =
-                read.with_context(|| format!("reading the URL of the {what} from `{}`", file.display()))?;
-            Ok(Some(SecretString::from(read.trim().to_owned())))
+            read.with_context(|| format!("reading where {what} is from `{}`", file.display()))?
         }
-        (None, None) => Ok(None),
-    }
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(text.trim().into()))
+}
+
+fn exposed(value: Option<&SecretString>) -> Option<&str> {
+    value.map(ExposeSecret::expose_secret)
 }
 
 impl LogPlace {

@@ -346,6 +346,19 @@ impl EventLog for RemoteLog {
         if self.serving.is_none() { read() } else { self.shared.heads.get_or_read(stream, read) }
     }
 
+    async fn stream_revision_since(
+        &self,
+        stream: &StreamName,
+        head: Position,
+    ) -> Result<Revision, ReadError> {
+        // What the server said to whoever asks was read up to there.
+        if self.serving.is_none() || *self.shared.head.borrow() < head {
+            return self.stream_revision(stream).await;
+        }
+        self.shared.expect_certain()?;
+        self.shared.heads.get_or_read(stream, || self.reader.stream_revision(stream))
+    }
+
     async fn streams(
         &self,
         category: &str,
