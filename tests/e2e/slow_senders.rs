@@ -31,7 +31,7 @@ impl Begun {
         );
         let mut connection = TcpStream::connect(address).await.expect("a connection");
         connection.write_all(head.as_bytes()).await.expect("the beginning");
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(800)).await;
         Self { connection, rest: rest.to_owned() }
     }
 
