@@ -52,7 +52,7 @@ fn main() -> Result<()> {
     run(folder.path(), &["init", "--data-dir", "data", "--bootstrap-token-file", "token"])?;
     runtime.block_on(history::write(&folder.path().join("data"), events, events / EVENTS_OF_CLIENT))?;
     run(folder.path(), &["migrate-log", "--from", "embedded:data", "--to", &database.owner_url()])?;
-    database.psql("VACUUM ANALYZE");
+    database.psql("ANALYZE");
     let peer = Peer::open(&runtime, &database)?;
     let log = PostgresLog::open(&PostgresDatabase::open(&database.url())?, Arc::new(SystemClock))?;
 
@@ -74,7 +74,7 @@ fn main() -> Result<()> {
     for subject in [&scan, &states, &all, &replayed, &copied] {
         println!("{subject}");
     }
-    println!("\nCPU of this process; that of the server is not counted");
+    println!("\nCPU of this process; that of the server, and of psql, is not counted");
     println!("{}", compare("states / decoded, by rate, at least 0.6", 0.6, &states, &scan));
     println!("{}", compare("states / postgres-es, by rate, at least 6", 6.0, &states, &replayed));
     println!("{}", compare("decoded / `\\copy`, by rate", 0.0, &scan, &copied));
