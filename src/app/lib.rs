@@ -90,7 +90,7 @@ pub use persons::Person;
 pub use private_parts::{OpenedPart, PrivatePart};
 pub use rebuild::RecordedRebuild;
 pub use roles::{ChangedRole, CreateRoleRequest, KnownRole};
-pub use vault::{CredentialDefect, KeyRingError, compare_credentials};
+pub use vault::{CredentialDefect, KeyRingError, compare_credentials, expect_event_keys};
 pub use verification::StartedVerification;
 
 use crate::{aggregates::Loader, vault::Vault};

@@ -28,6 +28,7 @@ use store::{DisclosureKey, EventLog, KeyStore, PersonKey, Revision, SealedSource
 use uuid::Uuid;
 
 pub use compare::{CredentialDefect, compare_credentials};
+pub use event_keys::expect_event_keys;
 pub use ring::KeyRingError;
 use ring::{KeyRing, PERSON_KEY};
 

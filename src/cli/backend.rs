@@ -97,8 +97,9 @@ impl Backend {
                 let companion = PostgresCompanion::open(database)?;
                 Arc::new(RemoteLog::open_shared(node, companion, Arc::clone(engine), clock)?)
             }
-            (Some(engine), Rest::Postgres { node: Node::Looked(directory), .. }) => {
-                Arc::new(RemoteLog::open_shared_to_read(directory, Arc::clone(engine), clock)?)
+            (Some(engine), Rest::Postgres { database, node: Node::Looked(directory) }) => {
+                let companion = PostgresCompanion::open(database)?;
+                Arc::new(RemoteLog::open_shared_to_read(directory, companion, Arc::clone(engine), clock)?)
             }
         })
     }

@@ -117,6 +117,14 @@ impl Drop for Connection {
     }
 }
 
+/// Looks whether a connection string is one, and its files are there. Nothing is asked of a server.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_connection_string(url: &str) -> Result<(), ConnectError> {
+    settings(url).map(drop)
+}
+
 /// What the client makes of the connection string, by either name of the scheme. The client panics over files that it cannot
 /// read, so they are read here first.
 fn settings(url: &str) -> Result<ClientSettings, ConnectError> {

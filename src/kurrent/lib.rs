@@ -30,10 +30,12 @@ pub use check::{Check, Outcome};
 #[cfg(any(feature = "eventstore", feature = "kurrentdb"))]
 pub use checks::check_server;
 #[cfg(any(feature = "eventstore", feature = "kurrentdb"))]
+pub use connection::check_connection_string;
+#[cfg(any(feature = "eventstore", feature = "kurrentdb"))]
 pub use engine::{KurrentEngine, open};
 pub use error::ConnectError;
 #[cfg(not(any(feature = "eventstore", feature = "kurrentdb")))]
-pub use no_client::{check_server, open};
+pub use no_client::{check_connection_string, check_server, open};
 
 /// The stream that holds the log, unless another is named.
 pub const LOG_STREAM: &str = "muniment-log";

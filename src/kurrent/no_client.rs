@@ -16,6 +16,14 @@ pub fn open(_url: &str, _stream: &str) -> Result<Arc<dyn Engine>, ConnectError> 
     Err(ConnectError::NoClient)
 }
 
+/// Looks whether a connection string is one, in a build that has a client.
+///
+/// # Errors
+/// Always [`ConnectError::NoClient`].
+pub fn check_connection_string(_url: &str) -> Result<(), ConnectError> {
+    Err(ConnectError::NoClient)
+}
+
 /// Asks a server for everything that the log relies on, in a build that has a client.
 ///
 /// # Errors

@@ -217,6 +217,9 @@ pub enum OpenError {
         /// The file that is there.
         file: &'static str,
     },
+    /// What is made anew at the next start is not there, and cannot be looked at before.
+    #[error("opening `{}`: it is not there; the node makes it anew when it starts", .0.display())]
+    NoReplica(PathBuf),
     /// A log is being moved here, and not all of it is here.
     #[error("opening `{}`: {UNFINISHED}", .0.display())]
     Unfinished(PathBuf),

@@ -99,6 +99,9 @@ pub enum TransferError {
     /// What is to be moved was itself not moved completely.
     #[error("the log that is to be moved was not moved completely to where it is: finish that first")]
     SourceUnfinished,
+    /// The source holds nothing: most likely the two places were mixed up.
+    #[error("there is nothing where the log is to be moved from")]
+    NothingToMove,
     /// The target holds something that no transfer brought.
     #[error("there is something already where the log is to be moved to: it must be empty")]
     NotEmpty,
@@ -176,6 +179,9 @@ pub async fn transfer(
 ) -> Result<Transferred, TransferError> {
     if from.is_unfinished().await? {
         return Err(TransferError::SourceUnfinished);
+    }
+    if is_empty(from).await? {
+        return Err(TransferError::NothingToMove);
     }
     let log_id = from.log_id().await?;
     let same_log = to.log_id().await? == log_id;

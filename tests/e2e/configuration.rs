@@ -89,8 +89,13 @@ fn what_only_a_server_of_events_has_is_refused_of_any_other_log() {
         told.contains("log.companion") && told.contains("postgres://") && !told.contains("hush"),
         "{told}"
     );
-    let (code, told) = said(&[server, ("MUNIMENT_LOG__COMPANION", "postgres://ada:hush@h/m")]);
-    assert_eq!(code, Some(0), "{told}");
+    let (_, told) = said(&[server, ("MUNIMENT_LOG__COMPANION", "postgres://ada:hush@h/m")]);
+    assert!(!told.contains("log.companion") && !told.contains("hush"), "{told}");
+    let files = [("MUNIMENT_LOG__URL_FILE", "no-url"), ("MUNIMENT_LOG__COMPANION_FILE", "no-companion")];
+    let (code, told) = said(&files);
+    assert!(code == Some(1) && told.contains("`no-url`") && told.contains("`no-companion`"), "{told}");
+    let (code, told) = said(&[server, ("MUNIMENT_LOG__STREAM", "$all")]);
+    assert!(code == Some(1) && told.contains("log.stream"), "{told}");
 }
 
 #[test]

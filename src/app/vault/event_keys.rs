@@ -16,6 +16,17 @@ const BLOCK: u64 = 1_024;
 const LOW: usize = 512;
 const EVENT_KEY: &str = "event";
 
+/// Fails if the key store is an older copy than the log: a slot that the log refers to it never had. Answers its newest one.
+///
+/// # Errors
+/// [`KeyRingError::KeysBehindLog`], and whatever keeps either from being read.
+pub async fn expect_event_keys(log: &dyn EventLog, keys: &dyn KeyStore) -> Result<u64, KeyRingError> {
+    // In this order: a node may make and use keys in between.
+    let used = log.last_event_key_slot().await?;
+    let stored = keys.last_event_key().await?;
+    if used > stored { Err(KeyRingError::KeysBehindLog { used, stored }) } else { Ok(stored) }
+}
+
 /// Keys that are stored and not used yet, with their slots. A slot is used once: those a crash or a failed commit
 /// leaves over are never taken up again.
 pub(super) struct EventKeys {
@@ -26,13 +37,7 @@ pub(super) struct EventKeys {
 
 impl EventKeys {
     pub(super) async fn open(keys: &dyn KeyStore, log: &dyn EventLog) -> Result<Self, KeyRingError> {
-        // In this order: another node may make and use keys in between.
-        let used = log.last_event_key_slot().await?;
-        let stored = keys.last_event_key().await?;
-        // A slot that the log refers to and the key store never had means that the key store is an older copy.
-        if used > stored {
-            return Err(KeyRingError::KeysBehindLog { used, stored });
-        }
+        let stored = expect_event_keys(log, keys).await?;
         Ok(Self { ready: Mutex::default(), next_block: tokio::sync::Mutex::new(stored + 1) })
     }
 

@@ -12,14 +12,14 @@ use crypto::{ExposeSecret, SystemEntropy};
 use kurrent::Outcome;
 use rustix::{fs::Access, io::Errno};
 use serde_json::json;
-use store::{Clock, EventLog, ReadError, SystemClock};
+use store::{Clock, EventLog, OpenError, ReadError, SystemClock};
 
 use crate::{
     arguments::Doctor,
     backend::Backend,
     commands::init::say,
     config::{Config, KurrentPlace, LogPlace},
-    exit::{Exit, chain},
+    exit::{Exit, WrongUsage, chain},
     instance::{correlation_id, master_key, master_key_lies_inside},
 };
 
@@ -77,7 +77,7 @@ pub fn run(doctor: &Doctor) -> anyhow::Result<Exit> {
     }
     if any(Verdict::Unknown) {
         bail!(
-            "not everything could be looked at: run this as the user whom the files belong to, and where the database answers"
+            "not everything could be looked at: run this as the user whom the files belong to, and where every server answers"
         );
     }
     Ok(if any(Verdict::Attention) { Exit::NeedsAttention } else { Exit::Done })
@@ -97,7 +97,8 @@ fn instance(config: &Config) -> anyhow::Result<Vec<Finding>> {
 /// What a server of events does, whether or not there is a log on it.
 fn server(config: &Config) -> anyhow::Result<Vec<Finding>> {
     let LogPlace::Kurrent(place) = config.log.place()? else {
-        bail!("--check-server is for a server of events: name it with --log esdb://…");
+        let usage = "--check-server is for a server of events: name it with --log esdb://…";
+        return Err(WrongUsage(usage.to_owned()).into());
     };
     let mut findings = Vec::new();
     let run = correlation_id(SystemClock.now());
@@ -128,13 +129,17 @@ fn inside(config: &Config) -> Vec<Finding> {
     let backend = match Backend::open_to_read(config) {
         Ok(backend) => backend,
         // A server that does not answer says nothing of what it keeps.
-        Err(error) if matches!(config.log.place(), Ok(LogPlace::Postgres(_) | LogPlace::Kurrent(_))) => {
+        Err(error)
+            if is_no_verdict(&error)
+                || matches!(config.log.place(), Ok(LogPlace::Postgres(_) | LogPlace::Kurrent(_))) =>
+        {
             return out_of_reach(&chain(error.as_ref()));
         }
         Err(error) => return vec![bad("log", &error)],
     };
     let log = match backend.log() {
         Ok(log) => log,
+        Err(error) if is_no_verdict(&error) => return out_of_reach(&chain(error.as_ref())),
         Err(error) => return vec![bad("log", &error)],
     };
     let activity_file = config.data.directory.join("activity.db");
@@ -145,6 +150,11 @@ fn inside(config: &Config) -> Vec<Finding> {
     });
     findings.extend(keys(config, &backend, log.as_ref()));
     findings
+}
+
+/// Whether the log could not be opened for something that says nothing of what it holds.
+fn is_no_verdict(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(OpenError::Read(ReadError::Unavailable(_)) | OpenError::NoReplica(_)))
 }
 
 /// Why this user cannot read a file; `None` if nothing keeps it from that but perhaps that there is none.
@@ -245,6 +255,7 @@ fn opened(config: &Config, backend: &Backend, log: &dyn EventLog) -> anyhow::Res
     let keys = backend.keys()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let (stored, ids, defects) = runtime.block_on(async {
+        app::expect_event_keys(log, keys.as_ref()).await?;
         let stored = keys.data_keys().await?;
         for key in &stored {
             let place = crypto::DataKeyRef { purpose: &key.purpose, id: &key.id };

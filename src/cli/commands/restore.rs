@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use serde_json::json;
-use store::{DataDirectory, EventLog, KeyStore, SqliteActivity, SqliteKeys, SqliteLog, SystemClock};
+use store::{DataDirectory, EventLog, SqliteActivity, SqliteKeys, SqliteLog, SystemClock};
 
 use crate::{
     arguments::Restore,
@@ -105,10 +105,6 @@ fn verify(directory: &Path) -> anyhow::Result<u64> {
         return Err(defect).context("the activity is not what the log says of it");
     }
     let keys = SqliteKeys::open(&data)?;
-    let (used, stored) = runtime
-        .block_on(async { anyhow::Ok((log.last_event_key_slot().await?, keys.last_event_key().await?)) })?;
-    if used > stored {
-        bail!("the log refers to event key {used}, the keys end at {stored}: they are an older copy");
-    }
+    runtime.block_on(app::expect_event_keys(&log, &keys))?;
     Ok(verified.head.get())
 }

@@ -56,13 +56,22 @@ impl LogSection {
     /// # Errors
     /// If it is none, or stands in a file that cannot be read.
     pub fn place(&self) -> anyhow::Result<LogPlace> {
+        Ok(match self.log()? {
+            LogPlace::Kurrent(place) => {
+                LogPlace::Kurrent(KurrentPlace { companion: self.companion()?, ..place })
+            }
+            place @ (LogPlace::Embedded | LogPlace::Postgres(_)) => place,
+        })
+    }
+
+    /// The same, whatever its companion is.
+    fn log(&self) -> anyhow::Result<LogPlace> {
         match given(exposed(self.url.as_ref()), self.url_file.as_deref(), "the log")?.map(LogPlace::parse) {
             None => Ok(LogPlace::Embedded),
-            Some(Ok(LogPlace::Kurrent(place))) => Ok(LogPlace::Kurrent(KurrentPlace {
-                stream: self.stream.clone().unwrap_or(place.stream),
-                companion: self.companion()?,
-                ..place
-            })),
+            Some(Ok(LogPlace::Kurrent(place))) => {
+                let stream = self.stream.clone().unwrap_or(place.stream);
+                Ok(LogPlace::Kurrent(KurrentPlace { stream, ..place }))
+            }
             Some(place) => place.map_err(anyhow::Error::msg),
         }
     }
@@ -114,21 +123,28 @@ impl LogSection {
         }
         let by_file = |file: bool, keys: [&'static str; 2]| keys[usize::from(file)];
         let companion_key = by_file(self.companion_file.is_some(), ["log.companion", "log.companion_file"]);
-        if let Err(error) = self.companion() {
-            return vec![(companion_key, format!("{error:#}"))];
+        let url_key = by_file(self.url_file.is_some(), ["log.url", "log.url_file"]);
+        faults.extend(self.companion().err().map(|error| (companion_key, format!("{error:#}"))));
+        if self.stream.as_deref().is_some_and(|stream| stream.is_empty() || stream.starts_with('$')) {
+            faults.push((
+                "log.stream",
+                "it must not be empty, nor begin with `$`: those are the server's".to_owned(),
+            ));
         }
-        match self.place() {
-            Ok(LogPlace::Kurrent(_)) => {}
+        match self.log() {
+            Ok(LogPlace::Kurrent(place)) => {
+                let checked = kurrent::check_connection_string(place.url.expose_secret());
+                faults.extend(
+                    checked.err().map(|error| (url_key, format!("{:#}", anyhow::Error::from(error)))),
+                );
+            }
             Ok(LogPlace::Embedded | LogPlace::Postgres(_)) => {
                 let rule = || "only a log on a server of events has one: log.url is none".to_owned();
                 faults.extend(self.stream.is_some().then(|| ("log.stream", rule())));
                 let companion = self.companion.is_some() || self.companion_file.is_some();
                 faults.extend(companion.then(|| (companion_key, rule())));
             }
-            Err(error) => {
-                let key = by_file(self.url_file.is_some(), ["log.url", "log.url_file"]);
-                faults.push((key, format!("{error:#}")));
-            }
+            Err(error) => faults.push((url_key, format!("{error:#}"))),
         }
         faults
     }
@@ -213,8 +229,11 @@ fn shown(text: &str) -> String {
     }
     // Several hosts make no URL.
     if let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_of_events(scheme)) {
-        let hosts = rest.rsplit('@').next().and_then(|rest| rest.split(['/', '?']).next());
-        return format!("{scheme}://{}", hosts.unwrap_or_default());
+        let rest = rest.rsplit('@').next().unwrap_or_default();
+        let hosts = rest.split(['/', '?']).next().unwrap_or_default();
+        // A server that speaks no TLS says nothing that tells why.
+        let without_tls = if rest.contains("tls=false") { "?tls=false" } else { "" };
+        return format!("{scheme}://{hosts}{without_tls}");
     }
     let Ok(mut url) = Url::parse(text) else { return "(unreadable)".to_owned() };
     if url.cannot_be_a_base() {
@@ -241,6 +260,7 @@ mod tests {
         assert_eq!(shown("ada:hunter2@db"), "(unreadable)");
         let cluster = "esdb+discover://ada:hun:ter@2@a:2113,b:2113/?tls=true&tlsCaFile=/ca.pem";
         assert_eq!(shown(cluster), "esdb+discover://a:2113,b:2113");
+        assert_eq!(shown("esdb://ada:hunter2@a:2113/?tls=false"), "esdb://a:2113?tls=false");
     }
 
     #[test]

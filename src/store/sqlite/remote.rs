@@ -17,6 +17,8 @@ mod transfer;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -50,6 +52,9 @@ use crate::verify::{Defect, Verified};
 
 /// The rows of a log whose companion several nodes share.
 const SHARED_ROWS: &str = "rows.db";
+/// A node that runs has this long to read what the server has.
+const CATCH_UP_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 3 });
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// The log on a server of events, with `companion.db` and `replica.db` for the one node that has the directory; or with a
 /// companion that several nodes share.
@@ -88,6 +93,16 @@ struct Serving {
 #[error("the command is on its way to the server of events")]
 struct OnItsWay;
 
+/// The files of the node end before the log does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this node has the log up to {here}, and the server of events up to {server}: it catches up when it runs"
+)]
+struct Behind {
+    here: Position,
+    server: Position,
+}
+
 impl RemoteLog {
     /// Opens the log of a directory on a server, settles what was left unsettled, and starts its writer unless the
     /// directory was opened to read. Blocks the thread for as long as the server takes.
@@ -103,7 +118,7 @@ impl RemoteLog {
         directory.expect(LogFile::Companion)?;
         let (file, home) = (directory.log(), Home::Alone(directory.clone()));
         if directory.is_read_only() {
-            return Self::to_read(file, engine, clock, home);
+            return Self::to_read(file, Keeper::Node, engine, clock, home);
         }
         expect_same_log(&Applied::of_file(&file)?, engine.as_ref())?;
         Self::serve(file, Keeper::Node, engine, clock, home)
@@ -147,9 +162,11 @@ impl RemoteLog {
     /// finds what the node has read from the server at the next read.
     ///
     /// # Errors
-    /// [`OpenError::Missing`] if no node was here; others if its files cannot be read.
+    /// [`OpenError::Missing`] if no node was here; [`ReadError::Unavailable`] if it has not all that the server has; others if
+    /// its files cannot be read.
     pub fn open_shared_to_read(
         node: &Path,
+        companion: PostgresCompanion,
         engine: Arc<dyn Engine>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
@@ -157,23 +174,31 @@ impl RemoteLog {
         if !COMPANION.exists(&file, false)? {
             return Err(OpenError::Missing(node.to_owned()));
         }
-        Self::to_read(file, engine, clock, Home::AmongOthers { _node: None })
+        let (arrived, here) = (companion.arrived()?.0, Applied::of_file(&file)?.position);
+        if arrived < here {
+            return Err(OpenError::Read(older_companion(arrived, here)));
+        }
+        let keeper = Keeper::Shared(Arc::new(companion));
+        Self::to_read(file, keeper, engine, clock, Home::AmongOthers { _node: None })
     }
 
     fn to_read(
         file: PathBuf,
+        keeper: Keeper,
         engine: Arc<dyn Engine>,
         clock: Arc<dyn Clock>,
         home: Home,
     ) -> Result<Self, OpenError> {
+        expect_same_log(&Applied::of_file(&file)?, engine.as_ref())?;
         let reader = Arc::new(Reader::open(&COMPANION, file)?);
+        expect_all(&reader, &keeper, engine.as_ref())?;
         let shared = Arc::new(Shared::new(clock, reader.with(read_tail)?));
         Ok(Self {
             serving: None,
             reader,
             shared,
             engine,
-            keeper: Arc::new(Keeper::Node),
+            keeper: Arc::new(keeper),
             files: Arc::default(),
             #[cfg(test)]
             faults: Arc::default(),
@@ -256,6 +281,31 @@ fn expect_same_log(applied: &Applied, engine: &dyn Engine) -> Result<(), OpenErr
     let detail = "the server of events holds another log than the companion belongs to, or has lost its end";
     let place = Place::Position(applied.position);
     Err(OpenError::Read(ReadError::Corrupt { place, detail: detail.to_owned() }))
+}
+
+/// Who only reads would take the end of the files for the end of the log: what is missing in them must be on its way here.
+fn expect_all(reader: &Reader, keeper: &Keeper, engine: &dyn Engine) -> Result<(), ReadError> {
+    let server = engine.head()?;
+    let until = Instant::now() + CATCH_UP_WITHIN;
+    loop {
+        let here = reader.head()?;
+        if here >= server {
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            // A node that died leaves what it knows of these entries behind, and finishes it; several need not be at one.
+            let is_known = keeper.shared().is_some() || !reader.with(staged::all)?.is_empty();
+            let behind = || ReadError::Unavailable(Arc::new(Behind { here, server }));
+            return Err(if is_known { behind() } else { unknown_entry(here) });
+        }
+        thread::sleep(BETWEEN_LOOKS);
+    }
+}
+
+/// What the server has and nobody staged.
+fn unknown_entry(applied: Position) -> ReadError {
+    let detail = "the companion does not know the entry: it is older than the log".to_owned();
+    ReadError::Corrupt { place: Place::Position(applied.next()), detail }
 }
 
 /// Whether the server has the last entry that these rows know.

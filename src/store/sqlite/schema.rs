@@ -191,6 +191,9 @@ impl Schema {
     fn attach(&self, path: &Path, connection: &Connection) -> Result<(), OpenError> {
         let Some(Attached { name, schema }) = self.attached else { return Ok(()) };
         let file = path.with_file_name(name);
+        if !file.exists() {
+            return Err(OpenError::NoReplica(file));
+        }
         drop(schema.open_to_read(&file)?);
         let attach = || -> rusqlite::Result<()> {
             connection.execute("ATTACH ?1 AS attached", [file.to_string_lossy()])?;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
 use super::keeper::Keeper;
-use super::staged;
+use super::{staged, unknown_entry};
 use crate::engine::{Engine, EngineError, EngineEvent};
 use crate::error::{OpenError, Place, ReadError};
 use crate::event::Envelope;
@@ -139,10 +139,7 @@ impl Session<'_> {
             match self.standing_behind(applied)? {
                 Some(batch) => self.settle(batch)?,
                 // Unless somebody else has settled it just now.
-                None if self.applied()? == applied => {
-                    let detail = "the companion does not know the entry: it is older than the log";
-                    return Err(corrupt(applied.next(), detail));
-                }
+                None if self.applied()? == applied => return Err(unknown_entry(applied)),
                 None => {}
             }
             applied = self.applied()?;

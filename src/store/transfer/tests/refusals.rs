@@ -50,6 +50,17 @@ async fn a_place_that_is_not_empty_is_refused() {
 }
 
 #[tokio::test]
+async fn nothing_is_not_moved() {
+    for (here, there) in every_place().await.into_iter().zip(every_place().await) {
+        let open = here.open().await;
+        open.close().await;
+        drop(open);
+        let refused = try_move(&here, &there).await;
+        assert!(matches!(refused, Err(TransferError::NothingToMove)), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_transfer_of_another_log_is_not_gone_on_with() {
     let (here, other) = (filled(Place::directory()).await, filled(Place::directory()).await);
     for there in every_place().await {

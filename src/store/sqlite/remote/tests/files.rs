@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::conformance::check_log;
+use crate::testing::Fault;
 
 /// All that is read, of the replica and by way of it.
 async fn everything(log: &RemoteLog) -> (Vec<RecordedEvent>, Vec<(ClaimKey, StreamName)>, Vec<StreamName>) {
@@ -157,4 +158,39 @@ async fn a_reader_follows_what_the_service_has_read() {
     assert_eq!(reader.head().await.unwrap(), Position::new(22));
     assert!(reader.append(one(23, "a")).await.is_err());
     check_log(&reader, 22);
+}
+
+/// Who only reads must not take the end of an older copy for the end of the log.
+#[tokio::test]
+async fn an_older_copy_is_not_read_as_the_whole_log() {
+    let fixture = RemoteFixture::new();
+    let log = fixture.open_remote();
+    log.append(whole(1)).await.unwrap();
+    log.close().await;
+    drop(log);
+    let copy = fixture.directory.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for file in ["companion.db", "replica.db", "keys.db", "activity.db"] {
+        std::fs::copy(fixture.file(file), copy.join(file)).unwrap();
+    }
+    let log = fixture.open_remote();
+    log.append(whole(2)).await.unwrap();
+    let read = |path: &std::path::Path| {
+        let directory = DataDirectory::open_read_only(path)?;
+        let (engine, clock) = (Arc::clone(&fixture.engine) as _, Arc::clone(&fixture.clock) as _);
+        RemoteLog::open(&directory, engine, clock)
+    };
+    let whole_log = read(&fixture.directory.path().join("data")).unwrap();
+    expect_whole(&whole_log, 2, 2).await;
+    let older = read(&copy).err().unwrap();
+    assert!(matches!(older, OpenError::Read(ReadError::Corrupt { .. })), "{older:?}");
+    // Killed after the server had the batch: the node finishes that.
+    fixture.engine.put(Fault::LoseAnswerAndSleep);
+    assert!(is_unknown(&log.append(whole(3)).await.unwrap_err()));
+    drop(log);
+    fixture.engine.wake();
+    let unsettled = read(&fixture.directory.path().join("data")).err().unwrap();
+    assert!(matches!(unsettled, OpenError::Read(ReadError::Unavailable(_))), "{unsettled:?}");
+    std::fs::remove_file(copy.join("replica.db")).unwrap();
+    assert!(matches!(read(&copy).err().unwrap(), OpenError::NoReplica(_)));
 }

@@ -304,8 +304,9 @@ async fn what_the_server_refuses_does_not_pile_up() {
 async fn what_a_node_has_can_be_read_beside_it() {
     let fixture = SharedFixture::new().await;
     let open = |name: &str| {
+        let companion = PostgresCompanion::open(&fixture.database).unwrap();
         let (engine, clock) = (Arc::clone(&fixture.engine) as _, Arc::clone(&fixture.clock) as _);
-        RemoteLog::open_shared_to_read(&fixture.directory.path().join(name), engine, clock)
+        RemoteLog::open_shared_to_read(&fixture.directory.path().join(name), companion, engine, clock)
     };
     assert!(matches!(open("a"), Err(OpenError::Missing(_))));
     let log = fixture.node("a");
@@ -315,6 +316,20 @@ async fn what_a_node_has_can_be_read_beside_it() {
     check_log(&beside, 1);
     let refused = beside.append(whole(2)).await.unwrap_err();
     assert!(matches!(refused, AppendError::Unavailable { outcome_unknown: false, .. }), "{refused:?}");
+    // What a node that was stopped has is not the log's end.
+    drop(log);
+    fixture.node("c").append(whole(2)).await.unwrap();
+    let behind = format!("{:?}", open("a").err().unwrap());
+    assert!(behind.contains("Unavailable") && behind.contains("Behind"), "{behind}");
+    drop(fixture.node("a"));
+    expect_whole(&open("a").unwrap(), 2, 2).await;
+    let first = fixture.engine.events()[0].id;
+    fixture.test.psql(&format!(
+        "UPDATE muniment.companion_head SET position = 1, event_id = '{first}';
+         DELETE FROM muniment.companion_batches WHERE first_position > 1"
+    ));
+    let older = format!("{:?}", open("a").err().unwrap());
+    assert!(older.contains("older copy"), "{older}");
     let kept_otherwise = DataDirectory::open(&fixture.directory.path().join("b")).unwrap();
     drop(kept_otherwise);
     assert!(matches!(fixture.try_node("b"), Err(OpenError::LogElsewhere { file: "log.db", .. })));
