@@ -263,6 +263,9 @@ pub enum BackUpError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// The copied log would name people whose keys are not among the copied ones.
+    #[error("people were erased during each attempt to copy log and keys: try again later")]
+    Erasing,
 }
 
 /// Why the key store did not answer. What it was asked to do is done completely or not at all.

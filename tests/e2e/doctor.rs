@@ -67,3 +67,23 @@ async fn a_doctor_who_may_not_read_the_files_calls_nothing_missing_or_bad() {
     assert_eq!(service.muniment(["doctor"]).status.code(), Some(0));
     service.finish().await;
 }
+
+#[tokio::test]
+async fn a_doctor_sees_keys_that_are_an_older_copy_than_the_log() {
+    let mut service = Service::start_with_environment(Vec::new()).await;
+    service.stop().await;
+    let (keys, older, newer) =
+        (service.data().join("keys.db"), service.folder().join("older"), service.folder().join("newer"));
+    std::fs::copy(&keys, &older).expect("a copy");
+    service.launch().await;
+    service.create_client("Matter sync").await;
+    service.stop().await;
+    std::fs::copy(&keys, &newer).expect("a copy");
+    std::fs::copy(&older, &keys).expect("the older one");
+    let looked = service.muniment(["doctor", "--json"]);
+    assert_eq!(looked.status.code(), Some(10), "{looked:?}");
+    assert!(verdicts(&looked).contains(&("keys".to_owned(), "BAD".to_owned())), "{looked:?}");
+    assert!(String::from_utf8_lossy(&looked.stdout).contains("older copy"), "{looked:?}");
+    std::fs::copy(&newer, &keys).expect("the newer one");
+    service.finish().await;
+}

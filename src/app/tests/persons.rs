@@ -212,3 +212,30 @@ async fn a4_what_was_done_from_an_address_is_found_until_the_person_is_erased() 
     node.app.erase_person(host(), domain::PersonId(principal.member.0)).await.expect("an erasure");
     assert!(find("192.0.2.7").await.is_empty());
 }
+
+/// Log and keys are copied one after the other: of who is erased in between the copied log would not say so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a3_a_back_up_during_an_erasure_can_be_restored() {
+    let node = Node::start().await;
+    let created = node.create("Matter sync").await.client;
+    let (person, context) = (created.registration.contacts[0], node.admin().await);
+    let restored = tempfile::tempdir().expect("a directory");
+    let data = restored.path().join("data");
+    std::fs::create_dir(&data).expect("a directory");
+    let (log, activity, keys) = (data.join("log.db"), data.join("activity.db"), data.join("keys.db"));
+    let files = store::BackUpTo { log: &log, activity: &activity, keys: &keys };
+    let source = DataDirectory::open_read_only(&node.folder.path().join("data")).expect("the directory");
+    let mut erased = false;
+    tokio::task::block_in_place(|| {
+        let mut erase = |_, _| {
+            if !std::mem::replace(&mut erased, true) {
+                let erasure = node.app.erase_person(context.clone(), person);
+                Handle::current().block_on(erasure).expect("an erasure");
+            }
+        };
+        source.back_up(files, &mut erase).expect("a copy");
+    });
+    assert!(erased);
+    let (app, ..) = open(&restored, &node.clock).await;
+    assert!(app.is_erased(person), "the copy says why there is no key");
+}

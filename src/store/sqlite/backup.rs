@@ -1,5 +1,6 @@
 //! A copy of log, activity and keys, beside a service that writes on.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use crate::position::Position;
 const PAGES: i32 = 1_024;
 /// How long to wait for somebody who is opening or closing the file.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
+/// Nobody erases people all the time.
+const ATTEMPTS: usize = 5;
 
 /// Where the files of a back-up go.
 #[derive(Clone, Copy, Debug)]
@@ -43,26 +46,44 @@ impl DataDirectory {
     /// The order is what makes the copies agree, each of which is of a moment of its own. A segment of activity is closed
     /// before the log says so: whatever the copied log says of segments, the activity copied after it holds, and a segment
     /// that only the activity has closed is told of at the next start. Whatever log and activity refer to was sealed
-    /// under a key that was there before: it is among the keys copied last.
+    /// under a key that was there before: it is among the keys copied last. Unless somebody is erased in between, of whom the
+    /// copied log would not say why there is no key: then all is copied again.
     ///
     /// The copies have no write-ahead log. Whoever calls makes the directories durable.
     ///
     /// # Errors
-    /// When a file cannot be read or written. What was copied so far stays, and is no back-up.
+    /// When a file cannot be read or written, or people were erased during each attempt. What was copied so far stays, and is
+    /// no back-up.
     pub fn back_up(
         &self,
         to: BackUpTo<'_>,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<BackedUp, BackUpError> {
-        let copied = copy(self.log_schema(), &self.log(), to.log, progress)?;
-        let failed = |source| BackUpError::Copy { from: self.log(), to: to.log.to_owned(), source };
-        let (log_id, position) = copied
-            .query_row(self.log_file().state(), [], |row| Ok((row.get(0)?, Position::new(row.get(1)?))))
-            .map_err(failed)?;
-        copy(&ACTIVITY, &self.activity(), to.activity, progress)?;
-        copy(&KEYS, &self.keys(), to.keys, progress)?;
-        Ok(BackedUp { log_id, position })
+        for _ in 0..ATTEMPTS {
+            let failed = |source| BackUpError::Copy { from: self.keys(), to: to.keys.to_owned(), source };
+            let known = persons(&KEYS.open_to_read(&self.keys())?).map_err(failed)?;
+            let copied = self.copy_log(to.log, progress)?;
+            copy(&ACTIVITY, &self.activity(), to.activity, progress)?;
+            let keys = copy(&KEYS, &self.keys(), to.keys, progress)?;
+            if known.is_subset(&persons(&keys).map_err(failed)?) {
+                return Ok(copied);
+            }
+            tracing::info!("somebody was erased during the back-up: it is begun again");
+        }
+        Err(BackUpError::Erasing)
     }
+
+    fn copy_log(&self, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackedUp, BackUpError> {
+        let copied = copy(self.log_schema(), &self.log(), to, progress)?;
+        let state = copied.query_row(self.log_file().state(), [], |row| {
+            Ok(BackedUp { log_id: row.get(0)?, position: Position::new(row.get(1)?) })
+        });
+        state.map_err(|source| BackUpError::Copy { from: self.log(), to: to.to_owned(), source })
+    }
+}
+
+fn persons(keys: &Connection) -> rusqlite::Result<HashSet<[u8; 16]>> {
+    keys.prepare("SELECT person FROM person_keys")?.query_map([], |row| row.get(0))?.collect()
 }
 
 fn copy(
@@ -80,10 +101,14 @@ fn copy(
         // The file is worth nothing before it is whole, and it is made durable then.
         target.execute_batch("PRAGMA synchronous = OFF")?;
         let backup = Backup::new(&source, &mut target)?;
-        while backup.step(PAGES)? != StepResult::Done {
+        loop {
+            let done = backup.step(PAGES)? == StepResult::Done;
             let at = backup.progress();
             let pages = |count: i32| u64::try_from(count).unwrap_or_default();
             progress(pages(at.pagecount - at.remaining), pages(at.pagecount));
+            if done {
+                break;
+            }
             if at.remaining == at.pagecount {
                 std::thread::sleep(BUSY_WAIT);
             }
