@@ -219,6 +219,9 @@ async fn a_node_that_joins_folds_the_log_or_goes_on_from_the_views_of_another() 
         let listed = node.get(&format!("{CLIENTS}?limit=500")).await.expect(200);
         assert_eq!(listed.body["items"].as_array().map(Vec::len), Some(21));
     }
+    // The one that was stopped catches up, too.
+    first.launch().await;
+    at_last(async || first.get(&format!("{CLIENTS}/{id}")).await).await.expect(200);
     finish(vec![first, second, copied]).await;
 }
 
