@@ -174,7 +174,9 @@ impl RemoteLog {
         if !COMPANION.exists(&file, false)? {
             return Err(OpenError::Missing(node.to_owned()));
         }
-        let (arrived, here) = (companion.arrived()?.0, Applied::of_file(&file)?.position);
+        // In this order: a node that runs has its rows only once the companion says that they arrived.
+        let here = Applied::of_file(&file)?.position;
+        let (arrived, _) = companion.arrived()?;
         if arrived < here {
             return Err(OpenError::Read(older_companion(arrived, here)));
         }
