@@ -6,6 +6,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA muniment TO {role};
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA muniment FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION append_to_log, lock_log, fence_log, probe_writing TO {role};
 GRANT EXECUTE ON FUNCTION record_activity, close_segment, first_activity_at TO {role};
+GRANT EXECUTE ON FUNCTION lock_activity, append_activity, forget_vouchers TO {role};
 GRANT INSERT ON data_keys, person_keys, event_keys TO {role};
 GRANT UPDATE ON key_slots TO {role};
 GRANT EXECUTE ON FUNCTION erase_keys TO {role};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use store::{Activity, ActivityCommit, ActivityUnavailable, Outcome, SegmentNumber, VerifiedDigest};
+use store::{Activity, ActivityCommit, ActivityError, Outcome, SegmentNumber, VerifiedDigest};
 
 pub use compare::{SegmentDefect, compare_segments};
 pub(crate) use group::Group;
@@ -32,6 +32,10 @@ pub(crate) struct Deed {
     /// The id that was claimed, if it can be one.
     pub(crate) client: Option<String>,
     pub(crate) credential: Option<String>,
+    /// The token that was issued, asked about or revoked.
+    pub(crate) token: Option<String>,
+    pub(crate) grant: Option<String>,
+    pub(crate) scope: Option<String>,
     pub(crate) request_id: String,
     pub(crate) source: Option<Source>,
 }
@@ -105,10 +109,13 @@ async fn tick(inner: &Weak<Inner>, known_segment: &mut Option<SegmentNumber>) ->
     if let Err(fault) = inner.learn_erasures().await {
         tracing::warn!(error = %fault, "looking who was erased on other nodes");
     }
-    if inner.log.leads().await
-        && let Err(fault) = inner.close_segments(known_segment).await
-    {
-        tracing::warn!(error = %fault, "closing a segment of activity");
+    if inner.log.leads().await {
+        if let Err(fault) = inner.close_segments(known_segment).await {
+            tracing::warn!(error = %fault, "closing a segment of activity");
+        }
+        if let Err(fault) = inner.forget_vouchers().await {
+            tracing::warn!(error = %fault, "forgetting vouchers that are over");
+        }
     }
     Some(())
 }
@@ -117,7 +124,8 @@ impl Inner {
     /// Records a deed that was let through, and what was learned of its secret.
     pub(crate) async fn record_done(&self, deed: Deed, digests: Vec<VerifiedDigest>) -> Result<(), Fault> {
         let record = self.listed(deed, Outcome::Done, None).await?;
-        self.append_activity(ActivityCommit { records: vec![record], digests }).await
+        self.append_activity(ActivityCommit { records: vec![record], digests, ..ActivityCommit::default() })
+            .await
     }
 
     /// Records a refusal, or counts it if there were many of its kind within a minute.
@@ -133,7 +141,7 @@ impl Inner {
             return Ok(());
         }
         let record = self.listed(deed, Outcome::Refused, Some(reason)).await?;
-        self.append_activity(ActivityCommit { records: vec![record], digests: Vec::new() }).await
+        self.append_activity(ActivityCommit { records: vec![record], ..ActivityCommit::default() }).await
     }
 
     /// Records what was counted in minutes that are over, or in all of them.
@@ -164,13 +172,16 @@ impl Inner {
                 environment: group.environment.clone(),
                 client: group.client.clone(),
                 credential: None,
+                token: None,
+                grant: None,
+                scope: None,
                 request_id: None,
                 count: count.times,
                 since: Some(count.from),
                 source,
             });
         }
-        self.append_activity(ActivityCommit { records, digests: Vec::new() }).await
+        self.append_activity(ActivityCommit { records, ..ActivityCommit::default() }).await
     }
 
     async fn listed(
@@ -194,6 +205,9 @@ impl Inner {
             environment: deed.environment,
             client: deed.client,
             credential: deed.credential,
+            token: deed.token,
+            grant: deed.grant,
+            scope: deed.scope,
             request_id: Some(deed.request_id),
             count: 1,
             since: None,
@@ -201,8 +215,18 @@ impl Inner {
         })
     }
 
+    /// Forgets vouchers that are over, once a minute.
+    async fn forget_vouchers(&self) -> Result<(), Fault> {
+        let now = self.log.now();
+        if now.as_second() % 60 != 0 {
+            return Ok(());
+        }
+        let forgotten = self.activity.forget_vouchers(now).await;
+        forgotten.map_err(|error| Fault::passing("forgetting vouchers", error))
+    }
+
     async fn append_activity(&self, commit: ActivityCommit) -> Result<(), Fault> {
         let recorded = self.activity.append(commit).await.map(drop);
-        recorded.map_err(|error: ActivityUnavailable| Fault::passing("recording activity", error))
+        recorded.map_err(|error: ActivityError| Fault::passing("recording activity", error))
     }
 }

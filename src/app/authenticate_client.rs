@@ -196,11 +196,9 @@ impl Inner {
             // Anybody can make up names of environments: nothing is counted by them.
             let deed = Deed {
                 kind: AUTHENTICATION,
-                environment: None,
-                client: None,
-                credential: None,
                 request_id: attempt.request_id,
                 source: attempt.source,
+                ..Deed::default()
             };
             self.record_refused(deed, NO_SUCH_ENVIRONMENT).await?;
             return Err(ClientAuthenticationError::NoSuchEnvironment);
@@ -214,6 +212,7 @@ impl Inner {
             credential: judged.as_ref().ok().map(|proved| proved.secret_id.to_string()),
             request_id: attempt.request_id,
             source: attempt.source,
+            ..Deed::default()
         };
         match judged {
             Ok(Proved { client_id, secret_id, loaded, learned }) => {

@@ -4,6 +4,7 @@
 //! is decided from.
 
 pub(crate) mod request;
+pub(crate) mod vouchers;
 
 use std::collections::HashMap;
 
@@ -11,12 +12,16 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use vouchers::{Count, KeptVoucher, Voucher, VoucherChange};
+
 use crate::canonical::{CanonicalError, CanonicalJson};
 use crate::clock::to_rfc3339;
 use crate::commit::Outcome;
 use crate::error::{Cause, ReadError};
 use crate::position::Position;
 
+/// Vouchers that are forgotten at a time.
+pub(crate) const MOST_FORGOTTEN: u64 = 10_000;
 /// Microseconds of a segment: a day of UTC.
 const SEGMENT: i64 = 86_400_000_000;
 
@@ -35,6 +40,12 @@ pub struct Activity {
     pub client: Option<String>,
     /// The id of the secret or token that was used.
     pub credential: Option<String>,
+    /// The id of the token that was issued, asked about or revoked.
+    pub token: Option<String>,
+    /// The id of the grant that it belongs to.
+    pub grant: Option<String>,
+    /// The scopes of it, separated by blanks.
+    pub scope: Option<String>,
     /// The request's id; `None` for a counted record.
     pub request_id: Option<String>,
     /// How many times: more than 1 only if they were counted instead of listed.
@@ -72,6 +83,10 @@ pub struct ActivityCommit {
     pub records: Vec<Activity>,
     /// Digests of secrets that were verified.
     pub digests: Vec<VerifiedDigest>,
+    /// What becomes of vouchers, in this order.
+    pub vouchers: Vec<VoucherChange>,
+    /// What is counted.
+    pub counts: Vec<Count>,
 }
 
 /// A keyed digest by which a verified secret is known again.
@@ -98,6 +113,10 @@ pub struct ActivityFilter {
     pub client: Option<String>,
     /// The secret or token.
     pub credential: Option<String>,
+    /// The token.
+    pub token: Option<String>,
+    /// The grant.
+    pub grant: Option<String>,
     /// Tokens of the address, one for each segment's key.
     pub source_tokens: Option<Vec<Vec<u8>>>,
     /// Recorded then or later.
@@ -142,6 +161,36 @@ pub struct ClosedSegment {
 #[error("recording activity that cannot be recorded now")]
 pub struct ActivityUnavailable(#[source] pub Cause);
 
+/// Why a commit of activity was not acknowledged.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ActivityError {
+    /// Nobody knows whether it is in the log.
+    #[error(transparent)]
+    Unavailable(#[from] ActivityUnavailable),
+    /// It is not in the log: it issues a voucher of a kind and id that there is already.
+    #[error("issuing a voucher: there is a {kind} of this id already")]
+    VoucherTaken {
+        /// What it is.
+        kind: &'static str,
+        /// Which one.
+        id: String,
+    },
+    /// It is not in the log: it uses a voucher that is not there, or no longer good.
+    #[error("using a voucher: there is no live {kind} of this id")]
+    VoucherNotLive {
+        /// What it is.
+        kind: &'static str,
+        /// Which one.
+        id: String,
+    },
+    /// It is not in the log: something was counted as far as it may be.
+    #[error("counting `{key}`: it is at its limit")]
+    OverLimit {
+        /// What was counted.
+        key: String,
+    },
+}
+
 /// The log of activity.
 ///
 /// **Durability**: what `append` acknowledged survives the loss of power. **Ordering**: positions are dense and in the
@@ -152,7 +201,16 @@ pub struct ActivityUnavailable(#[source] pub Cause);
 pub trait ActivityLog: Send + Sync {
     /// Records a commit, and answers the position of its last record when it is durable. From its first poll on the
     /// commit is on its way: dropping the future does not cancel it.
-    async fn append(&self, commit: ActivityCommit) -> Result<Position, ActivityUnavailable>;
+    async fn append(&self, commit: ActivityCommit) -> Result<Position, ActivityError>;
+
+    /// A voucher, as long as it is kept: expired and spent ones among them.
+    async fn voucher(&self, kind: &'static str, id: &str) -> Result<Option<KeptVoucher>, ReadError>;
+
+    /// How far something was counted.
+    async fn counted(&self, key: &str) -> Result<u64, ReadError>;
+
+    /// Forgets vouchers and counts that ended before a time: so many of them at most that nothing waits for it long.
+    async fn forget_vouchers(&self, ended_before: Timestamp) -> Result<(), ActivityUnavailable>;
 
     /// Keeps a digest some time soon, or not at all: waits for nothing.
     fn keep_digest(&self, digest: VerifiedDigest);
@@ -203,6 +261,8 @@ impl ActivityFilter {
         let columns = [
             ("client", &self.client),
             ("credential", &self.credential),
+            ("token", &self.token),
+            ("grant_id", &self.grant),
             ("kind", &self.kind),
             ("reason", &self.reason),
             ("environment", &self.environment),
@@ -249,6 +309,9 @@ impl RecordedActivity {
             environment,
             client,
             credential,
+            token,
+            grant,
+            scope,
             request_id,
             count,
             since,
@@ -260,18 +323,21 @@ impl RecordedActivity {
             count: *count,
             credential: credential.as_deref(),
             environment: environment.as_deref(),
+            grant: grant.as_deref(),
             kind,
             outcome: outcome.as_str(),
             position: self.position,
             reason: reason.as_deref(),
             request_id: request_id.as_deref(),
+            scope: scope.as_deref(),
             since: since.map(to_rfc3339),
             source: source.as_ref().map(|source| base64(&source.sealed)),
+            token: token.as_deref(),
         })
     }
 }
 
-/// Its fields are part of the format: never change one.
+/// Its fields are part of the format: never change one. What came later is left out where it is not said.
 #[derive(Serialize)]
 struct Leaf<'a> {
     at: String,
@@ -282,6 +348,8 @@ struct Leaf<'a> {
     credential: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     environment: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<&'a str>,
     kind: &'a str,
     outcome: &'a str,
     position: Position,
@@ -290,9 +358,13 @@ struct Leaf<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -94,6 +94,10 @@ macro_rules! activity_suite {
             activity::a_digest_is_kept_without_waiting_and_with_a_record
             activity::time_never_goes_back
             activity::a11_a_segment_is_closed_once_its_day_is_over_and_gets_no_more_records
+            activity::oauth_26_a_voucher_is_spent_once
+            activity::a_commit_that_is_refused_leaves_nothing
+            activity::oauth_27_a_voucher_is_good_for_its_time
+            activity::o2_what_is_counted_keeps_to_its_limit
         }
     };
 }

@@ -37,8 +37,9 @@ mod transfer;
 mod verify;
 
 pub use activity::{
-    Activity, ActivityCommit, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable, ClosedSegment,
-    RecordedActivity, SealedSource, SegmentNumber, VerifiedDigest,
+    Activity, ActivityCommit, ActivityError, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable,
+    ClosedSegment, Count, KeptVoucher, RecordedActivity, SealedSource, SegmentNumber, VerifiedDigest,
+    Voucher, VoucherChange,
 };
 pub use canonical::{CanonicalError, CanonicalJson};
 #[cfg(feature = "testing")]

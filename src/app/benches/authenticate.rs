@@ -20,9 +20,9 @@ use crypto::{
 use domain::{EnvironmentName, client::ClientDraft};
 use jiff::Timestamp;
 use store::{
-    ActivityCommit, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable, ClosedSegment,
-    DataDirectory, EventLog, KeyStore, Position, ReadError, RecordedActivity, SegmentNumber, SqliteActivity,
-    SqliteKeys, SqliteLog, SystemClock, VerifiedDigest,
+    ActivityCommit, ActivityError, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable,
+    ClosedSegment, DataDirectory, EventLog, KeptVoucher, KeyStore, Position, ReadError, RecordedActivity,
+    SegmentNumber, SqliteActivity, SqliteKeys, SqliteLog, SystemClock, VerifiedDigest,
 };
 use tokio::{runtime::Handle, task::JoinSet};
 use uuid::Uuid;
@@ -223,8 +223,20 @@ struct Forgetful;
 
 #[async_trait]
 impl ActivityLog for Forgetful {
-    async fn append(&self, _: ActivityCommit) -> std::result::Result<Position, ActivityUnavailable> {
+    async fn append(&self, _: ActivityCommit) -> std::result::Result<Position, ActivityError> {
         Ok(Position::ORIGIN)
+    }
+
+    async fn voucher(&self, _: &'static str, _: &str) -> std::result::Result<Option<KeptVoucher>, ReadError> {
+        Ok(None)
+    }
+
+    async fn counted(&self, _: &str) -> std::result::Result<u64, ReadError> {
+        Ok(0)
+    }
+
+    async fn forget_vouchers(&self, _: Timestamp) -> std::result::Result<(), ActivityUnavailable> {
+        Ok(())
     }
 
     fn keep_digest(&self, _: VerifiedDigest) {}

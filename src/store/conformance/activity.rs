@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 
 use super::Fixture;
 use crate::activity::{
-    Activity, ActivityCommit, ActivityFilter, ActivityLog, ActivityPage, ClosedSegment, SealedSource,
-    SegmentNumber, VerifiedDigest,
+    Activity, ActivityCommit, ActivityError, ActivityFilter, ActivityLog, ActivityPage, ClosedSegment, Count,
+    SealedSource, SegmentNumber, VerifiedDigest, Voucher, VoucherChange,
 };
 use crate::clock::Clock as _;
 use crate::commit::Outcome;
@@ -24,6 +24,9 @@ pub fn used(client: &str, credential: &str) -> Activity {
         environment: Some("sandbox".to_owned()),
         client: Some(client.to_owned()),
         credential: Some(credential.to_owned()),
+        token: None,
+        grant: None,
+        scope: None,
         request_id: Some("r-1".to_owned()),
         count: 1,
         since: None,
@@ -45,7 +48,7 @@ pub fn refused(client: &str, reason: &str) -> Activity {
 /// A commit of records.
 #[must_use]
 pub fn commit(records: &[Activity]) -> ActivityCommit {
-    ActivityCommit { records: records.to_vec(), digests: Vec::new() }
+    ActivityCommit { records: records.to_vec(), ..ActivityCommit::default() }
 }
 
 /// All records, oldest first.
@@ -90,7 +93,8 @@ pub async fn a4_each_filter_finds_its_records(fixture: &mut dyn Fixture<dyn Acti
     hours(fixture, 1);
     log.append(commit(&[used("b", "s2"), refused("b", "revoked")])).await.unwrap();
     hours(fixture, 1);
-    log.append(commit(&[Activity { environment: None, source: None, ..used("a", "s1") }])).await.unwrap();
+    let of_token = Activity { token: Some("t1".to_owned()), grant: Some("g1".to_owned()), ..used("a", "s1") };
+    log.append(commit(&[Activity { environment: None, source: None, ..of_token }])).await.unwrap();
     let text = |text: &str| Some(text.to_owned());
     let later = start + SignedDuration::from_hours(1);
     let none = ActivityFilter::default;
@@ -101,6 +105,8 @@ pub async fn a4_each_filter_finds_its_records(fixture: &mut dyn Fixture<dyn Acti
         (ActivityFilter { outcome: Some(Outcome::Refused), ..none() }, vec![2, 4]),
         (ActivityFilter { outcome: Some(Outcome::Done), client: text("a"), ..none() }, vec![1, 5]),
         (ActivityFilter { reason: text("revoked"), ..none() }, vec![4]),
+        (ActivityFilter { token: text("t1"), ..none() }, vec![5]),
+        (ActivityFilter { grant: text("g1"), ..none() }, vec![5]),
         (ActivityFilter { environment: text("sandbox"), ..none() }, vec![1, 2, 3, 4]),
         (ActivityFilter { kind: text("other"), ..none() }, vec![]),
         (ActivityFilter { source_tokens: Some(vec![vec![7; 16], vec![8; 16]]), ..none() }, vec![1, 2, 3, 4]),
@@ -135,7 +141,12 @@ pub async fn a_digest_is_kept_without_waiting_and_with_a_record(fixture: &mut dy
     let log = fixture.open().await;
     let digest = |credential: &str| VerifiedDigest { credential: credential.to_owned(), digest: vec![9; 32] };
     log.keep_digest(digest("s1"));
-    log.append(ActivityCommit { records: vec![used("a", "s2")], digests: vec![digest("s2")] }).await.unwrap();
+    let commit = ActivityCommit {
+        records: vec![used("a", "s2")],
+        digests: vec![digest("s2")],
+        ..ActivityCommit::default()
+    };
+    log.append(commit).await.unwrap();
     for credential in ["s1", "s2"] {
         assert_eq!(log.digest(credential).await.unwrap(), Some(vec![9; 32]), "{credential}");
     }
@@ -172,4 +183,103 @@ pub async fn a11_a_segment_is_closed_once_its_day_is_over_and_gets_no_more_recor
     assert_eq!(log.segment_to_close(fixture.clock().now()).await.unwrap(), None);
     assert_eq!(log.closed_segments(None, 10).await.unwrap(), [closed]);
     assert_eq!(log.closed_segments(Some(number), 10).await.unwrap(), []);
+}
+
+fn with(vouchers: Vec<VoucherChange>) -> ActivityCommit {
+    ActivityCommit { vouchers, ..commit(&[used("a", "s1")]) }
+}
+
+fn issue(fixture: &dyn Fixture<dyn ActivityLog>, id: &str) -> VoucherChange {
+    let expires_at = fixture.clock().now() + SignedDuration::from_hours(1);
+    VoucherChange::Issue(Voucher { kind: "code", id: id.to_owned(), data: b"{}".to_vec(), expires_at })
+}
+
+fn spend(id: &str) -> VoucherChange {
+    VoucherChange::Spend { kind: "code", id: id.to_owned() }
+}
+
+fn is_spent(outcome: &Result<Position, ActivityError>) -> bool {
+    matches!(outcome, Err(ActivityError::VoucherNotLive { kind: "code", .. }))
+}
+
+/// By many at once, and after reopening.
+pub async fn oauth_26_a_voucher_is_spent_once(fixture: &mut dyn Fixture<dyn ActivityLog>) {
+    let log = fixture.open().await;
+    log.append(with(vec![issue(fixture, "c1"), issue(fixture, "c2")])).await.unwrap();
+    let taken = log.append(with(vec![issue(fixture, "c1")])).await;
+    assert!(matches!(taken, Err(ActivityError::VoucherTaken { kind: "code", .. })), "{taken:?}");
+    let mut spending = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let log = Arc::clone(&log);
+        spending.spawn(async move { log.append(with(vec![spend("c1")])).await });
+    }
+    let outcomes = spending.join_all().await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+    assert_eq!(outcomes.iter().filter(|outcome| is_spent(outcome)).count(), 49);
+    assert_eq!(log.head().await.unwrap(), Position::new(2), "what is refused is not recorded");
+    log.close().await;
+    drop(log);
+    let log = fixture.open().await;
+    assert!(is_spent(&log.append(with(vec![spend("c1")])).await));
+    let kept = log.voucher("code", "c1").await.unwrap().unwrap();
+    assert_eq!((kept.spent_at, kept.data), (Some(fixture.clock().now()), b"{}".to_vec()));
+    assert_eq!(log.voucher("other", "c1").await.unwrap(), None);
+    log.append(with(vec![spend("c2")])).await.unwrap();
+}
+
+/// None of its changes is made, and nothing is recorded.
+pub async fn a_commit_that_is_refused_leaves_nothing(fixture: &mut dyn Fixture<dyn ActivityLog>) {
+    let log = fixture.open().await;
+    let outcome = log.append(with(vec![issue(fixture, "c1"), spend("c2")])).await;
+    assert!(is_spent(&outcome), "{outcome:?}");
+    assert_eq!(log.voucher("code", "c1").await.unwrap(), None);
+    assert_eq!(log.head().await.unwrap(), Position::ORIGIN);
+    log.append(with(vec![issue(fixture, "c1"), spend("c1")])).await.unwrap();
+    assert!(is_spent(&log.append(with(vec![spend("c1")])).await), "issued and spent in one commit");
+}
+
+/// It expires, can be kept longer, can be revoked, and is forgotten in the end.
+pub async fn oauth_27_a_voucher_is_good_for_its_time(fixture: &mut dyn Fixture<dyn ActivityLog>) {
+    let log = fixture.open().await;
+    log.append(with(vec![issue(fixture, "c1"), issue(fixture, "c2"), issue(fixture, "c3")])).await.unwrap();
+    let later = fixture.clock().now() + SignedDuration::from_hours(3);
+    let extend = |id: &str| VoucherChange::Extend { kind: "code", id: id.to_owned(), expires_at: later };
+    let revoke = |id: &str| VoucherChange::Revoke { kind: "code", id: id.to_owned() };
+    log.append(with(vec![extend("c2"), revoke("c3"), revoke("never")])).await.unwrap();
+    assert!(is_spent(&log.append(with(vec![spend("c3")])).await), "revoked");
+    assert_eq!(log.voucher("code", "never").await.unwrap(), None);
+    hours(fixture, 2);
+    assert!(is_spent(&log.append(with(vec![spend("c1")])).await), "expired");
+    assert!(is_spent(&log.append(with(vec![extend("c1")])).await), "nor does it come back");
+    log.append(with(vec![spend("c2")])).await.unwrap();
+    log.forget_vouchers(fixture.clock().now()).await.unwrap();
+    assert_eq!(log.voucher("code", "c1").await.unwrap(), None);
+    assert!(
+        log.voucher("code", "c2").await.unwrap().is_some(),
+        "spent, but of use against who presents it again"
+    );
+}
+
+/// To the limit, and not beyond, by however many at once.
+pub async fn o2_what_is_counted_keeps_to_its_limit(fixture: &mut dyn Fixture<dyn ActivityLog>) {
+    let log = fixture.open().await;
+    let expires_at = fixture.clock().now() + SignedDuration::from_hours(1);
+    let count = move |key: &str, limit| Count { key: key.to_owned(), limit, expires_at };
+    let mut counting = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let log = Arc::clone(&log);
+        let counts = vec![count("a", Some(7)), count("b", None)];
+        counting
+            .spawn(async move { log.append(ActivityCommit { counts, ..commit(&[used("a", "s1")]) }).await });
+    }
+    let outcomes = counting.join_all().await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 7);
+    let over =
+        |outcome: &&Result<_, _>| matches!(outcome, Err(ActivityError::OverLimit { key }) if key == "a");
+    assert_eq!(outcomes.iter().filter(over).count(), 13, "{outcomes:?}");
+    assert_eq!((log.counted("a").await.unwrap(), log.counted("b").await.unwrap()), (7, 7));
+    assert_eq!(log.counted("c").await.unwrap(), 0);
+    hours(fixture, 2);
+    log.forget_vouchers(fixture.clock().now()).await.unwrap();
+    assert_eq!(log.counted("a").await.unwrap(), 0);
 }

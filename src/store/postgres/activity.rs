@@ -15,8 +15,8 @@ use super::error::PostgresError;
 use super::thread::Writer;
 use crate::activity::request::{self, Asked, Request};
 use crate::activity::{
-    ActivityCommit, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable, ClosedSegment,
-    RecordedActivity, SegmentNumber, VerifiedDigest,
+    ActivityCommit, ActivityError, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable,
+    ClosedSegment, KeptVoucher, RecordedActivity, SegmentNumber, VerifiedDigest,
 };
 use crate::clock::Clock;
 use crate::error::ReadError;
@@ -41,8 +41,20 @@ impl PostgresActivity {
 
 #[async_trait]
 impl ActivityLog for PostgresActivity {
-    async fn append(&self, commit: ActivityCommit) -> Result<Position, ActivityUnavailable> {
+    async fn append(&self, commit: ActivityCommit) -> Result<Position, ActivityError> {
         request::ask(&self.writer.queue, Asked::Record(commit)).await
+    }
+
+    async fn voucher(&self, kind: &'static str, id: &str) -> Result<Option<KeptVoucher>, ReadError> {
+        reader::voucher(&self.database, kind, id).await
+    }
+
+    async fn counted(&self, key: &str) -> Result<u64, ReadError> {
+        reader::counted(&self.database, key).await
+    }
+
+    async fn forget_vouchers(&self, ended_before: Timestamp) -> Result<(), ActivityUnavailable> {
+        request::ask_plain(&self.writer.queue, Asked::Forget(ended_before)).await.map(drop)
     }
 
     fn keep_digest(&self, digest: VerifiedDigest) {
@@ -83,7 +95,7 @@ impl ActivityLog for PostgresActivity {
     }
 
     async fn close_segment(&self, segment: ClosedSegment) -> Result<(), ActivityUnavailable> {
-        request::ask(&self.writer.queue, Asked::Close(segment)).await.map(drop)
+        request::ask_plain(&self.writer.queue, Asked::Close(segment)).await.map(drop)
     }
 
     async fn close(&self) {

@@ -34,6 +34,7 @@ const STEPS: &[(&str, &str)] = steps![
     "0010_create_transfer"
     "0011_create_companion"
     "0012_fence_companion"
+    "0013_create_vouchers"
 ];
 
 const GRANTS: &str = include_str!("../../../migrations/postgres/grants.sql");

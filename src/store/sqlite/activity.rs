@@ -24,8 +24,8 @@ use super::writer::{Writer, open_index};
 use super::{DataDirectory, OpenedToRead};
 use crate::activity::request::{self, Asked, Request};
 use crate::activity::{
-    ActivityCommit, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable, ClosedSegment,
-    RecordedActivity, SegmentNumber, VerifiedDigest,
+    ActivityCommit, ActivityError, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable,
+    ClosedSegment, KeptVoucher, RecordedActivity, SegmentNumber, VerifiedDigest,
 };
 use crate::clock::Clock;
 use crate::error::{OpenError, ReadError};
@@ -73,16 +73,28 @@ impl SqliteActivity {
         Ok(Self { pool, shared, writer, _directory: directory.clone() })
     }
 
-    async fn ask(&self, asked: Asked) -> Result<Position, ActivityUnavailable> {
-        let Some(writer) = &self.writer else { return Err(ActivityUnavailable(Arc::new(OpenedToRead))) };
-        request::ask(&writer.queue, asked).await
+    fn writer(&self) -> Result<&Writer<Request>, ActivityUnavailable> {
+        self.writer.as_ref().ok_or_else(|| ActivityUnavailable(Arc::new(OpenedToRead)))
     }
 }
 
 #[async_trait]
 impl ActivityLog for SqliteActivity {
-    async fn append(&self, commit: ActivityCommit) -> Result<Position, ActivityUnavailable> {
-        self.ask(Asked::Record(commit)).await
+    async fn append(&self, commit: ActivityCommit) -> Result<Position, ActivityError> {
+        request::ask(&self.writer()?.queue, Asked::Record(commit)).await
+    }
+
+    async fn voucher(&self, kind: &'static str, id: &str) -> Result<Option<KeptVoucher>, ReadError> {
+        self.pool.with(|connection| reader::voucher(connection, kind, id).map_err(read_error))
+    }
+
+    async fn counted(&self, key: &str) -> Result<u64, ReadError> {
+        let counted = self.pool.with(|connection| reader::counted(connection, key).map_err(read_error))?;
+        Ok(counted.map_or(0, |counted| counted.count))
+    }
+
+    async fn forget_vouchers(&self, ended_before: Timestamp) -> Result<(), ActivityUnavailable> {
+        request::ask_plain(&self.writer()?.queue, Asked::Forget(ended_before)).await.map(drop)
     }
 
     fn keep_digest(&self, digest: VerifiedDigest) {
@@ -134,7 +146,7 @@ impl ActivityLog for SqliteActivity {
     }
 
     async fn close_segment(&self, segment: ClosedSegment) -> Result<(), ActivityUnavailable> {
-        self.ask(Asked::Close(segment)).await.map(drop)
+        request::ask_plain(&self.writer()?.queue, Asked::Close(segment)).await.map(drop)
     }
 
     /// Also removes the write-ahead log.

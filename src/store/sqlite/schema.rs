@@ -85,7 +85,10 @@ pub(super) const KEYS: Schema = Schema {
 pub(super) const ACTIVITY: Schema = Schema {
     application_id: i32::from_be_bytes(*b"Mact"),
     autocheckpoint: 0,
-    steps: &[include_str!("../../../migrations/sqlite_activity/0001_create_activity.sql")],
+    steps: &[
+        include_str!("../../../migrations/sqlite_activity/0001_create_activity.sql"),
+        include_str!("../../../migrations/sqlite_activity/0002_create_vouchers.sql"),
+    ],
     attached: None,
 };
 

@@ -36,6 +36,10 @@ pub enum Part {
     LastUsed,
     /// Days of activity that are over.
     Segments,
+    /// What is good for a time.
+    Vouchers,
+    /// How far things were counted.
+    Counts,
 }
 
 /// What a column holds.
@@ -54,7 +58,7 @@ use Kind::{Bytes, Id, Number, Text};
 
 impl Part {
     /// In the order in which they are moved: claims refer to streams, which entries bring.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Entries,
         Self::Commands,
         Self::Disclosures,
@@ -68,6 +72,8 @@ impl Part {
         Self::Activity,
         Self::LastUsed,
         Self::Segments,
+        Self::Vouchers,
+        Self::Counts,
     ];
 
     /// Its name for people and scripts.
@@ -87,6 +93,8 @@ impl Part {
             Self::Activity => "activity",
             Self::LastUsed => "last_used",
             Self::Segments => "segments",
+            Self::Vouchers => "vouchers",
+            Self::Counts => "counts",
         }
     }
 
@@ -127,11 +135,18 @@ impl Part {
                 ("since", Number),
                 ("source_token", Bytes),
                 ("source", Bytes),
+                ("token", Text),
+                ("grant_id", Text),
+                ("scope", Text),
             ],
             Self::LastUsed => &[("credential", Text), ("client", Text), ("at", Number)],
             Self::Segments => {
                 &[("number", Number), ("first_position", Number), ("last_position", Number), ("root", Bytes)]
             }
+            Self::Vouchers => {
+                &[("kind", Text), ("id", Text), ("data", Bytes), ("expires_at", Number), ("spent_at", Number)]
+            }
+            Self::Counts => &[("key", Text), ("count", Number), ("expires_at", Number)],
         }
     }
 
@@ -147,8 +162,9 @@ impl Part {
             | Self::LastEventKey
             | Self::Activity
             | Self::LastUsed
-            | Self::Segments => 1,
-            Self::Disclosures | Self::Claims => 2,
+            | Self::Segments
+            | Self::Counts => 1,
+            Self::Disclosures | Self::Claims | Self::Vouchers => 2,
             Self::LookupTokens => 3,
         };
         &self.columns()[..columns]
@@ -174,7 +190,9 @@ impl Part {
             | Self::PersonKeys
             | Self::EventKeys
             | Self::LastEventKey
-            | Self::LastUsed => false,
+            | Self::LastUsed
+            | Self::Vouchers
+            | Self::Counts => false,
         }
     }
 

@@ -7,7 +7,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder};
 
 use crate::activity::{
-    Activity, ActivityFilter, ActivityPage, ClosedSegment, RecordedActivity, SealedSource, SegmentNumber,
+    Activity, ActivityFilter, ActivityPage, ClosedSegment, KeptVoucher, RecordedActivity, SealedSource,
+    SegmentNumber,
 };
 use crate::commit::Outcome;
 use crate::error::ReadError;
@@ -25,6 +26,31 @@ pub(super) async fn digest(
     database.rows(query).await?.first().map(|row| get(row, 0)).transpose()
 }
 
+pub(super) async fn voucher(
+    database: &PostgresDatabase,
+    kind: &str,
+    id: &str,
+) -> Result<Option<KeptVoucher>, ReadError> {
+    let query = sqlx::query("SELECT data, expires_at, spent_at FROM vouchers WHERE kind = $1 AND id = $2");
+    let rows = database.rows(query.bind(kind).bind(id)).await?;
+    rows.first().map(|row| kept(row, 0)).transpose()
+}
+
+/// A voucher, whose columns begin at `first`.
+pub(super) fn kept(row: &PgRow, first: usize) -> Result<KeptVoucher, ReadError> {
+    let spent_at: Option<i64> = get(row, first + 2)?;
+    Ok(KeptVoucher {
+        data: get(row, first)?,
+        expires_at: time(row, first + 1)?,
+        spent_at: spent_at.map(moment).transpose()?,
+    })
+}
+
+pub(super) async fn counted(database: &PostgresDatabase, key: &str) -> Result<u64, ReadError> {
+    let query = sqlx::query("SELECT count FROM counts WHERE key = $1").bind(key);
+    database.rows(query).await?.first().map_or(Ok(0), |row| number(row, 0))
+}
+
 pub(super) async fn head(database: &PostgresDatabase) -> Result<Position, ReadError> {
     let row = database.row(sqlx::query("SELECT position FROM activity_head")).await?;
     Ok(Position::new(number(&row, 0)?))
@@ -37,7 +63,7 @@ pub(super) async fn read(
 ) -> Result<Vec<RecordedActivity>, ReadError> {
     let mut query = QueryBuilder::<Postgres>::new(
         "SELECT position, at, kind, outcome, reason, environment, client, credential, request_id, count,
-                since, source_token, source
+                since, source_token, source, token, grant_id, scope
          FROM activity WHERE position > ",
     );
     query.push_bind(as_i64(page.after.get()));
@@ -132,6 +158,9 @@ fn recorded(row: &PgRow) -> Result<RecordedActivity, ReadError> {
             environment: get(row, 5)?,
             client: get(row, 6)?,
             credential: get(row, 7)?,
+            token: get(row, 13)?,
+            grant: get(row, 14)?,
+            scope: get(row, 15)?,
             request_id: get(row, 8)?,
             count: number(row, 9)?,
             since: since.map(moment).transpose()?,
@@ -148,7 +177,7 @@ fn outcome(row: &PgRow, column: usize) -> Result<Outcome, ReadError> {
     }
 }
 
-fn time(row: &PgRow, column: usize) -> Result<Timestamp, ReadError> {
+pub(super) fn time(row: &PgRow, column: usize) -> Result<Timestamp, ReadError> {
     moment(get(row, column)?)
 }
 

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection, Row as _};
 
+use super::reader;
 use crate::activity::request::{Asked, Request, refuse_all};
-use crate::activity::{Activity, ActivityCommit, ClosedSegment};
+use crate::activity::vouchers::{Counted, Staged};
+use crate::activity::{
+    Activity, ActivityCommit, ActivityError, ClosedSegment, KeptVoucher, MOST_FORGOTTEN, VoucherChange,
+};
 use crate::clock::Clock;
 use crate::commit::Outcome;
 use crate::error::Cause;
@@ -45,9 +49,9 @@ impl Writing for Recording {
     async fn write(&mut self, connection: &mut PgConnection, requests: &mut Vec<Request>) -> Written {
         let now = self.clock.now();
         match bounded(PATIENCE, write_all(connection, requests, now)).await {
-            Ok(positions) => {
-                for (request, position) in requests.drain(..).zip(positions) {
-                    request.answer(Ok(position));
+            Ok(outcomes) => {
+                for (request, outcome) in requests.drain(..).zip(outcomes) {
+                    request.answer(outcome);
                 }
                 Written::Done
             }
@@ -65,28 +69,106 @@ impl Writing for Recording {
     }
 }
 
-/// Answers where the log ended after each request. What is closed is closed by statements of its own, rarely.
+/// Where the log ended after each request, or why a request was refused.
+type Outcomes = Vec<Result<Position, ActivityError>>;
+
+/// A batch about vouchers and counts locks the activity log before it looks at them; any other is one statement.
 async fn write_all(
     connection: &mut PgConnection,
     requests: &[Request],
     now: Timestamp,
-) -> Result<Vec<Position>, sqlx::Error> {
+) -> Result<Outcomes, sqlx::Error> {
+    let decides = |commit: &ActivityCommit| !commit.vouchers.is_empty() || !commit.counts.is_empty();
+    if !requests.iter().filter_map(commit_of).any(decides) {
+        return write_admitted(connection, requests, vec![Ok(()); requests.len()], Staged::default(), now)
+            .await;
+    }
+    let mut transaction = connection.begin().await?;
+    let not_before: i64 = sqlx::query_scalar("SELECT lock_activity()").fetch_one(&mut *transaction).await?;
+    let mut staged = Staged::default();
+    look(&mut transaction, &mut staged, requests.iter().filter_map(commit_of)).await?;
+    let at = Timestamp::from_microsecond(not_before).unwrap_or(now).max(now);
+    let mut admit = |request| commit_of(request).map_or(Ok(()), |commit| staged.admit(commit, at));
+    let admitted = requests.iter().map(&mut admit).collect();
+    let outcomes = write_admitted(&mut transaction, requests, admitted, staged, now).await?;
+    transaction.commit().await?;
+    Ok(outcomes)
+}
+
+fn commit_of(request: &Request) -> Option<&ActivityCommit> {
+    match &request.asked {
+        Asked::Record(commit) => Some(commit),
+        Asked::Close(_) | Asked::Forget(_) => None,
+    }
+}
+
+/// Reads all that commits would change.
+async fn look<'c>(
+    connection: &mut PgConnection,
+    staged: &mut Staged,
+    commits: impl Iterator<Item = &'c ActivityCommit> + Clone,
+) -> Result<(), sqlx::Error> {
+    let keys: Vec<_> = commits.clone().flat_map(|commit| &commit.vouchers).map(VoucherChange::key).collect();
+    let (kinds, ids): (Vec<_>, Vec<_>) = keys.iter().map(|(kind, id)| (*kind, id.as_str())).unzip();
+    let found = sqlx::query(
+        "SELECT item, data, expires_at, spent_at
+         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (kind, id, item) JOIN vouchers USING (kind, id)",
+    );
+    let found = found.bind(kinds).bind(ids).fetch_all(&mut *connection).await?;
+    let unreadable = |error| sqlx::Error::Decode(Box::<dyn std::error::Error + Send + Sync>::from(error));
+    let mut kept: BTreeMap<u64, KeptVoucher> = BTreeMap::new();
+    for row in &found {
+        let item = number(row, 0).map_err(unreadable)?;
+        kept.insert(item, reader::kept(row, 1).map_err(unreadable)?);
+    }
+    for (item, key) in (1..).zip(keys) {
+        staged.voucher_is(key, kept.remove(&item));
+    }
+    let keys: Vec<&str> = commits.flat_map(|commit| &commit.counts).map(|count| count.key.as_str()).collect();
+    let found = sqlx::query("SELECT key, count, expires_at FROM counts WHERE key = ANY ($1)");
+    for row in found.bind(keys).fetch_all(connection).await? {
+        let count = number(&row, 1).map_err(unreadable)?;
+        let counted = Counted { count, expires_at: reader::time(&row, 2).map_err(unreadable)? };
+        staged.count_is(row.try_get(0)?, Some(counted));
+    }
+    Ok(())
+}
+
+/// Writes what was admitted. What is closed or forgotten is so by statements of its own, rarely.
+async fn write_admitted(
+    connection: &mut PgConnection,
+    requests: &[Request],
+    admitted: Vec<Result<(), ActivityError>>,
+    mut staged: Staged,
+    now: Timestamp,
+) -> Result<Outcomes, sqlx::Error> {
     let mut batch = Batch::default();
-    for request in requests {
-        if let Asked::Record(commit) = &request.asked {
+    for (request, admitted) in requests.iter().zip(&admitted) {
+        if let (Asked::Record(commit), Ok(())) = (&request.asked, admitted) {
             batch.add(commit);
         }
     }
-    let mut position = batch.record(connection, now).await?;
-    let mut positions = Vec::with_capacity(requests.len());
-    for request in requests {
+    let mut position = batch.append(connection, &mut staged, now).await?;
+    let mut outcomes = Vec::with_capacity(requests.len());
+    for (request, admitted) in requests.iter().zip(admitted) {
+        if let Err(refused) = admitted {
+            outcomes.push(Err(refused));
+            continue;
+        }
         match &request.asked {
             Asked::Record(commit) => position = Position::new(position.get() + commit.records.len() as u64),
             Asked::Close(segment) => close(connection, segment).await?,
+            Asked::Forget(ended_before) => forget(connection, *ended_before).await?,
         }
-        positions.push(position);
+        outcomes.push(Ok(position));
     }
-    Ok(positions)
+    Ok(outcomes)
+}
+
+async fn forget(connection: &mut PgConnection, ended_before: Timestamp) -> Result<(), sqlx::Error> {
+    let forget = sqlx::query("SELECT forget_vouchers($1, $2)");
+    forget.bind(ended_before.as_microsecond()).bind(as_i64(MOST_FORGOTTEN)).execute(connection).await?;
+    Ok(())
 }
 
 async fn close(connection: &mut PgConnection, segment: &ClosedSegment) -> Result<(), sqlx::Error> {
@@ -116,10 +198,22 @@ impl<'b> Batch<'b> {
     }
 
     /// Writes it, and answers the position before its first record.
-    async fn record(&self, connection: &mut PgConnection, now: Timestamp) -> Result<Position, sqlx::Error> {
+    async fn append(
+        &self,
+        connection: &mut PgConnection,
+        staged: &mut Staged,
+        now: Timestamp,
+    ) -> Result<Position, sqlx::Error> {
         let query = sqlx::query(
-            "SELECT record_activity($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+            "SELECT append_activity($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                                    $19, $20, $21, $22, $23, $24, $25, $26, $27)",
         );
+        let vouchers: Vec<_> =
+            staged.changed_vouchers().map(|(key, kept)| (key.clone(), kept.clone())).collect();
+        let counts: Vec<_> = staged.changed_counts().map(|(key, counted)| (key.clone(), *counted)).collect();
+        let of_vouchers = |end: fn(&KeptVoucher) -> Option<i64>| -> Vec<Option<i64>> {
+            vouchers.iter().map(|(_, kept)| end(kept)).collect()
+        };
         let row = query
             .bind(now.as_microsecond())
             .bind(self.column(|record| record.kind.as_str()))
@@ -128,6 +222,9 @@ impl<'b> Batch<'b> {
             .bind(self.column(|record| record.environment.as_deref()))
             .bind(self.column(|record| record.client.as_deref()))
             .bind(self.column(|record| record.credential.as_deref()))
+            .bind(self.column(|record| record.token.as_deref()))
+            .bind(self.column(|record| record.grant.as_deref()))
+            .bind(self.column(|record| record.scope.as_deref()))
             .bind(self.column(|record| record.request_id.as_deref()))
             .bind(self.column(|record| as_i64(record.count)))
             .bind(self.column(|record| record.since.map(Timestamp::as_microsecond)))
@@ -137,6 +234,14 @@ impl<'b> Batch<'b> {
             .bind(self.used.values().copied().collect::<Vec<_>>())
             .bind(self.digests.keys().copied().collect::<Vec<_>>())
             .bind(self.digests.values().copied().collect::<Vec<_>>())
+            .bind(vouchers.iter().map(|((kind, _), _)| *kind).collect::<Vec<_>>())
+            .bind(vouchers.iter().map(|((_, id), _)| id.as_str()).collect::<Vec<_>>())
+            .bind(vouchers.iter().map(|(_, kept)| kept.data.as_slice()).collect::<Vec<_>>())
+            .bind(of_vouchers(|kept| Some(kept.expires_at.as_microsecond())))
+            .bind(of_vouchers(|kept| kept.spent_at.map(Timestamp::as_microsecond)))
+            .bind(counts.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>())
+            .bind(counts.iter().map(|(_, counted)| as_i64(counted.count)).collect::<Vec<_>>())
+            .bind(counts.iter().map(|(_, counted)| counted.expires_at.as_microsecond()).collect::<Vec<_>>())
             .fetch_one(connection)
             .await?;
         Ok(Position::new(number(&row, 0).map_err(|error| sqlx::Error::Decode(error.into()))?))

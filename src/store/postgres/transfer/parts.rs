@@ -104,12 +104,12 @@ pub(super) fn kept(part: Part) -> Kept {
         Part::Activity => Kept {
             columns:
                 "position, at, kind, outcome, reason, environment, client, credential, request_id, count,
-                      since, source_token, source",
+                      since, source_token, source, token, grant_id, scope",
             from: "activity",
             key: "position",
             add: &[
                 "INSERT INTO activity (position, at, kind, outcome, reason, environment, client, credential,
-                                       request_id, count, since, source_token, source)
+                                       request_id, count, since, source_token, source, token, grant_id, scope)
                  SELECT * FROM added",
                 "UPDATE activity_head SET position = (SELECT max(added.position) FROM added),
                                           not_before = greatest(not_before, (SELECT max(at) FROM added))",
@@ -134,6 +134,22 @@ pub(super) fn kept(part: Part) -> Kept {
                  SET not_before = greatest(not_before, (SELECT (max(number) + 1) * 86400000000 FROM added))",
             ],
             remove: &[],
+        },
+        Part::Vouchers => Kept {
+            columns: "kind, id, data, expires_at, spent_at",
+            from: "vouchers",
+            key: "kind, id",
+            add: &["INSERT INTO vouchers (kind, id, data, expires_at, spent_at) SELECT * FROM added"],
+            remove: &[
+                "DELETE FROM vouchers USING gone WHERE vouchers.kind = gone.kind AND vouchers.id = gone.id",
+            ],
+        },
+        Part::Counts => Kept {
+            columns: "key, count, expires_at",
+            from: "counts",
+            key: "key",
+            add: &["INSERT INTO counts (key, count, expires_at) SELECT * FROM added"],
+            remove: &["DELETE FROM counts USING gone WHERE counts.key = gone.key"],
         },
     }
 }

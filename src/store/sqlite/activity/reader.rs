@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use rusqlite::types::{Type, Value};
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
+use crate::activity::vouchers::Counted;
 use crate::activity::{
-    Activity, ActivityFilter, ActivityPage, ClosedSegment, RecordedActivity, SealedSource, SegmentNumber,
+    Activity, ActivityFilter, ActivityPage, ClosedSegment, KeptVoucher, RecordedActivity, SealedSource,
+    SegmentNumber,
 };
 use crate::commit::Outcome;
 use crate::position::Position;
@@ -21,7 +23,7 @@ pub(super) fn read(
 ) -> rusqlite::Result<Vec<RecordedActivity>> {
     let mut sql =
         "SELECT position, at, kind, outcome, reason, environment, client, credential, request_id, count,
-                          since, source_token, source
+                          since, source_token, source, token, grant_id, scope
                    FROM activity WHERE position > ? AND position < ?"
             .to_owned();
     let after = match filter.from {
@@ -62,6 +64,27 @@ pub(super) fn last_used(
 ) -> rusqlite::Result<HashMap<String, Timestamp>> {
     let ids = Value::Text(serde_json::Value::from(ids).to_string());
     connection.prepare_cached(by)?.query_map([ids], |row| Ok((row.get(0)?, time(row, 1)?)))?.collect()
+}
+
+pub(super) fn voucher(
+    connection: &Connection,
+    kind: &str,
+    id: &str,
+) -> rusqlite::Result<Option<KeptVoucher>> {
+    connection
+        .prepare_cached("SELECT data, expires_at, spent_at FROM vouchers WHERE kind = ?1 AND id = ?2")?
+        .query_row([kind, id], |row| {
+            let spent_at = row.get::<_, Option<i64>>(2)?.map(|_| time(row, 2)).transpose()?;
+            Ok(KeptVoucher { data: row.get(0)?, expires_at: time(row, 1)?, spent_at })
+        })
+        .optional()
+}
+
+pub(super) fn counted(connection: &Connection, key: &str) -> rusqlite::Result<Option<Counted>> {
+    connection
+        .prepare_cached("SELECT count, expires_at FROM counts WHERE key = ?1")?
+        .query_row([key], |row| Ok(Counted { count: row.get(0)?, expires_at: time(row, 1)? }))
+        .optional()
 }
 
 pub(super) fn segment_to_close(
@@ -134,6 +157,9 @@ fn recorded(row: &Row<'_>) -> rusqlite::Result<RecordedActivity> {
             environment: row.get(5)?,
             client: row.get(6)?,
             credential: row.get(7)?,
+            token: row.get(13)?,
+            grant: row.get(14)?,
+            scope: row.get(15)?,
             request_id: row.get(8)?,
             count: row.get(9)?,
             since: row.get::<_, Option<i64>>(10)?.map(|_| time(row, 10)).transpose()?,

@@ -3,8 +3,12 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Statement, params};
 
+use super::reader;
 use crate::activity::request::Asked;
-use crate::activity::{Activity, ActivityCommit, ClosedSegment};
+use crate::activity::vouchers::Staged;
+use crate::activity::{
+    Activity, ActivityCommit, ActivityError, ClosedSegment, MOST_FORGOTTEN, VoucherChange,
+};
 use crate::commit::Outcome;
 use crate::position::Position;
 use crate::rows::as_i64;
@@ -50,12 +54,14 @@ struct Statements<'c> {
     record: Statement<'c>,
     used: Statement<'c>,
     digest: Statement<'c>,
+    voucher: Statement<'c>,
+    count: Statement<'c>,
 }
 
 /// What a transaction did.
 pub(super) struct Written {
-    /// Where the log ended after each request.
-    pub(super) positions: Vec<Position>,
+    /// Where the log ended after each request, or why the request was refused.
+    pub(super) outcomes: Vec<Result<Position, ActivityError>>,
     /// About how many pages it wrote.
     pub(super) pages: usize,
 }
@@ -67,8 +73,8 @@ impl<'c> Session<'c> {
             commit: connection.prepare("COMMIT")?,
             record: connection.prepare(
                 "INSERT INTO activity (position, at, kind, outcome, reason, environment, client, credential,
-                                       request_id, count, since, source_token, source)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                       token, grant_id, scope, request_id, count, since, source_token, source)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?,
             used: connection.prepare(
                 "INSERT INTO last_used (credential, client, at) VALUES (?1, ?2, ?3)
@@ -77,6 +83,14 @@ impl<'c> Session<'c> {
             digest: connection.prepare(
                 "INSERT INTO verified (credential, digest) VALUES (?1, ?2)
                  ON CONFLICT (credential) DO UPDATE SET digest = excluded.digest",
+            )?,
+            voucher: connection.prepare(
+                "INSERT INTO vouchers (kind, id, data, expires_at, spent_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (kind, id) DO UPDATE SET expires_at = excluded.expires_at, spent_at = excluded.spent_at",
+            )?,
+            count: connection.prepare(
+                "INSERT INTO counts (key, count, expires_at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (key) DO UPDATE SET count = excluded.count, expires_at = excluded.expires_at",
             )?,
         };
         let tail = Tail::read(connection)?;
@@ -99,19 +113,76 @@ impl<'c> Session<'c> {
         now: Timestamp,
     ) -> rusqlite::Result<Written> {
         self.statements.begin.execute([])?;
-        let (mut positions, mut records) = (Vec::new(), 0);
+        let (mut outcomes, mut records) = (Vec::new(), 0);
+        let mut staged = Staged::default();
         for asked in requests {
+            let admitted = match asked {
+                Asked::Record(commit) => self.admit(&mut staged, commit, now)?,
+                Asked::Close(_) | Asked::Forget(_) => Ok(()),
+            };
+            if let Err(refused) = admitted {
+                outcomes.push(Err(refused));
+                continue;
+            }
             match asked {
                 Asked::Record(commit) => {
-                    records += commit.records.len();
+                    records += commit.records.len() + commit.vouchers.len();
                     self.record(commit, now)?;
                 }
                 Asked::Close(segment) => self.close(segment)?,
+                Asked::Forget(ended_before) => self.forget(*ended_before)?,
             }
-            positions.push(self.tail.head);
+            outcomes.push(Ok(self.tail.head));
+        }
+        for ((kind, id), kept) in staged.changed_vouchers() {
+            let (end, spent) =
+                (kept.expires_at.as_microsecond(), kept.spent_at.map(Timestamp::as_microsecond));
+            self.statements.voucher.execute(params![kind, id, kept.data, end, spent])?;
+        }
+        for (key, counted) in staged.changed_counts() {
+            let (count, end) = (as_i64(counted.count), counted.expires_at.as_microsecond());
+            self.statements.count.execute(params![key, count, end])?;
         }
         self.statements.commit.execute([])?;
-        Ok(Written { positions, pages: PAGES_OF_A_TRANSACTION + records * RECORD / PAGE })
+        Ok(Written { outcomes, pages: PAGES_OF_A_TRANSACTION + records * RECORD / PAGE })
+    }
+
+    /// Looks at what a commit would change, unless that is known from an earlier one of the batch, and makes its changes or
+    /// none.
+    fn admit(
+        &self,
+        staged: &mut Staged,
+        commit: &ActivityCommit,
+        now: Timestamp,
+    ) -> rusqlite::Result<Result<(), ActivityError>> {
+        if commit.vouchers.is_empty() && commit.counts.is_empty() {
+            return Ok(Ok(()));
+        }
+        for key in commit.vouchers.iter().map(VoucherChange::key) {
+            if !staged.knows_voucher(&key) {
+                let kept = reader::voucher(self.connection, key.0, &key.1)?;
+                staged.voucher_is(key, kept);
+            }
+        }
+        for count in &commit.counts {
+            if !staged.knows_count(&count.key) {
+                staged.count_is(count.key.clone(), reader::counted(self.connection, &count.key)?);
+            }
+        }
+        let not_before = Timestamp::from_microsecond(self.tail.not_before).unwrap_or(now);
+        Ok(staged.admit(commit, now.max(not_before)))
+    }
+
+    fn forget(&self, ended_before: Timestamp) -> rusqlite::Result<()> {
+        let (end, most) = (ended_before.as_microsecond(), as_i64(MOST_FORGOTTEN));
+        self.connection
+            .prepare_cached(
+                "DELETE FROM vouchers WHERE (kind, id) IN
+                 (SELECT kind, id FROM vouchers WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",
+            )?
+            .execute(params![end, most])?;
+        self.connection.prepare_cached("DELETE FROM counts WHERE expires_at < ?1")?.execute([end])?;
+        Ok(())
     }
 
     fn record(&mut self, commit: &ActivityCommit, now: Timestamp) -> rusqlite::Result<()> {
@@ -128,6 +199,9 @@ impl<'c> Session<'c> {
                 environment,
                 client,
                 credential,
+                record.token,
+                record.grant,
+                record.scope,
                 record.request_id,
                 as_i64(record.count),
                 record.since.map(Timestamp::as_microsecond),

@@ -35,8 +35,8 @@ impl GroupCommit for Recording {
             Ok(written) => {
                 // Before the answers: no head lags behind one.
                 self.0.head.store(session.head().get(), Ordering::Release);
-                for (request, position) in batch.drain(..).zip(written.positions) {
-                    request.answer(Ok(position));
+                for (request, outcome) in batch.drain(..).zip(written.outcomes) {
+                    request.answer(outcome);
                 }
                 Some(written.pages)
             }

@@ -124,12 +124,12 @@ pub(in crate::sqlite) fn kept(part: Part) -> (File, Kept) {
             File::Activity,
             Kept {
                 columns: "position, at, kind, outcome, reason, environment, client, credential, request_id, count,
-                          since, source_token, source",
+                          since, source_token, source, token, grant_id, scope",
                 from: "activity",
                 key: "position",
                 add: &["INSERT INTO activity (position, at, kind, outcome, reason, environment, client, credential,
-                                              request_id, count, since, source_token, source)
-                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"],
+                                              request_id, count, since, source_token, source, token, grant_id, scope)
+                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"],
                 remove: &[],
             },
         ),
@@ -152,6 +152,26 @@ pub(in crate::sqlite) fn kept(part: Part) -> (File, Kept) {
                 add: &["INSERT INTO segments (number, first_position, last_position, root)
                         VALUES (?1, ?2, ?3, ?4)"],
                 remove: &[],
+            },
+        ),
+        Part::Vouchers => (
+            File::Activity,
+            Kept {
+                columns: "kind, id, data, expires_at, spent_at",
+                from: "vouchers",
+                key: "kind, id",
+                add: &["INSERT INTO vouchers (kind, id, data, expires_at, spent_at) VALUES (?1, ?2, ?3, ?4, ?5)"],
+                remove: &["DELETE FROM vouchers WHERE kind = ?1 AND id = ?2"],
+            },
+        ),
+        Part::Counts => (
+            File::Activity,
+            Kept {
+                columns: "key, count, expires_at",
+                from: "counts",
+                key: "key",
+                add: &["INSERT INTO counts (key, count, expires_at) VALUES (?1, ?2, ?3)"],
+                remove: &["DELETE FROM counts WHERE key = ?1"],
             },
         ),
     }

@@ -1,10 +1,12 @@
 //! An instance with everything in it that there can be.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::place::Open;
-use crate::activity::{Activity, ActivityCommit, ClosedSegment, VerifiedDigest};
+use crate::activity::{
+    Activity, ActivityCommit, ClosedSegment, Count, VerifiedDigest, Voucher, VoucherChange,
+};
 use crate::clock::Clock as _;
 use crate::commit::{ClaimChange, Commit, DisclosureKey, LookupToken};
 use crate::conformance::activity::{commit as recording, refused, used};
@@ -106,7 +108,17 @@ async fn fill_activity(Open { activity, clock, .. }: &Open) {
         clock.advance(SignedDuration::from_hours(24));
     }
     let digest = VerifiedDigest { credential: "s1".to_owned(), digest: vec![1; 32] };
-    activity.append(ActivityCommit { records: vec![used("a1", "s1")], digests: vec![digest] }).await.unwrap();
+    let expires_at = Timestamp::from_second(4_000_000_000).unwrap();
+    let voucher = Voucher { kind: "code", id: "v1".to_owned(), data: b"{}".to_vec(), expires_at };
+    let count = Count { key: "tokens/a1".to_owned(), limit: Some(9), expires_at };
+    let token = Activity { token: Some("t1".to_owned()), ..used("a1", "s1") };
+    let commit = ActivityCommit {
+        records: vec![token],
+        digests: vec![digest],
+        vouchers: vec![VoucherChange::Issue(voucher)],
+        counts: vec![count],
+    };
+    activity.append(commit).await.unwrap();
     for _ in 0..2 {
         let (number, first, last) = activity.segment_to_close(clock.now()).await.unwrap().unwrap();
         activity.close_segment(ClosedSegment { number, first, last, root: [5; 32] }).await.unwrap();
