@@ -114,6 +114,7 @@ impl App {
             credential: credential.map(ToString::to_string),
             request_id: request_id.clone(),
             source: source.clone(),
+            ..Deed::default()
         };
         let target = Target { environment: environment.clone(), client_id: client.client_id, if_match: None };
         let inner = &self.inner;
