@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{ActivityFilter, ActivityPage, Outcome, Position};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use super::audit::{
     Order,
@@ -33,6 +34,11 @@ pub(crate) struct Parameters {
     client: Option<ClientId>,
     /// The id of the secret or personal token that was used.
     secret: Option<String>,
+    /// The id of the token that was issued, asked about or revoked.
+    token: Option<String>,
+    /// The id of the grant that the token belongs to.
+    #[param(value_type = Option<String>, format = Uuid)]
+    grant: Option<Uuid>,
     /// Who holds audit:read in one environment alone must name that one.
     environment: Option<String>,
     /// `authentication` of clients; `member_authentication`: a use of a personal token, once an hour each, and what was
@@ -113,6 +119,8 @@ impl Parameters {
         AuditQuery::of(what)
             .id("client", self.client)
             .secret_id("secret", self.secret.as_ref())
+            .secret_id("token", self.token.as_ref())
+            .filter("grant", self.grant)
             .filter("environment", self.environment.as_ref())
             .filter("kind", self.kind.as_ref())
             .filter("outcome", self.outcome.map(|outcome| Outcome::from(outcome).as_str()))
@@ -172,6 +180,8 @@ impl From<Parameters> for ActivityFilter {
             environment: parameters.environment,
             client: parameters.client.map(|client| client.to_string()),
             credential: parameters.secret,
+            token: parameters.token,
+            grant: parameters.grant.map(|grant| grant.to_string()),
             source_tokens: None,
             from: parameters.from,
             to: parameters.to,

@@ -30,6 +30,15 @@ pub(crate) struct ActivityRecord {
     /// The id of the secret that was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_id: Option<String>,
+    /// The id of the token that was issued, asked about or revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_id: Option<String>,
+    /// The grant that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant_id: Option<String>,
+    /// The scopes of it, separated by blanks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
     /// How many times: refusals beyond the first of their kind in a minute are counted.
@@ -51,6 +60,9 @@ impl From<RecordedActivity> for ActivityRecord {
             environment: activity.environment,
             client_id: activity.client,
             secret_id: activity.credential,
+            token_id: activity.token,
+            grant_id: activity.grant,
+            scope: activity.scope,
             request_id: activity.request_id,
             count: activity.count,
             since: activity.since,
