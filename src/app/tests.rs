@@ -115,11 +115,11 @@ impl Node {
         Self { app, log, keys, activity, clock, token: first.token, folder }
     }
 
-    /// A further administrator, who can sign in.
-    async fn enrol_administrator(&self) {
+    /// A further administrator, who can sign in, and the token for it.
+    async fn enrol_administrator(&self, name: &str, email: &str) -> (domain::MemberId, SecretString) {
         let request = CreateMemberRequest {
-            name: Personal::new("Grace Hopper".into()),
-            email: Personal::new("grace@members.example".into()),
+            name: Personal::new(name.into()),
+            email: Personal::new(email.into()),
             roles: vec![RoleRequest { role: "administrator".into(), environments: None }],
         };
         let member = self.app.create_member(host(), request).await.expect("a member").member_id;
@@ -129,7 +129,8 @@ impl Node {
             environments: None,
             expires_in_seconds: 600,
         };
-        self.app.issue_token(host(), member, token).await.expect("a token");
+        let issued = self.app.issue_token(host(), member, token).await.expect("a token");
+        (member, issued.token.expect("its text"))
     }
 
     /// A second app on the same log, whose appends can be interfered with.

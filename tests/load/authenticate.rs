@@ -11,11 +11,11 @@ mod connection;
 #[path = "../benches/commands/measure.rs"]
 #[expect(dead_code, reason = "the other scripts use the rest")]
 mod measure;
+mod measuring;
 
 use std::{
     fs,
     path::Path,
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -28,25 +28,21 @@ use tokio::{
 
 use crate::{
     asking::{Asked, asking, own},
-    connection::optimised_binary,
     measure::{Caller, Result, Round, Sample, Subject, drive, load_average},
+    measuring::is_measuring,
 };
 
 const CONNECTIONS: usize = 8;
 /// How many guesses come for each right secret.
 const FLOOD: u32 = 10;
-/// Set for the process that measures, which gives the service its environment.
-const MEASURES: &str = "LOAD_MEASURES";
 /// So that one address may ask as often as it likes.
 const SETTINGS: &str = "[limits]\nreads_per_minute = 0\ncommands_per_minute = 0\nanonymous_per_minute = 0\n";
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if std::env::var_os(MEASURES).is_none() {
-        let mut child = Command::new(std::env::current_exe()?);
-        child.args(arguments).env(MEASURES, "1").env("MUNIMENT_TEST_BINARY", optimised_binary()?);
-        return if child.status()?.success() { Ok(()) } else { Err("the measurement failed".into()) };
+    if !is_measuring(&arguments)? {
+        return Ok(());
     }
     let mut numbers = arguments.iter().filter_map(|argument| argument.parse::<u32>().ok());
     let time = Duration::from_secs(numbers.next().unwrap_or(10).into());

@@ -11,32 +11,29 @@ mod connection;
 #[path = "../benches/commands/measure.rs"]
 #[expect(dead_code, reason = "the other scripts use the rest")]
 mod measure;
+mod measuring;
 mod switching;
 
-use std::{fs, process::Command, time::Duration};
+use std::{fs, time::Duration};
 
 use store::testing::PostgresServer;
 use tests::{Service, backend};
 
 use crate::{
     asking::{Asked, asking, own},
-    connection::optimised_binary,
     measure::{Result, Sample, Subject, drive, load_average},
+    measuring::is_measuring,
     switching::{connect, create_clients},
 };
 
 const CONNECTIONS: usize = 48;
 const NODES: usize = 3;
-/// Set for the process that measures, which gives the service its environment.
-const MEASURES: &str = "LOAD_MEASURES";
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if std::env::var_os(MEASURES).is_none() {
-        let mut child = Command::new(std::env::current_exe()?);
-        child.args(arguments).env(MEASURES, "1").env("MUNIMENT_TEST_BINARY", optimised_binary()?);
-        return if child.status()?.success() { Ok(()) } else { Err("the measurement failed".into()) };
+    if !is_measuring(&arguments)? {
+        return Ok(());
     }
     let mut numbers = arguments.iter().filter_map(|argument| argument.parse::<u64>().ok());
     let time = Duration::from_secs(numbers.next().unwrap_or(4));

@@ -7,6 +7,7 @@
 //! nowhere. One run; the ratios and the CPU of this process are what to trust.
 #![expect(clippy::print_stdout, reason = "a script that prints its figures")]
 
+mod decode;
 #[path = "scale/history.rs"]
 #[expect(dead_code, reason = "the other script asks for what it wrote")]
 mod history;
@@ -16,7 +17,6 @@ mod measure;
 
 use std::{
     hint::black_box,
-    ops::ControlFlow,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -29,11 +29,12 @@ use postgres_es::PostgresEventRepository;
 use projections::Projection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use store::{
-    Envelope, EventLog, Position, PostgresDatabase, PostgresLog, SystemClock,
+    PostgresDatabase, PostgresLog, SystemClock,
     testing::{PostgresServer, TestDatabase},
 };
 use tests::muniment;
 
+use crate::decode::decode_all;
 use crate::measure::{Result, Round, Sample, Subject, compare, load_average};
 
 /// Each typical client has ten events.
@@ -62,7 +63,7 @@ fn main() -> Result<()> {
     let mut replayed = Subject::new("cqrs-es + postgres-es, its own replay, of clients");
     let mut copied = Subject::new("`\\copy` of the same rows to nowhere");
     for round in 1..=rounds {
-        scan.samples.push(sample(|| typed_scan(&log))?);
+        scan.samples.push(sample(|| decode_all(&log))?);
         replayed.samples.push(sample(|| peer.replay(&runtime))?);
         states.samples.push(sample(|| fold(folder.path(), &log, |name| name != AUDIT))?);
         all.samples.push(sample(|| fold(folder.path(), &log, |_| true))?);
@@ -103,28 +104,6 @@ fn sample(work: impl FnOnce() -> Result<u64>) -> Result<Sample> {
     let round = Round::begin("self")?;
     let events = work()?;
     round.end(Vec::new(), usize::try_from(events)?)
-}
-
-fn typed_scan(log: &PostgresLog) -> Result<u64> {
-    let (mut events, mut unreadable) = (0, None);
-    log.scan(Position::ORIGIN, &mut |event| {
-        let decoded = Envelope::parse(event.entry).map_err(|error| error.to_string()).and_then(|envelope| {
-            Event::decode(&envelope.event_type, envelope.event_version, envelope.data.get())
-                .map_err(|error| error.to_string())
-        });
-        match decoded {
-            Ok(event) => {
-                black_box(event);
-                events += 1;
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                unreadable = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    })?;
-    unreadable.map_or(Ok(events), |error| Err(error.into()))
 }
 
 fn fold(folder: &std::path::Path, log: &PostgresLog, wanted: impl Fn(&str) -> bool) -> Result<u64> {

@@ -127,19 +127,7 @@ async fn a11_of_a_hold_and_an_erasure_at_one_moment_one_is_refused() {
 async fn a11_a_hold_on_a_client_covers_who_only_used_its_signing_secret() {
     let node = Node::start().await;
     let client_id = node.create("Matter sync").await.client.client_id;
-    let request = CreateMemberRequest {
-        name: Personal::new("Ada".into()),
-        email: Personal::new("ada@members.example".into()),
-        roles: vec![RoleRequest { role: "administrator".into(), environments: None }],
-    };
-    let ada = node.app.create_member(host(), request).await.expect("a member").member_id;
-    let token = IssueTokenRequest {
-        label: "first".into(),
-        permissions: None,
-        environments: None,
-        expires_in_seconds: 600,
-    };
-    let token = node.app.issue_token(host(), ada, token).await.expect("a token").token.expect("its text");
+    let (ada, token) = node.enrol_administrator("Ada", "ada@members.example").await;
     let principal = node.app.authenticate(token.expose_secret()).await.expect("Ada");
     let context = Context { actor: Actor::Member(principal), ..host() };
     let sign = PayloadRequest::Sign(b"payload".to_vec().into());
@@ -207,7 +195,7 @@ async fn a4_what_was_done_from_an_address_is_found_until_the_person_is_erased() 
     assert!(find("192.0.2.8").await.is_empty());
     let Actor::Member(principal) = &admin.actor else { panic!("a member") };
 
-    node.enrol_administrator().await;
+    node.enrol_administrator("Grace Hopper", "grace@members.example").await;
     node.app.deactivate_member(host(), principal.member).await.expect("another administrator is there");
     node.app.erase_person(host(), domain::PersonId(principal.member.0)).await.expect("an erasure");
     assert!(find("192.0.2.7").await.is_empty());

@@ -8,6 +8,7 @@ mod commits;
 mod compare;
 mod head;
 mod keeper;
+mod opening;
 mod session;
 mod staged;
 #[cfg(test)]
@@ -17,8 +18,6 @@ mod transfer;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -27,6 +26,7 @@ use uuid::Uuid;
 use self::commits::{Commits, Request};
 use self::head::HeadReader;
 use self::keeper::Keeper;
+use self::opening::{check_replica, expect_all, expect_same_log, is_same_log, older_companion};
 use self::session::{Applied, Files, Session};
 pub use self::transfer::RemoteSide;
 use super::directory::LogFile;
@@ -37,8 +37,8 @@ use super::writer::{Writer, open_index};
 use super::{DataDirectory, OpenedToRead, claims, lookup, vault};
 use crate::clock::Clock;
 use crate::commit::{ClaimKey, Commit, Disclosure, DisclosureRef, Receipt, RecordedCommand};
-use crate::engine::{Engine, EngineEvent};
-use crate::error::{AppendError, Cause, OpenError, Place, ReadError};
+use crate::engine::Engine;
+use crate::error::{AppendError, Cause, OpenError, ReadError};
 use crate::event::{Envelope, RecordedEvent};
 use crate::event_log::{EventLog, ScannedEvent, TokenPage, WriteProbe};
 use crate::node_directory::NodeDirectory;
@@ -52,10 +52,6 @@ use crate::verify::{Defect, Verified};
 
 /// The rows of a log whose companion several nodes share.
 const SHARED_ROWS: &str = "rows.db";
-/// A node that runs has this long to read what the server has.
-const CATCH_UP_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 3 });
-const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
-
 /// The log on a server of events, with `companion.db` and `replica.db` for the one node that has the directory; or with a
 /// companion that several nodes share.
 ///
@@ -92,16 +88,6 @@ struct Serving {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the command is on its way to the server of events")]
 struct OnItsWay;
-
-/// The files of the node end before the log does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "this node has the log up to {here}, and the server of events up to {server}: it catches up when it runs"
-)]
-struct Behind {
-    here: Position,
-    server: Position,
-}
 
 impl RemoteLog {
     /// Opens the log of a directory on a server, settles what was left unsettled, and starts its writer unless the
@@ -273,87 +259,6 @@ impl RemoteLog {
         Ok(entries
             .any(|entry| Envelope::parse(entry).is_ok_and(|envelope| envelope.command_id == command_id)))
     }
-}
-
-/// The companion belongs to one log: the server must have the last entry that it knows.
-fn expect_same_log(applied: &Applied, engine: &dyn Engine) -> Result<(), OpenError> {
-    if is_same_log(applied, engine)? {
-        return Ok(());
-    }
-    let detail = "the server of events holds another log than the companion belongs to, or has lost its end";
-    let place = Place::Position(applied.position);
-    Err(OpenError::Read(ReadError::Corrupt { place, detail: detail.to_owned() }))
-}
-
-/// Who only reads would take the end of the files for the end of the log: what is missing in them must be on its way here.
-fn expect_all(reader: &Reader, keeper: &Keeper, engine: &dyn Engine) -> Result<(), ReadError> {
-    let server = engine.head()?;
-    let until = Instant::now() + CATCH_UP_WITHIN;
-    loop {
-        let here = reader.head()?;
-        if here >= server {
-            return Ok(());
-        }
-        if Instant::now() >= until {
-            // A node that died leaves what it knows of these entries behind, and finishes it; several need not be at one.
-            let is_known = keeper.shared().is_some() || !reader.with(staged::all)?.is_empty();
-            let behind = || ReadError::Unavailable(Arc::new(Behind { here, server }));
-            return Err(if is_known { behind() } else { unknown_entry(here) });
-        }
-        thread::sleep(BETWEEN_LOOKS);
-    }
-}
-
-/// What the server has and nobody staged.
-fn unknown_entry(applied: Position) -> ReadError {
-    let detail = "the companion does not know the entry: it is older than the log".to_owned();
-    ReadError::Corrupt { place: Place::Position(applied.next()), detail }
-}
-
-/// Whether the server has the last entry that these rows know.
-fn is_same_log(applied: &Applied, engine: &dyn Engine) -> Result<bool, OpenError> {
-    let Applied { position, event_id } = *applied;
-    let Some(event_id) = event_id else { return Ok(true) };
-    let before = Position::new(position.get() - 1);
-    let standing = engine.read(before, 1).map_err(ReadError::from)?;
-    Ok(standing.first().is_some_and(|event| event.id == event_id))
-}
-
-fn older_companion(companion: Position, here: Position) -> ReadError {
-    let detail = format!(
-        "the companion ends at {companion}, and this node has the rows up to {here}: it is an older copy"
-    );
-    ReadError::Corrupt { place: Place::Position(companion.next()), detail }
-}
-
-/// A replica of something else, or a damaged one, is made anew.
-fn check_replica(file: &Path, engine: &dyn Engine) -> Result<(), OpenError> {
-    let newest = |connection: &rusqlite::Connection| -> rusqlite::Result<Option<(u64, Vec<u8>)>> {
-        use rusqlite::OptionalExtension as _;
-        connection
-            .query_row("SELECT position, entry FROM events ORDER BY position DESC LIMIT 1", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()
-    };
-    let found = newest(&COMPANION.open_to_read(file)?);
-    let usable = match found {
-        Ok(None) => true,
-        Ok(Some((position, entry))) => {
-            let event = EngineEvent::new(Position::new(position), entry);
-            let before = Position::new(position.saturating_sub(1));
-            engine.read(before, 1).map_err(ReadError::from)?.first() == Some(&event)
-        }
-        Err(error) => {
-            tracing::warn!(%error, "reading the replica");
-            false
-        }
-    };
-    if usable {
-        return Ok(());
-    }
-    tracing::warn!(file = %file.display(), "the replica is not one of this log, and is made anew");
-    COMPANION.renew_attached(file)
 }
 
 #[async_trait]

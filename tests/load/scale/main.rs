@@ -9,22 +9,24 @@
 #[path = "../../benches/commands/measure.rs"]
 mod measure;
 
+#[path = "../decode.rs"]
+mod decode;
 mod history;
 mod questions;
 mod service;
 
 use std::{
     hint::black_box,
-    ops::ControlFlow,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use domain::{Client, Event};
-use store::{DataDirectory, Envelope, EventLog, Position, Revision, SqliteLog, SystemClock};
+use store::{DataDirectory, EventLog, Revision, SqliteLog, SystemClock};
 
 use crate::{
+    decode::decode_all,
     history::History,
     measure::{Result, load_average},
     service::Instance,
@@ -138,27 +140,8 @@ fn sizes(instance: &Instance, history: &History) -> Result<()> {
 fn typed_scan(data: &Path) -> Result<f64> {
     let log = SqliteLog::open(&DataDirectory::open(data)?, Arc::new(SystemClock))?;
     let before = thread_seconds()?;
-    let mut unreadable = None;
-    log.scan(Position::ORIGIN, &mut |event| {
-        let decoded = Envelope::parse(event.entry).map_err(|error| error.to_string()).and_then(|envelope| {
-            Event::decode(&envelope.event_type, envelope.event_version, envelope.data.get())
-                .map_err(|error| error.to_string())
-        });
-        match decoded {
-            Ok(event) => {
-                black_box(event);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                unreadable = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    })?;
-    match unreadable {
-        Some(error) => Err(error.into()),
-        None => Ok(thread_seconds()? - before),
-    }
+    decode_all(&log)?;
+    Ok(thread_seconds()? - before)
 }
 
 /// Microseconds to read a typical client's stream, and to fold it, once it was read before.

@@ -11,7 +11,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
 use super::keeper::Keeper;
-use super::{staged, unknown_entry};
+use super::opening::unknown_entry;
+use super::staged;
 use crate::engine::{Engine, EngineError, EngineEvent};
 use crate::error::{OpenError, Place, ReadError};
 use crate::event::Envelope;

@@ -11,7 +11,8 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use self::shared::SharedCompanion;
-use super::{RemoteLog, check_replica};
+use super::RemoteLog;
+use super::opening::check_replica;
 use crate::clock::SystemClock;
 use crate::engine::{Engine, EngineEvent};
 use crate::error::{OpenError, Place, ReadError};

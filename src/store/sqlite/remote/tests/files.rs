@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::conformance::check_log;
+use crate::engine::EngineEvent;
 use crate::testing::Fault;
 
 /// All that is read, of the replica and by way of it.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::conformance::check_log;
 use crate::conformance::sample::{commit, to};
+use crate::engine::EngineEvent;
 use crate::position::ExpectedRevision;
 use crate::testing::Fault;
 
