@@ -17,6 +17,7 @@ mod metrics;
 mod middleware;
 mod oauth;
 mod openapi;
+pub mod pages;
 mod payloads;
 mod problem;
 mod proxy;

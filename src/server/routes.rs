@@ -16,6 +16,7 @@ use domain::Permission;
 use crate::{
     api, health, metrics, oauth, openapi,
     openapi::Operation,
+    pages,
     problem::{Kind, Problem},
 };
 
@@ -201,6 +202,7 @@ static ROUTES: &[Route] = &routes! {
     GET    "/api/v1/projections"                                                        "ListProjections"     REPLAY_RUN, Refusals => api::projections;
     POST   "/api/v1/projections/rebuild"                                                "RebuildViews"        REPLAY_RUN, Everything => api::projections::rebuild;
     POST   "/api/v1/leaked_secrets"                                                     "ReportLeakedSecrets" ANYONE, Everything => api::leaked_secrets;
+    GET    "/assets/{asset}"                                                            "GetAsset"            ANYONE, Nothing => pages::assets;
     GET    "/healthz"                                                                   "GetHealth"           ANYONE, Nothing => health::alive;
     GET    "/readyz"                                                                    "GetReadiness"        ANYONE, Nothing => health::ready;
     GET    "/metrics"                                                                   "GetMetrics"          ANYONE, Nothing => metrics::endpoint;
@@ -218,10 +220,21 @@ pub(crate) fn all() -> &'static [Route] {
     ROUTES
 }
 
-/// Whether anyone may ask this. A path that anyone may ask for has no parameter in it.
+/// Whether anyone may ask this.
 pub(crate) fn is_anyones(method: &Method, path: &str) -> bool {
     let mut anyones = ROUTES.iter().filter(|route| route.access == Access::Anyone);
-    anyones.any(|route| route.path == path && route.answers(method))
+    anyones.any(|route| is_of(route.path, path) && route.answers(method))
+}
+
+/// Whether a path is of this pattern.
+fn is_of(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    let alike = |expected: &str| {
+        segments
+            .next()
+            .is_some_and(|segment| segment == expected || !segment.is_empty() && expected.starts_with('{'))
+    };
+    pattern.split('/').all(alike) && segments.next().is_none()
 }
 
 /// The routes of one path, in reach of whoever handles a request for it.

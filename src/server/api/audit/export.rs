@@ -10,7 +10,7 @@ use std::{
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, AcceptEncoding, Encoding, Header as _},
+    http::header,
     web::{Bytes, Data},
 };
 use app::{AuditExport, Context, Fault};
@@ -31,7 +31,7 @@ use super::{
 use crate::{
     api::clients::get::Include,
     export::{self, ExportError, Exporter, Format},
-    extract::Read,
+    extract::{Read, accepts_gzip},
     openapi::Operation,
     problem::{Kind, Problem},
     representation::{AuditEvent, audit::corrupt},
@@ -162,14 +162,6 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
     }
     Ok(response.streaming(body))
-}
-
-fn accepts_gzip(http: &HttpRequest) -> bool {
-    let accepted = AcceptEncoding::parse(http).ok();
-    let offered = [Encoding::gzip(), Encoding::identity()];
-    accepted
-        .and_then(|accepted| accepted.negotiate(offered.iter()))
-        .is_some_and(|best| best == Encoding::gzip())
 }
 
 /// What the question finds, page by page.
