@@ -38,6 +38,7 @@ mod nodes;
 mod old_shapes;
 mod openapi;
 mod operation;
+mod pages;
 mod payloads;
 mod permissions;
 mod rebuild;

@@ -11,6 +11,7 @@
 )]
 
 pub mod backend;
+pub mod browser;
 pub mod crash;
 pub mod http;
 pub mod load;

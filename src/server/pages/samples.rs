@@ -2,7 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "only tests are shown samples")]
 
-use actix_web::{HttpResponse, http::StatusCode};
+use std::{io, net::SocketAddr};
+
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::Server, http::StatusCode, web};
 use domain::{
     EnvironmentName,
     oauth::{RedirectMismatch, RedirectUri},
@@ -11,7 +13,7 @@ use jiff::Timestamp;
 
 use super::{
     Allowed, AllowedGrant, AskedScope, Consent, Contact, ErrorPage, Moment, Person, Place, RedirectFault,
-    Registration, SecondFactor, SignIn, SignInRefusal, SignOut, SignedOut, TotpEnrolment,
+    Registration, SecondFactor, SignIn, SignInRefusal, SignOut, SignedOut, TotpEnrolment, assets,
 };
 
 /// Whatever somebody may call themselves.
@@ -147,6 +149,32 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
         ("totp", totp.respond()),
         ("totp_refused", TotpEnrolment { refusal: wrong, ..totp }.respond()),
     ]
+}
+
+/// What they are called.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    all().into_iter().map(|(name, _)| name).collect()
+}
+
+/// Serves each at `/pages/<name>`, on a free port.
+///
+/// # Errors
+/// When there is none.
+pub fn serve() -> io::Result<(SocketAddr, Server)> {
+    let server = HttpServer::new(|| {
+        App::new()
+            .route("/pages/{name}", web::get().to(one))
+            .route("/assets/{asset}", web::get().to(assets::handle))
+    });
+    let server = server.workers(1).disable_signals().bind("127.0.0.1:0")?;
+    let address = server.addrs().first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    Ok((address, server.run()))
+}
+
+async fn one(http: HttpRequest) -> HttpResponse {
+    let named = all().into_iter().find(|(name, _)| *name == http.match_info().query("name"));
+    named.map_or_else(|| HttpResponse::NotFound().finish(), |(_, page)| page)
 }
 
 fn environment(name: &str) -> EnvironmentName {

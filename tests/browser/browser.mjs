@@ -1,0 +1,125 @@
+// Drives Debian's Chromium: reads one request as JSON from its standard input, and writes what it found to its standard
+// output. Whatever is wrong with a page is in `faults`, one sentence each; it judges nothing else.
+//
+// `looks`: pages that are opened in each width, theme, with and without JavaScript, and looked at.
+// `steps`: what a person does by the keyboard alone, from page to page; each page on the way is looked at.
+
+import { createRequire } from "node:module";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+
+const request = JSON.parse(await text(process.stdin));
+const require = createRequire(join(request.modules, "package.json"));
+const { chromium } = require("playwright-core");
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+const FLAGS =
+  "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+// How often Tab is pressed before something counts as out of reach.
+const REACH = 40;
+
+const faults = [];
+mkdirSync(request.screenshots, { recursive: true });
+const browser = await chromium.launch({ executablePath: request.browser, args: FLAGS.split(" ") });
+try {
+  for (const setting of request.settings) {
+    await inSetting(setting);
+  }
+} finally {
+  await browser.close();
+}
+process.stdout.write(JSON.stringify({ faults }));
+
+// One window, as one kind of person has it.
+async function inSetting(setting) {
+  const { width, theme, javascript } = setting;
+  const name = `${width}-${theme}${javascript ? "" : "-without-javascript"}`;
+  const context = await browser.newContext({
+    viewport: { width, height: 844 },
+    colorScheme: theme,
+    javaScriptEnabled: javascript,
+    reducedMotion: "reduce",
+  });
+  const page = await context.newPage();
+  const fault = (what) => faults.push(`${name}: ${new URL(page.url(), request.base).pathname}: ${what}`);
+  listen(page, fault);
+  for (const look of request.looks ?? []) {
+    await page.goto(request.base + look.path);
+    await examine(page, `${look.name}-${name}`, javascript, fault);
+  }
+  try {
+    for (const step of request.steps ?? []) {
+      await take(page, step, name, javascript, fault);
+    }
+  } catch (error) {
+    fault(`${error.message} (focus on ${await focused(page)}; ${await page.title()})`);
+    await page.screenshot({ path: join(request.screenshots, `failed-${name}.png`), fullPage: true });
+  }
+  await context.close();
+}
+
+// Nothing goes wrong, and nothing comes from elsewhere. A policy that was violated is an error of the console.
+function listen(page, fault) {
+  const origins = [request.base, ...(request.elsewhere ?? [])].map((base) => new URL(base).origin);
+  // An answer that says no is an error to the console as well, and what a test asks for.
+  const refused = /^Failed to load resource: the server responded with a status of 4\d\d/;
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type()) && !refused.test(message.text())) fault(message.text());
+  });
+  page.on("pageerror", (error) => fault(error.message));
+  page.on("requestfailed", (failed) => fault(`${failed.url()} failed: ${failed.failure()?.errorText}`));
+  page.on("request", (sent) => {
+    if (!origins.includes(new URL(sent.url()).origin)) fault(`asks for ${sent.url()}`);
+  });
+  page.on("response", (response) => {
+    if (response.status() >= 500) fault(`${response.url()} answered ${response.status()}`);
+    if (response.status() >= 400 && response.url().includes("/assets/")) fault(`${response.url()} is not there`);
+  });
+}
+
+// What a machine can tell of a page, and a picture for who looks at it.
+async function examine(page, shot, javascript, fault) {
+  await page.screenshot({ path: join(request.screenshots, `${shot}.png`), fullPage: true });
+  const wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+  if (wide > 0) fault(`is ${wide} pixels wider than the window`);
+  if (!javascript) return;
+  await page.evaluate(axe);
+  const run = `axe.run(document, { runOnly: ${JSON.stringify(RULES)} })`;
+  const { violations } = await page.evaluate(run);
+  for (const { id, help, nodes } of violations) {
+    fault(`${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`);
+  }
+}
+
+// A step is one of: open an address; reach something by Tab; type; press a key; see a text, a title or an address.
+async function take(page, step, name, javascript, fault) {
+  if (step.open) await page.goto(new URL(step.open, request.base).href);
+  if (step.reach) await reach(page, step.reach);
+  if (step.type) await page.keyboard.type(step.type);
+  if (step.press) await press(page, step.press, step.leads ?? false);
+  if (step.title && !(await page.title()).startsWith(step.title)) throw new Error(`is not "${step.title}"`);
+  if (step.text && !(await page.innerText("body")).includes(step.text)) throw new Error(`does not say "${step.text}"`);
+  if (step.at) await page.waitForURL((url) => url.href.startsWith(step.at));
+  if (step.examine) await examine(page, `${step.examine}-${name}`, javascript, fault);
+}
+
+// A key that leads to another page is done when that page is there.
+async function press(page, key, leads) {
+  if (!leads) return page.keyboard.press(key);
+  await Promise.all([page.waitForNavigation(), page.keyboard.press(key)]);
+}
+
+async function reach(page, selector) {
+  const there = (wanted) => document.activeElement?.matches(wanted) ?? false;
+  for (let pressed = 0; pressed <= REACH; pressed += 1) {
+    if (await page.evaluate(there, selector)) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`${selector} is out of the keyboard's reach`);
+}
+
+function focused(page) {
+  return page.evaluate("document.activeElement?.outerHTML.slice(0, 120)");
+}

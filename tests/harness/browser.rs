@@ -1,0 +1,146 @@
+//! Debian's Chromium, driven by Playwright: pages are opened in it as people have them, by the keyboard alone if wanted,
+//! and held against what a machine can tell of accessibility. `tests/browser/browser.mjs` says what a request to it is.
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    task::JoinSet,
+};
+
+/// Where Debian puts it.
+const CHROMIUM: &str = "/usr/bin/chromium";
+const PROGRAM: &str = include_str!("../browser/browser.mjs");
+/// What is installed: each by version and digest.
+const PACKAGES: [(&str, &str); 2] = [
+    ("package.json", include_str!("../browser/package.json")),
+    ("package-lock.json", include_str!("../browser/package-lock.json")),
+];
+/// A desk and a phone, in pixels.
+const WIDTHS: [u32; 2] = [1280, 390];
+
+/// Pages that are looked at, each by the name of its picture and its path.
+///
+/// # Panics
+/// If anything is wrong with one of them.
+pub async fn look(base: &str, pages: &[(&str, String)]) {
+    let looks: Vec<_> = pages.iter().map(|(name, path)| json!({ "name": name, "path": path })).collect();
+    drive(json!({ "base": base, "looks": looks, "settings": settings() })).await;
+}
+
+/// What somebody does by the keyboard alone, in each of the settings one after the other. Besides the service only
+/// `elsewhere` may be asked for anything.
+///
+/// # Panics
+/// If a step cannot be done, or anything is wrong with a page on the way.
+pub async fn walk(base: &str, elsewhere: &str, steps: &Value) {
+    drive(json!({ "base": base, "elsewhere": [elsewhere], "steps": steps, "settings": settings() })).await;
+}
+
+/// Each width, in the light and in the dark, with and without JavaScript.
+fn settings() -> Vec<Value> {
+    let mut settings = Vec::new();
+    for width in WIDTHS {
+        for theme in ["light", "dark"] {
+            for javascript in [true, false] {
+                settings.push(json!({ "width": width, "theme": theme, "javascript": javascript }));
+            }
+        }
+    }
+    settings
+}
+
+async fn drive(mut request: Value) {
+    let done = tokio::task::spawn_blocking(move || {
+        let (modules, screenshots) = (installed(), target().join("screenshots"));
+        request["browser"] = json!(CHROMIUM);
+        request["modules"] = json!(modules);
+        request["screenshots"] = json!(screenshots);
+        let mut node = Command::new("node")
+            .args(["--input-type=module", "--eval", PROGRAM])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Node: ./tests/run installs it");
+        let mut input = node.stdin.take().expect("a pipe");
+        input.write_all(request.to_string().as_bytes()).expect("a request");
+        drop(input);
+        node.wait_with_output().expect("Node ends")
+    });
+    let output = done.await.expect("a thread");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "the browser was not driven to the end: {said}");
+    let found: Value = serde_json::from_str(&said).expect("JSON");
+    let faults: Vec<_> =
+        found["faults"].as_array().expect("faults").iter().filter_map(Value::as_str).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Where cargo builds.
+fn target() -> PathBuf {
+    let own = std::env::current_exe().expect("a test has a path");
+    // Tests and examples are `target/<profile>/<kind>/<name>`.
+    own.ancestors().nth(3).expect("tests are built in a target directory").to_owned()
+}
+
+/// The directory with the packages, filled if it is not yet. Who comes meanwhile, from this process or another, waits.
+fn installed() -> PathBuf {
+    let folder = target().join("browser");
+    fs::create_dir_all(&folder).expect("a folder");
+    let lock = File::create(folder.join("lock")).expect("a file");
+    lock.lock().expect("a lock");
+    let installed = folder.join("installed");
+    let (_, wanted) = PACKAGES[1];
+    if fs::read_to_string(&installed).is_ok_and(|there| there == wanted) {
+        return folder;
+    }
+    for (name, content) in PACKAGES {
+        fs::write(folder.join(name), content).expect("a file");
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]);
+    let status = npm.current_dir(&folder).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    let status = status.expect("npm: ./tests/run installs it");
+    assert!(status.success(), "{npm:?} ended with {status}");
+    fs::write(installed, wanted).expect("a file");
+    folder
+}
+
+/// A client's own address, where a browser that is sent there finds a page.
+#[derive(Debug)]
+pub struct Client {
+    /// `http://127.0.0.1:<port>`
+    pub base: String,
+    _serving: JoinSet<()>,
+}
+
+impl Client {
+    /// Waits on a free port, as long as it lives.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            loop {
+                let Ok((mut stream, _)) = listener.accept().await else { return };
+                let mut head = [0; 8_192];
+                let _read = stream.read(&mut head).await;
+                let page = "<!doctype html><html lang=en><title>Back at the client</title><link rel=icon href=data:,>\
+                    <main><h1>Back at the client</h1></main>";
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}",
+                    page.len()
+                );
+                let _written = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        Self { base, _serving: serving }
+    }
+}
