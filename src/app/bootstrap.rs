@@ -23,7 +23,7 @@ use crate::{
     error::{CommandError, Fault},
     execute::{NotAppended, Proposal, ProposedStream},
     ids::uuid_v7,
-    members::Along,
+    members::{Along, passwords::wrong_first_password},
 };
 
 /// How long the first admin's token lives: 90 days, in seconds.
@@ -39,7 +39,28 @@ pub trait TokenSink: Send {
     fn keep(&mut self, token: &SecretString) -> io::Result<()>;
 }
 
-/// The first admin.
+/// Who the first admin is.
+#[derive(Clone, Debug)]
+pub struct FirstAdministrator {
+    /// What it is called.
+    pub name: Personal<String>,
+    /// Where mail reaches it.
+    pub email: Personal<String>,
+    /// Its password, if it begins with one.
+    pub password: Option<SecretString>,
+}
+
+impl Default for FirstAdministrator {
+    fn default() -> Self {
+        Self {
+            name: Personal::new("First administrator".to_owned()),
+            email: Personal::new("admin@localhost.invalid".to_owned()),
+            password: None,
+        }
+    }
+}
+
+/// The first admin, enrolled.
 #[derive(Debug)]
 pub struct Bootstrapped {
     /// Its id.
@@ -53,17 +74,18 @@ impl App {
     /// sink was given opens nothing then.
     ///
     /// # Errors
-    /// A token that could not be kept, or a fault; then the log is as empty as before.
+    /// A token that could not be kept, a first admin who breaks the rules of members, or a fault; then the log is as empty as before.
     pub async fn bootstrap(
         &self,
         context: Context,
+        first: FirstAdministrator,
         mut sink: Box<dyn TokenSink>,
     ) -> Result<Option<Bootstrapped>, CommandError> {
         self.run(move |inner| async move {
             if inner.log.head().await? != Position::ORIGIN {
                 return Ok(None);
             }
-            inner.bootstrap(&context, sink.as_mut()).await
+            inner.bootstrap(&context, &first, sink.as_mut()).await
         })
         .await
     }
@@ -135,8 +157,15 @@ impl Inner {
     async fn bootstrap(
         &self,
         context: &Context,
+        first: &FirstAdministrator,
         sink: &mut dyn TokenSink,
     ) -> Result<Option<Bootstrapped>, CommandError> {
+        let FirstAdministrator { name, email, password } = first;
+        let mut wrong = domain::client::check_contact(name.expose(), email.expose(), "");
+        wrong.extend(wrong_first_password(password.as_ref(), name, email));
+        if !wrong.is_empty() {
+            return Err(CommandError::Invalid(wrong));
+        }
         let mut streams = self.catalog()?;
         let member_id = MemberId(uuid_v7(self.log.now(), self.entropy.as_ref())?);
         let (minted, sealed) = self.mint_token(member_id)?;
@@ -154,16 +183,22 @@ impl Inner {
             issued_by: None,
         };
         let roles = vec![BuiltInRole::Administrator.into()];
-        let create = CreateMember { roles, own_roles: OwnRoles::new(), token: Some(token) };
-        let name = Personal::new("First administrator".to_owned());
-        let email = Personal::new("admin@localhost.invalid".to_owned());
-        let enrolled = self.enrolment(member_id, create, &name, &email).await?;
+        let sealed_password = match password {
+            Some(password) => Some(self.seal_password(password).await?),
+            None => None,
+        };
+        let password = sealed_password.as_ref().map(|sealed| sealed.password.clone());
+        let create = CreateMember { roles, own_roles: OwnRoles::new(), token: Some(token), password };
+        let enrolled = self.enrolment(member_id, create, name, email).await?;
         streams.push(enrolled.stream);
         sink.keep(&minted.secret).map_err(|error| Fault::passing("keeping the first token", error))?;
         let proposal = Proposal {
             streams,
             claims: enrolled.claims,
-            credentials: vec![sealed.row],
+            credentials: [sealed.row]
+                .into_iter()
+                .chain(sealed_password.map(|sealed| sealed.credential))
+                .collect(),
             ..Proposal::default()
         };
         match self.append(context, proposal).await {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
-    Claim, Client, ClientId, Erasures, Event, LegalHolds, Member, Permission, PersonId,
+    Claim, Client, ClientId, Erasures, Event, LegalHolds, Member, MemberCommand, Permission, PersonId,
     erasure::{ErasureCommand, HeldBy, PersonKind},
     legal_hold::{HoldSubject, LegalHold, Touched},
     member::MemberStatus,
@@ -174,8 +174,15 @@ impl Inner {
                 held_by: holds.aggregate.covering(&touched).map(held_by),
             };
             let member_stream = Loader::<Member>::stream(&id)?;
-            unmoved.push(ProposedStream::unmoved(member_stream.clone(), member.revision));
             let mut proposal = Proposal { forgotten_persons: vec![person_id.0], ..Proposal::default() };
+            let mut of_member = ProposedStream::unmoved(member_stream.clone(), member.revision);
+            // Whoever is erased signs in no more, and what tells about its password goes with it.
+            if let Some(password) = membership.and_then(|membership| membership.password.as_ref()) {
+                let removed = member.aggregate.decide(MemberCommand::RemovePassword, self.log.now())?;
+                of_member.events = removed.into_iter().map(Event::Member).collect();
+                proposal.destroyed_credentials.push(password.id.to_string());
+            }
+            unmoved.push(of_member);
             if membership.is_some() {
                 proposal.claims = self.emails_of(&member_stream).await?;
             }

@@ -217,6 +217,7 @@ impl From<MemberError> for CommandError {
             | MemberError::NotInactive
             | MemberError::Erased
             | MemberError::LastAdministrator
+            | MemberError::NoPassword
             | MemberError::NoSuchToken(_)
             | MemberError::TokenNotLive(_)
             | MemberError::TooManyTokens { .. } => Self::Member(error),
@@ -274,6 +275,7 @@ impl CommandError {
                 MemberError::NotInactive => "member_not_inactive",
                 MemberError::Erased => "member_erased",
                 MemberError::LastAdministrator => "last_administrator",
+                MemberError::NoPassword => "no_password",
                 MemberError::NoSuchToken(_) => "no_such_token",
                 MemberError::TokenNotLive(_) => "token_not_live",
                 MemberError::TooManyTokens { .. } => "too_many_tokens",

@@ -70,7 +70,7 @@ pub use activity::{ACTIVITY_KINDS, SegmentDefect, activity_reasons, compare_segm
 pub use audit_reads::{AuditExport, AuditQuery};
 pub use authenticate::AuthenticationError;
 pub use authenticate_client::{AuthenticatedClient, ClientAttempt, ClientAuthenticationError, ClientRefusal};
-pub use bootstrap::{Bootstrapped, TokenSink};
+pub use bootstrap::{Bootstrapped, FirstAdministrator, TokenSink};
 pub use clients::{
     ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, HandedOver,
     IssueSecretRequest, IssuedClientSecret, OwnUse, PayloadAnswer, PayloadRequest, RedirectUriEdit,
@@ -84,7 +84,7 @@ pub use health::Health;
 pub use legal_holds::ChangedLegalHold;
 pub use members::{
     ChangeDetailsRequest, ChangedMember, CreateMemberRequest, IssueTokenRequest, IssuedPersonalToken,
-    RoleRequest,
+    RoleRequest, SetPasswordRequest,
 };
 pub use persons::Person;
 pub use private_parts::{OpenedPart, PrivatePart};

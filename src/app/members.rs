@@ -1,11 +1,13 @@
-//! The use cases of members: enrolling, who they are, roles, whether they can sign in.
+//! The use cases of members: enrolling, who they are, roles, whether and how they can sign in.
 
 mod administrators;
 pub(crate) mod details;
 mod execute;
+pub(crate) mod passwords;
 mod request;
 mod tokens;
 
+use crypto::Personal;
 use domain::{
     Member, MemberCommand, MemberId, Permission,
     member::{ChangeRoles, CreateMember, Membership},
@@ -14,7 +16,9 @@ use store::{AppendError, Position, Revision};
 
 pub(crate) use execute::{Along, own_among};
 pub(crate) use request::parse_permissions;
-pub use request::{ChangeDetailsRequest, CreateMemberRequest, IssueTokenRequest, RoleRequest};
+pub use request::{
+    ChangeDetailsRequest, CreateMemberRequest, IssueTokenRequest, RoleRequest, SetPasswordRequest,
+};
 pub use tokens::IssuedPersonalToken;
 
 use crate::{
@@ -56,10 +60,7 @@ impl App {
         self.run(move |inner| async move {
             let allowed = context.demand(Permission::MembersWrite);
             let work = inner.create_member(&context, &request);
-            let replayed = |replay| async {
-                let replay = replay;
-                inner.replayed_member(&replay).await
-            };
+            let replayed = |replay| inner.replayed_password(replay, request.password.as_ref());
             inner.guarded(&context, None, allowed, work, replayed).await
         })
         .await
@@ -147,6 +148,22 @@ impl App {
         self.inner.shown(member_id, membership, loaded.revision, position, false).await
     }
 
+    /// The member whom mail reaches there, as the log stands now. Needs `members:write`.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn member_by_email(
+        &self,
+        context: &Context,
+        email: &Personal<String>,
+    ) -> Result<Option<ChangedMember>, CommandError> {
+        context.demand(Permission::MembersWrite)?;
+        match self.inner.member_of_email(email).await? {
+            Some(member_id) => self.member(context, member_id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// A command on a member that only who can do as much may give.
     async fn ruled(
         &self,
@@ -197,8 +214,13 @@ impl Inner {
         request: &CreateMemberRequest,
     ) -> Result<ChangedMember, CommandError> {
         let mut wrong = domain::client::check_contact(request.name.expose(), request.email.expose(), "");
+        wrong.extend(passwords::wrong_first_password(
+            request.password.as_ref(),
+            &request.name,
+            &request.email,
+        ));
         wrong.extend(context.violations(false));
-        let (create, known) = match self.enrolled_roles(&request.roles).await {
+        let (mut create, known) = match self.enrolled_roles(&request.roles).await {
             Err(CommandError::Invalid(violations)) => {
                 wrong.extend(violations);
                 return Err(CommandError::Invalid(wrong));
@@ -211,10 +233,16 @@ impl Inner {
         context.demand_all(&domain::role::rights(&create.roles, &create.own_roles))?;
         let member_id = MemberId(uuid_v7(self.log.now(), self.entropy.as_ref())?);
         self.check_email_is_free(&request.email).await?;
+        let mut credentials = Vec::new();
+        if let Some(password) = &request.password {
+            let sealed = self.seal_password(password).await?;
+            create.password = Some(sealed.password);
+            credentials.push(sealed.credential);
+        }
         let enrolled = self.enrolment(member_id, create, &request.name, &request.email).await?;
         let mut streams = vec![enrolled.stream];
         streams.extend(known);
-        let proposal = Proposal { streams, claims: enrolled.claims, ..Proposal::default() };
+        let proposal = Proposal { streams, claims: enrolled.claims, credentials, ..Proposal::default() };
         match self.append(context, proposal).await {
             Ok(receipt) => {
                 let mut aggregate = Member::Absent;
@@ -240,7 +268,7 @@ impl Inner {
         let roles = self.parse_roles(asked).await?;
         let known = self.own_roles(own_among(&roles)).await?;
         let unmoved = known.unmoved().collect();
-        let create = CreateMember { roles, own_roles: known.allow, token: None };
+        let create = CreateMember { roles, own_roles: known.allow, token: None, password: None };
         Member::Absent.decide(MemberCommand::CreateMember(create.clone()), self.log.now())?;
         Ok((create, unmoved))
     }

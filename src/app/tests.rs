@@ -108,7 +108,7 @@ impl Node {
         let clock = Arc::new(ManualClock::new(now));
         let (app, log, keys, activity) = open(&folder, &clock).await;
         let first = app
-            .bootstrap(host(), Box::new(Kept::default()))
+            .bootstrap(host(), FirstAdministrator::default(), Box::new(Kept::default()))
             .await
             .expect("a bootstrap")
             .expect("an empty log");
@@ -121,6 +121,7 @@ impl Node {
             name: Personal::new(name.into()),
             email: Personal::new(email.into()),
             roles: vec![RoleRequest { role: "administrator".into(), environments: None }],
+            password: None,
         };
         let member = self.app.create_member(host(), request).await.expect("a member").member_id;
         let token = IssueTokenRequest {
@@ -203,14 +204,23 @@ async fn l1_the_first_start_fills_the_log_once_and_a_lost_token_file_fills_nothi
     let folder = tempfile::tempdir().expect("a directory");
     let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
     let (app, log, ..) = open(&folder, &clock).await;
-    let failed = app.bootstrap(host(), Box::new(Full)).await.expect_err("no room for the token");
+    let failed = app
+        .bootstrap(host(), FirstAdministrator::default(), Box::new(Full))
+        .await
+        .expect_err("no room for the token");
     assert_eq!(failed.slug(), "unavailable");
     assert_eq!(log.head().await.expect("a head"), Position::ORIGIN, "nothing was committed");
     let kept = Kept::default();
-    let first =
-        app.bootstrap(host(), Box::new(kept.clone())).await.expect("a bootstrap").expect("an empty log");
+    let first = app
+        .bootstrap(host(), FirstAdministrator::default(), Box::new(kept.clone()))
+        .await
+        .expect("a bootstrap")
+        .expect("an empty log");
     assert_eq!(*kept.0.lock().expect("a lock"), [first.token.expose_secret().to_owned()]);
-    assert!(app.bootstrap(host(), Box::new(Full)).await.expect("a look").is_none(), "filled before");
+    assert!(
+        app.bootstrap(host(), FirstAdministrator::default(), Box::new(Full)).await.expect("a look").is_none(),
+        "filled before"
+    );
     let principal = app.authenticate(first.token.expose_secret()).await.expect("the first admin");
     assert_eq!(principal.rights.permissions().len(), Permission::ALL.len());
 }

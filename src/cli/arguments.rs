@@ -34,7 +34,7 @@ pub enum Command {
     /// Issue a new token to an administrator who has lost theirs, or make a member one
     #[command(after_help = exit::OF_TOKENS)]
     Recover(Recover),
-    /// Enrol and list members
+    /// Enrol members, give them passwords, list them
     #[command(after_help = exit::OF_OUTPUT)]
     Member(Member),
     /// Send a request to the API as who you are on this host, without a token
@@ -121,6 +121,9 @@ pub struct Serve {
     /// Where the first administrator's token is written, once [default: shown on a terminal, else bootstrap-token in the data directory]
     #[arg(long, value_name = "FILE")]
     pub bootstrap_token_file: Option<PathBuf>,
+    /// File of the password that the first administrator begins with; read only while there is none
+    #[arg(long, value_name = "FILE")]
+    pub bootstrap_password_file: Option<PathBuf>,
 }
 
 /// Arguments of `init`.
@@ -131,6 +134,9 @@ pub struct Init {
     /// Where the first administrator's token is written, once
     #[arg(long, value_name = "FILE")]
     pub bootstrap_token_file: Option<PathBuf>,
+    /// File of the password that the first administrator begins with
+    #[arg(long, value_name = "FILE")]
+    pub bootstrap_password_file: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
     pub json: bool,
@@ -165,6 +171,9 @@ pub enum MemberCommand {
     /// Enrol a member
     #[command(after_help = exit::OF_OUTPUT)]
     Create(CreateMember),
+    /// Give a member a password, in place of the one that it has
+    #[command(after_help = exit::OF_OUTPUT)]
+    SetPassword(SetPassword),
     /// List members, newest first: what they may do; who they are is sealed
     #[command(after_help = exit::OF_OUTPUT)]
     List(Verify),
@@ -184,6 +193,30 @@ pub struct CreateMember {
     /// What it may do: administrator, integration_manager or auditor; may be repeated
     #[arg(long = "role", value_name = "ROLE", required = true)]
     pub roles: Vec<String>,
+    /// File of the password that it can sign in with; the end of its last line is no part of it
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub why: Why,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `member set-password`.
+#[derive(Args, Debug)]
+pub struct SetPassword {
+    #[command(flatten)]
+    pub place: Place,
+    /// Where mail reaches the member
+    #[arg(long, required_unless_present = "member")]
+    pub email: Option<String>,
+    /// The member by its id
+    #[arg(long, value_name = "MEMBER_ID", conflicts_with = "email")]
+    pub member: Option<String>,
+    /// File of the password; the end of its last line is no part of it
+    #[arg(long, value_name = "FILE")]
+    pub password_file: PathBuf,
     #[command(flatten)]
     pub why: Why,
     /// One JSON object

@@ -24,7 +24,7 @@ pub use log::{KurrentPlace, LogPlace, LogSection, given, scheme};
 pub use settings::{Problems, Setting, problems, settings};
 
 use self::settings::{Problem, Reading};
-use crate::arguments::{Export, Place, Serve};
+use crate::arguments::{Export, Init, Place, Serve};
 
 const FILE: &str = "muniment.toml";
 /// The framework's own start-up lines say nothing that ours do not.
@@ -55,6 +55,8 @@ pub struct Config {
     pub telemetry: TelemetrySection,
     /// What commands run on.
     pub commands: CommandsSection,
+    /// What an empty log begins with.
+    pub bootstrap: BootstrapSection,
 }
 
 /// `[data]`
@@ -108,6 +110,18 @@ pub struct CommandsSection {
     pub argon2_workers: NonZeroUsize,
 }
 
+/// `[bootstrap]`: of no account once there is a log
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BootstrapSection {
+    /// What the first administrator is called.
+    pub name: Option<String>,
+    /// Where mail reaches it; it signs in by it.
+    pub email: Option<String>,
+    /// File of the password that it begins with.
+    pub password_file: Option<PathBuf>,
+}
+
 impl Default for DataSection {
     fn default() -> Self {
         Self { directory: PathBuf::from("muniment-data"), control_socket: None }
@@ -141,15 +155,17 @@ fn processors() -> NonZeroUsize {
 pub struct Given<'a> {
     listen: Option<SocketAddr>,
     public_url: Option<&'a Url>,
+    bootstrap_password_file: Option<&'a Path>,
 }
 
 /// The flags that set something, by its key.
-const FLAGS: [(&str, &str); 5] = [
+const FLAGS: [(&str, &str); 6] = [
     ("log.url", "--log"),
     ("data.directory", "--data-dir"),
     ("keys.master_key_file", "--master-key-file"),
     ("server.listen", "--listen"),
     ("server.public_url", "--public-url"),
+    ("bootstrap.password_file", "--bootstrap-password-file"),
 ];
 
 /// More threads of a kind than any machine has use for.
@@ -171,8 +187,21 @@ impl Config {
     /// # Errors
     /// As [`Self::load`].
     pub fn for_serve(serve: &Serve) -> Result<Self, Problems> {
-        let given = Given { listen: serve.listen, public_url: serve.public_url.as_ref() };
+        let given = Given {
+            listen: serve.listen,
+            public_url: serve.public_url.as_ref(),
+            bootstrap_password_file: serve.bootstrap_password_file.as_deref(),
+        };
         Reading::of(&serve.place, given).with_values_checked().config()
+    }
+
+    /// The same with the flags of `init`.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn for_init(init: &Init) -> Result<Self, Problems> {
+        let bootstrap_password_file = init.bootstrap_password_file.as_deref();
+        Reading::of(&init.place, Given { bootstrap_password_file, ..Given::default() }).config()
     }
 
     /// The same with the flags of `export`, whose records name the public URL.
@@ -180,7 +209,7 @@ impl Config {
     /// # Errors
     /// As [`Self::load`].
     pub fn for_export(export: &Export) -> Result<Self, Problems> {
-        let given = Given { listen: None, public_url: export.public_url.as_ref() };
+        let given = Given { public_url: export.public_url.as_ref(), ..Given::default() };
         Reading::of(&export.place, given).with_values_checked().config()
     }
 
@@ -282,6 +311,7 @@ fn figment(place: &Place, given: Given<'_>) -> (Figment, Vec<Problem>) {
         place.master_key_file.as_deref(),
         listen.as_deref().map(Path::new),
         url.map(Path::new),
+        given.bootstrap_password_file,
     ];
     for ((key, flag), value) in FLAGS.into_iter().zip(values) {
         match value.map(Path::to_str) {

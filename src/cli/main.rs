@@ -10,6 +10,7 @@ mod control;
 mod exit;
 mod instance;
 mod manifest;
+mod password_file;
 mod progress;
 mod telemetry;
 mod token_file;

@@ -6,6 +6,7 @@
 //! | the secret that signs payloads: `whsec_…` | [`SigningSecret`] | 256 random bits |
 //! | whether a text has one of either in it | [`has_secret`] | their prefixes |
 //! | payloads that it signs and encrypts | [`SigningSecret::sign`], [`Jwe`] | HMAC-SHA-256; RFC 7516 with A256GCM |
+//! | a password as it is compared | [`normalized_password`] | RFC 8265 |
 //! | what is kept of a secret | [`Argon2Pool`] | Argon2id, PHC strings |
 //! | what is sealed in the vault | [`DataKey::seal`], [`DataKey::open`] | XChaCha20-Poly1305 |
 //! | what wraps the data keys | [`MasterKey`] | one file or one environment variable |
@@ -33,6 +34,7 @@ mod disclosure;
 mod framing;
 mod master_key;
 mod merkle;
+mod password;
 mod payload;
 mod personal;
 mod random;
@@ -49,6 +51,7 @@ pub use digest::KeyedDigest;
 pub use disclosure::{Disclosure, MalformedDisclosure};
 pub use master_key::{DataKeyRef, MalformedMasterKey, MasterKey, MasterKeyError, MasterKeyId, UnwrapError};
 pub use merkle::MerkleTree;
+pub use password::{UnusablePassword, normalized_password};
 pub use payload::{ForgedJwe, Jwe, MalformedJwe, SIGNATURE_LENGTH};
 pub use personal::Personal;
 #[cfg(any(test, feature = "testing"))]

@@ -3,6 +3,7 @@
 mod command;
 mod error;
 mod event;
+mod password;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -12,12 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use command::{ChangeRoles, CreateMember, IssueToken, MadeWith, MemberCommand};
+pub use command::{ChangeRoles, CreateMember, IssueToken, MadeWith, MemberCommand, NewPassword};
 pub use error::MemberError;
 pub use event::{
-    DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberEvent, RolesChanged, StatusChanged,
-    TokenIssued, TokenRevoked,
+    DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberEvent, PasswordRemoved, PasswordSet,
+    RolesChanged, StatusChanged, TokenIssued, TokenRevoked,
 };
+pub use password::{LEAST_PASSWORD_CHARS, MOST_PASSWORD_BYTES, Password, check_password};
 pub use token::{MAX_TOKEN_LIFETIME_SECONDS, PersonalToken};
 
 use crate::{
@@ -54,6 +56,8 @@ pub struct Membership {
     pub created_at: Timestamp,
     /// Its personal tokens, oldest first: those that are live, and the newest of those that ended.
     pub tokens: Vec<PersonalToken>,
+    /// Its password, if it has one.
+    pub password: Option<Password>,
 }
 
 /// Whether a member can sign in.
@@ -112,6 +116,10 @@ impl Member {
                 Self::Enrolled(member),
                 MemberCommand::RevokeToken { token_id, allow_lockout, another_administrator },
             ) => member.revoke_token(token_id, allow_lockout || another_administrator, now),
+            (Self::Enrolled(member), MemberCommand::SetPassword(password)) => {
+                Ok(member.set_password(password))
+            }
+            (Self::Enrolled(member), MemberCommand::RemovePassword) => member.remove_password(),
         }
     }
 
@@ -124,6 +132,7 @@ impl Member {
                     status: MemberStatus::Active,
                     created_at: at,
                     tokens: created.token.iter().map(|token| PersonalToken::issued(token, at)).collect(),
+                    password: None,
                 });
             }
             (MemberEvent::RolesChanged(changed), Self::Enrolled(member)) => {
@@ -141,6 +150,10 @@ impl Member {
                     token.revoked_at.get_or_insert(at);
                 }
             }
+            (MemberEvent::PasswordSet(password), Self::Enrolled(member)) => {
+                member.password = Some(Password::set(password, at));
+            }
+            (MemberEvent::PasswordRemoved(_), Self::Enrolled(member)) => member.password = None,
             // Who it is stands in the vault alone.
             (MemberEvent::DetailsChanged(_) | MemberEvent::Created(_), Self::Enrolled(_))
             | (
@@ -149,7 +162,9 @@ impl Member {
                 | MemberEvent::Deactivated(_)
                 | MemberEvent::Enabled(_)
                 | MemberEvent::TokenIssued(_)
-                | MemberEvent::TokenRevoked(_),
+                | MemberEvent::TokenRevoked(_)
+                | MemberEvent::PasswordSet(_)
+                | MemberEvent::PasswordRemoved(_),
                 Self::Absent,
             ) => {}
         }
@@ -166,7 +181,9 @@ impl Member {
                 | MemberEvent::RolesChanged(_)
                 | MemberEvent::Deactivated(_)
                 | MemberEvent::Enabled(_)
-                | MemberEvent::TokenRevoked(_) => None,
+                | MemberEvent::TokenRevoked(_)
+                | MemberEvent::PasswordSet(_)
+                | MemberEvent::PasswordRemoved(_) => None,
             })
             .map(|token| ClaimChange::Take(Claim::personal_token(&token.id.0)))
             .collect()
@@ -277,7 +294,11 @@ impl CreateMember {
         let rights = role::rights(&roles, &self.own_roles);
         let token = self.token.map(|token| token.checked(&mut wrong, &rights, now));
         wrong.refuse(MemberError::Invalid)?;
-        Ok(vec![MemberEvent::Created(MemberCreated { roles, token })])
+        let mut events = vec![MemberEvent::Created(MemberCreated { roles, token })];
+        events.extend(self.password.map(|NewPassword { id, commitment }| {
+            MemberEvent::PasswordSet(PasswordSet { id, commitment, replaced: None })
+        }));
+        Ok(events)
     }
 }
 

@@ -10,6 +10,8 @@ pub enum Rule {
     Required,
     /// The text is longer than allowed.
     TooLong,
+    /// The text is shorter than allowed.
+    TooShort,
     /// There are more items than allowed.
     TooMany,
     /// The number is outside its bounds.
@@ -48,6 +50,10 @@ pub enum Rule {
     NotActive,
     /// What was sent was altered, or is not by who could have made it.
     NotAuthentic,
+    /// A secret that would be guessed among the first.
+    Guessable,
+    /// A secret that is not the one that is held.
+    WrongSecret,
     /// The environment demands a reason for this command.
     ReasonRequired,
     /// The command has no such field.

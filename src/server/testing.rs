@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, sync::Arc};
 
-use app::{Actor, App, Context, Parts, TokenSink};
+use app::{Actor, App, Context, FirstAdministrator, Parts, TokenSink};
 use crypto::{ExposeSecret, MasterKey, SecretString, SystemEntropy};
 use projections::Views;
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
@@ -57,7 +57,8 @@ pub(crate) async fn serve(test: impl AsyncFnOnce(Served)) {
     })
     .await
     .unwrap();
-    let first = app.bootstrap(host(), Box::new(Nowhere)).await.unwrap().unwrap();
+    let first =
+        app.bootstrap(host(), FirstAdministrator::default(), Box::new(Nowhere)).await.unwrap().unwrap();
     let views = Arc::new(Views::open(directory.path(), log).unwrap());
     views.start().unwrap();
     let config = ServerConfig {

@@ -70,6 +70,7 @@ fn json(service: &Service, arguments: &[&str]) -> Vec<Value> {
 async fn every_command_that_answers_does_so_in_json() {
     let service = Service::start().await;
     let (id, _) = service.create_client("Matter sync").await;
+    std::fs::write(service.folder().join("password"), "a password of hers").expect("a file");
     let name = ["--name", "Ada", "--email", "ada@members.example", "--role", "auditor"];
     // In this order: the later take what the earlier made.
     let arguments: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
@@ -82,6 +83,7 @@ async fn every_command_that_answers_does_so_in_json() {
         ("init", vec![]),
         ("member create", name.to_vec()),
         ("member list", vec![]),
+        ("member set-password", vec!["--email", "ada@members.example", "--password-file", "password"]),
         ("migrate", vec![]),
         ("migrate-log", vec!["--from", "embedded:elsewhere", "--to", "embedded:moved"]),
         ("projections rebuild", vec![]),

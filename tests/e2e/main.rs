@@ -39,6 +39,7 @@ mod old_shapes;
 mod openapi;
 mod operation;
 mod pages;
+mod passwords;
 mod payloads;
 mod permissions;
 mod rebuild;

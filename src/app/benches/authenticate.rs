@@ -9,8 +9,8 @@ use std::{
 };
 
 use app::{
-    Actor, App, ClientAttempt, ClientAuthenticationError, Contact, Context, CreateClientRequest, Parts,
-    Source, TokenSink,
+    Actor, App, ClientAttempt, ClientAuthenticationError, Contact, Context, CreateClientRequest,
+    FirstAdministrator, Parts, Source, TokenSink,
 };
 use async_trait::async_trait;
 use crypto::{
@@ -141,7 +141,10 @@ impl Node {
         };
         let recorded = app(Arc::new(SqliteActivity::open(&directory, clock)?)).await?;
         let unrecorded = app(Arc::new(Forgetful)).await?;
-        let first = recorded.bootstrap(host(), Box::new(Nowhere)).await?.ok_or("the log is not empty")?;
+        let first = recorded
+            .bootstrap(host(), FirstAdministrator::default(), Box::new(Nowhere))
+            .await?
+            .ok_or("the log is not empty")?;
         let principal = recorded.authenticate(first.token.expose_secret()).await?;
         let admin = Context { actor: Actor::Member(principal), ..host() };
         let environment = EnvironmentName::parse("sandbox").map_err(|(_, detail)| detail)?;

@@ -209,7 +209,7 @@ impl Inner {
             commitment: String::new(),
         };
         let signing = SigningSecret::mint(self.entropy.as_ref())?;
-        let signing_secret = NewSigningSecret { id: self.signing_secret_id()?, commitment: String::new() };
+        let signing_secret = NewSigningSecret { id: self.credential_id()?, commitment: String::new() };
         Ok(MintedSecrets {
             secret,
             secret_text: minted.secret,

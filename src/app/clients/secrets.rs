@@ -264,7 +264,7 @@ impl Inner {
     ) -> Result<ChangedClient, CommandError> {
         self.check_context(context, &target.environment).await?;
         let text = SigningSecret::mint(self.entropy.as_ref())?.reveal();
-        let id = self.signing_secret_id()?;
+        let id = self.credential_id()?;
         let sealed = self.seal_signing_secret(&id, &text)?;
         let secret = NewSigningSecret { id, commitment: sealed.commitment };
         let beside = Beside { credentials: vec![sealed.row], ..Beside::default() };
@@ -304,12 +304,6 @@ impl Inner {
         let owner = client_id.to_string();
         let binding = Binding { environment: environment.as_str(), owner: &owner };
         Ok(crypto::mint(SecretKind::ClientSecret, &binding, &self.vault.ring.tags, self.entropy.as_ref())?)
-    }
-
-    /// A name for a signing secret, which carries none of its own.
-    pub(super) fn signing_secret_id(&self) -> Result<SecretId, Fault> {
-        let random: [u8; 12] = self.entropy.array()?;
-        Ok(SecretId(random.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     /// Argon2id, then the vault.

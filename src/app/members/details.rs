@@ -18,7 +18,7 @@ use crate::{
     Inner,
     aggregates::Loader,
     context::{Context, IfMatch},
-    error::CommandError,
+    error::{CommandError, Fault},
     execute::{MOST_ATTEMPTS, ProposedStream, claim_changes, claim_key},
 };
 
@@ -134,10 +134,16 @@ impl Inner {
     /// Refuses an address that is taken before anything is made for it: the commit is what decides, but a key for a member
     /// that never came to be would stay behind.
     pub(super) async fn check_email_is_free(&self, email: &Personal<String>) -> Result<(), CommandError> {
-        match self.log.claim_holder(&claim_key(&self.member_email(email.expose()))).await? {
+        match self.member_of_email(email).await? {
             Some(_) => Err(CommandError::Taken { pointer: "/email" }),
             None => Ok(()),
         }
+    }
+
+    /// Who holds an address, if anybody does.
+    pub(crate) async fn member_of_email(&self, email: &Personal<String>) -> Result<Option<MemberId>, Fault> {
+        let holder = self.log.claim_holder(&claim_key(&self.member_email(email.expose()))).await?;
+        Ok(holder.and_then(|stream| stream.id().parse().ok()))
     }
 
     /// What happens to the claims; nothing if the two addresses are one but for their case.
@@ -166,6 +172,6 @@ fn asked<'a>(
     asked.map(|asked| asked.expose().as_str()).or(held).ok_or_else(required)
 }
 
-fn text<'a>(part: Option<&'a Value>, field: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(part: Option<&'a Value>, field: &str) -> Option<&'a str> {
     part?.get(field)?.as_str()
 }

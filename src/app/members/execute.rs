@@ -180,7 +180,10 @@ impl Inner {
 
 /// Whether a command leaves a member with less than it had.
 fn takes_away(command: &MemberCommand) -> bool {
-    matches!(command, MemberCommand::RevokeToken { .. } | MemberCommand::Deactivate { .. })
+    matches!(
+        command,
+        MemberCommand::RevokeToken { .. } | MemberCommand::Deactivate { .. } | MemberCommand::RemovePassword
+    )
 }
 
 /// The names of the roles among these that are not built in.
@@ -193,9 +196,19 @@ pub(crate) fn own_among<'a>(grants: impl IntoIterator<Item = &'a RoleGrant>) -> 
 fn ended_credentials(events: &[MemberEvent]) -> Vec<String> {
     let mut ended = Vec::new();
     for event in events {
-        if let MemberEvent::TokenRevoked(revoked) = event {
-            ended.push(revoked.token_id.to_string());
-            ended.extend(revoked.descendants.iter().map(ToString::to_string));
+        match event {
+            MemberEvent::TokenRevoked(revoked) => {
+                ended.push(revoked.token_id.to_string());
+                ended.extend(revoked.descendants.iter().map(ToString::to_string));
+            }
+            MemberEvent::PasswordSet(set) => ended.extend(set.replaced.iter().map(ToString::to_string)),
+            MemberEvent::PasswordRemoved(removed) => ended.push(removed.id.to_string()),
+            MemberEvent::Created(_)
+            | MemberEvent::DetailsChanged(_)
+            | MemberEvent::RolesChanged(_)
+            | MemberEvent::Deactivated(_)
+            | MemberEvent::Enabled(_)
+            | MemberEvent::TokenIssued(_) => {}
         }
     }
     ended

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crypto::Personal;
+use crypto::{Personal, SecretString};
 use domain::{EnvironmentName, Permission, Reach, RoleGrant, RoleName, Rule, Violation};
 
 use crate::{Inner, error::CommandError};
@@ -16,6 +16,17 @@ pub struct CreateMemberRequest {
     pub email: Personal<String>,
     /// Its roles.
     pub roles: Vec<RoleRequest>,
+    /// The password it begins with, if any.
+    pub password: Option<SecretString>,
+}
+
+/// A password for a member.
+#[derive(Clone, Debug)]
+pub struct SetPasswordRequest {
+    /// The new one.
+    pub password: SecretString,
+    /// The one that the member has, which it must know if it sets its own.
+    pub current_password: Option<SecretString>,
 }
 
 /// A change of who a member is: what is `None` stays.

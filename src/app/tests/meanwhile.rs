@@ -23,6 +23,7 @@ async fn a3_of_two_who_change_a_member_at_once_neither_undoes_what_the_other_did
         name: Personal::new("Ada".into()),
         email: Personal::new("ada@members.example".into()),
         roles: vec![RoleRequest { role: "auditor".into(), environments: None }],
+        password: None,
     };
     let member = node.app.create_member(host(), request).await.expect("a member").member_id;
     let any = Some(IfMatch::Any);
@@ -78,6 +79,7 @@ async fn a3_a_member_whose_address_is_taken_leaves_no_key_behind() {
         name: Personal::new("Ada".into()),
         email: Personal::new("ada@members.example".into()),
         roles: vec![RoleRequest { role: "auditor".into(), environments: None }],
+        password: None,
     };
     node.app.create_member(host(), request()).await.expect("a member");
     let keys = || {

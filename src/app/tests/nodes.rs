@@ -85,8 +85,8 @@ async fn l1_of_nodes_that_start_on_an_empty_log_at_one_moment_one_fills_it() {
         let start = || app_on(Arc::clone(&log) as _, Arc::clone(&activity) as _, Arc::clone(&keys) as _);
         let (one, other) = tokio::join!(start(), start());
         let (first, second) = tokio::join!(
-            one.bootstrap(host(), Box::new(Kept::default())),
-            other.bootstrap(host(), Box::new(Kept::default()))
+            one.bootstrap(host(), FirstAdministrator::default(), Box::new(Kept::default())),
+            other.bootstrap(host(), FirstAdministrator::default(), Box::new(Kept::default()))
         );
         let filled: Vec<_> =
             [first, second].into_iter().filter_map(|filled| filled.expect("no fault")).collect();

@@ -6,6 +6,7 @@ use crypto::{Entropy, MasterKey};
 use domain::{
     Client, ClientEvent, Event, Member, MemberEvent, SecretId,
     client::{SecretState, Status},
+    member::IssuedToken,
 };
 use jiff::Timestamp;
 use store::{EventLog, KeyStore, RecordedEvent, Revision, StreamName};
@@ -149,16 +150,18 @@ impl Holder {
             self.client.apply(event, envelope.at);
         }
         if let Event::Member(event) = &event {
-            let token = match event {
-                MemberEvent::Created(created) => created.token.as_ref(),
-                MemberEvent::TokenIssued(issued) => Some(&issued.token),
+            let of_token = |token: &IssuedToken| (token.id.clone(), token.commitment.clone());
+            self.commitments.extend(match event {
+                MemberEvent::Created(created) => created.token.as_ref().map(of_token),
+                MemberEvent::TokenIssued(issued) => Some(of_token(&issued.token)),
+                MemberEvent::PasswordSet(set) => Some((set.id.clone(), set.commitment.clone())),
                 MemberEvent::RolesChanged(_)
                 | MemberEvent::DetailsChanged(_)
                 | MemberEvent::Deactivated(_)
                 | MemberEvent::Enabled(_)
-                | MemberEvent::TokenRevoked(_) => None,
-            };
-            self.commitments.extend(token.map(|token| (token.id.clone(), token.commitment.clone())));
+                | MemberEvent::TokenRevoked(_)
+                | MemberEvent::PasswordRemoved(_) => None,
+            });
             self.member.apply(event, envelope.at);
         }
         Ok(())
@@ -173,7 +176,10 @@ impl Holder {
                 || client.signing_secret.id == *id
                 || client.previous_signing_secret(now).is_some_and(|previous| previous.secret.id == *id)
         });
-        let tokens = self.member.membership().map(|member| &member.tokens);
-        of_client || tokens.into_iter().flatten().any(|token| token.id == *id && token.live(now))
+        let of_member = self.member.membership().is_some_and(|member| {
+            member.tokens.iter().any(|token| token.id == *id && token.live(now))
+                || member.password.as_ref().is_some_and(|password| password.id == *id)
+        });
+        of_client || of_member
     }
 }

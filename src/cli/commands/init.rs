@@ -5,16 +5,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use app::{App, Bootstrapped, TokenSink};
-use crypto::{ExposeSecret, SecretString};
+use anyhow::anyhow;
+use app::{App, Bootstrapped, CommandError, FirstAdministrator, TokenSink};
+use crypto::{ExposeSecret, Personal, SecretString};
 use serde_json::{Value, json};
 
 use crate::{
     arguments::Init,
-    config::Config,
+    config::{BootstrapSection, Config},
     exit::Exit,
     instance::{Instance, command_runtime, host_context},
-    telemetry,
+    password_file, telemetry,
     token_file::{ShownOnly, TokenFile},
 };
 
@@ -26,7 +27,7 @@ const TOKEN_FILE: &str = "bootstrap-token";
 /// # Errors
 /// Whatever kept the directory from being filled; it is as empty as before then.
 pub fn run(init: &Init) -> anyhow::Result<Exit> {
-    let config = Config::load(&init.place)?;
+    let config = Config::for_init(init)?;
     telemetry::start(&config.telemetry)?;
     let runtime = command_runtime(&config)?;
     let handle = runtime.handle().clone();
@@ -62,7 +63,10 @@ pub async fn first_start(
             file.must_be_new()?;
         }
     }
-    let Some(first) = app.bootstrap(host_context("init"), sink).await? else {
+    let empty = app.log().head().await? == store::Position::ORIGIN;
+    let who = if empty { first_administrator(&config.bootstrap)? } else { FirstAdministrator::default() };
+    let bootstrapped = app.bootstrap(host_context("init"), who, sink).await;
+    let Some(first) = bootstrapped.map_err(first_refused)? else {
         // Another node was faster, if this one has written a token down.
         if let Some(file) = &file {
             file.finish_pending(app).await?;
@@ -71,6 +75,34 @@ pub async fn first_start(
     };
     announce(file.as_ref(), &first.token, about)?;
     Ok(Some(first))
+}
+
+/// Who the first administrator is to be. The file of its password is of no account once there is a log, and may be gone.
+fn first_administrator(section: &BootstrapSection) -> anyhow::Result<FirstAdministrator> {
+    let BootstrapSection { name, email, password_file } = section;
+    let mut first = FirstAdministrator::default();
+    if let Some(name) = name {
+        first.name = Personal::new(name.clone());
+    }
+    if let Some(email) = email {
+        first.email = Personal::new(email.clone());
+    }
+    first.password = password_file.as_deref().map(password_file::read).transpose()?;
+    Ok(first)
+}
+
+/// What is wrong with the first administrator, in words.
+fn first_refused(error: CommandError) -> anyhow::Error {
+    match error {
+        CommandError::Invalid(wrong) => {
+            let lines: Vec<_> = wrong
+                .iter()
+                .map(|one| format!("{}: {}", one.pointer.trim_start_matches('/'), one.detail))
+                .collect();
+            anyhow!("the first administrator cannot be enrolled:\n  {}", lines.join("\n  "))
+        }
+        other => other.into(),
+    }
 }
 
 /// A file if one is named or nobody is looking, else the terminal.

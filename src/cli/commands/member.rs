@@ -1,17 +1,19 @@
-//! `muniment member`: enrols and lists members from the host.
+//! `muniment member`: enrols members, gives them passwords, and lists them, from the host.
 
+use anyhow::Context;
 use comfy_table::{Table, TableStyle};
+use crypto::ExposeSecret;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    arguments::{CreateMember, Member, MemberCommand, Verify},
+    arguments::{CreateMember, Member, MemberCommand, SetPassword, Verify},
     backend::log_to_read,
     commands::init::say,
     config::Config,
-    control,
+    control::{self, Client},
     exit::Exit,
-    telemetry,
+    password_file, telemetry,
 };
 
 /// The members, as many as there can be in a page.
@@ -24,6 +26,7 @@ const LIST: &str = "/api/v1/members?limit=500";
 pub fn run(member: &Member) -> anyhow::Result<Exit> {
     match &member.command {
         MemberCommand::Create(arguments) => create(arguments),
+        MemberCommand::SetPassword(arguments) => set_password(arguments),
         MemberCommand::List(arguments) => list(arguments),
     }
 }
@@ -31,10 +34,13 @@ pub fn run(member: &Member) -> anyhow::Result<Exit> {
 fn create(arguments: &CreateMember) -> anyhow::Result<Exit> {
     let config = Config::load(&arguments.place)?;
     telemetry::start_quietly()?;
-    let body = json!({
+    let mut body = json!({
         "name": arguments.name, "email": arguments.email, "roles": arguments.roles,
         "reason": arguments.why.reason, "ticket": arguments.why.ticket,
     });
+    if let Some(file) = &arguments.password_file {
+        body["password"] = json!(password_file::read(file)?.expose_secret());
+    }
     let created = control::with_api(&config, async |client| {
         client.json(Method::POST, "/api/v1/members", Some(&body)).await
     })?;
@@ -47,6 +53,36 @@ fn create(arguments: &CreateMember) -> anyhow::Result<Exit> {
         ))?;
     }
     Ok(Exit::Done)
+}
+
+fn set_password(arguments: &SetPassword) -> anyhow::Result<Exit> {
+    let config = Config::load(&arguments.place)?;
+    telemetry::start_quietly()?;
+    let body = json!({
+        "password": password_file::read(&arguments.password_file)?.expose_secret(),
+        "reason": arguments.why.reason, "ticket": arguments.why.ticket,
+    });
+    let member = control::with_api(&config, async |client| {
+        let id = match (&arguments.member, &arguments.email) {
+            (Some(id), _) => id.clone(),
+            (None, email) => member_of_email(client, email.as_deref().unwrap_or_default()).await?,
+        };
+        client.json(Method::PUT, &format!("/api/v1/members/{id}/password"), Some(&body)).await
+    })?;
+    if arguments.json {
+        say(&member.to_string())?;
+    } else {
+        say(&format!("member {}: its password is set", member["member_id"].as_str().unwrap_or_default()))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn member_of_email(client: &Client, email: &str) -> anyhow::Result<String> {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("email", email).finish();
+    let found = client.json(Method::GET, &format!("/api/v1/members?{query}"), None).await?;
+    let id = found["items"][0]["member_id"].as_str();
+    id.map(str::to_owned)
+        .context("mail reaches no member there; `muniment member list` names them by their ids")
 }
 
 fn list(arguments: &Verify) -> anyhow::Result<Exit> {

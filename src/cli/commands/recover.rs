@@ -165,7 +165,9 @@ fn member_event(entry: &[u8]) -> anyhow::Result<Option<(MemberId, bool)>> {
             | MemberEvent::Deactivated(_)
             | MemberEvent::Enabled(_)
             | MemberEvent::TokenIssued(_)
-            | MemberEvent::TokenRevoked(_),
+            | MemberEvent::TokenRevoked(_)
+            | MemberEvent::PasswordSet(_)
+            | MemberEvent::PasswordRemoved(_),
         )
         | Event::Client(_)
         | Event::Environment(_)

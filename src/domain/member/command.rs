@@ -35,6 +35,10 @@ pub enum MemberCommand {
         /// Whether another member is an administrator who can sign in.
         another_administrator: bool,
     },
+    /// Give it a password, in place of the one that it has.
+    SetPassword(NewPassword),
+    /// Let it have no password any more.
+    RemovePassword,
 }
 
 /// Enrol a member; who it is goes into the vault in the same commit.
@@ -46,6 +50,17 @@ pub struct CreateMember {
     pub own_roles: OwnRoles,
     /// The token it begins with, if any: the first admin's.
     pub token: Option<IssuedToken>,
+    /// The password it begins with, if any.
+    pub password: Option<NewPassword>,
+}
+
+/// A password whose verifier goes into the vault in the same commit.
+#[derive(Clone, Debug)]
+pub struct NewPassword {
+    /// The id of the verifier.
+    pub id: SecretId,
+    /// Digest of the verifier's disclosure in the vault.
+    pub commitment: String,
 }
 
 /// Give a member other roles.

@@ -25,6 +25,10 @@ events! {
         TokenIssued(TokenIssued) = "member.token_issued", 2;
         /// One of its tokens stopped working.
         TokenRevoked(TokenRevoked) = "member.token_revoked", 1;
+        /// It has a password, or another one than before.
+        PasswordSet(PasswordSet) = "member.password_set", 1;
+        /// It has no password any more.
+        PasswordRemoved(PasswordRemoved) = "member.password_removed", 1;
     }
 }
 
@@ -118,4 +122,25 @@ pub struct TokenRevoked {
     /// Those that it had made, and they in turn: they stopped with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub descendants: Vec<SecretId>,
+}
+
+/// A password, of which nothing is said here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordSet {
+    /// The id of its verifier in the vault.
+    pub id: SecretId,
+    /// Digest of the verifier's disclosure in the vault.
+    pub commitment: String,
+    /// The verifier in whose place it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<SecretId>,
+}
+
+/// One password less.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordRemoved {
+    /// The id that its verifier had.
+    pub id: SecretId,
 }

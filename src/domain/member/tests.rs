@@ -93,7 +93,7 @@ fn create(edit: impl FnOnce(&mut CreateMember)) -> MemberCommand {
 }
 
 fn bare(roles: &[BuiltInRole]) -> CreateMember {
-    CreateMember { roles: asked_roles(roles), own_roles: OwnRoles::new(), token: None }
+    CreateMember { roles: asked_roles(roles), own_roles: OwnRoles::new(), token: None, password: None }
 }
 
 fn issue(edit: impl FnOnce(&mut IssueToken)) -> MemberCommand {

@@ -30,6 +30,10 @@ pub(crate) trait CommandBody: DeserializeOwned {
     /// endpoint itself reads the body further.
     const SALVAGED: bool;
 
+    /// The fields of which nothing may be kept, not even in the digest that tells a repeated request from another: whoever
+    /// held its key one day could try passwords against it.
+    const SECRETS: &'static [&'static str];
+
     /// What stands for no body at all; `None` if there must be one.
     fn of_nothing() -> Option<Self>;
 
@@ -52,20 +56,27 @@ pub(crate) struct Why {
 }
 
 /// Implements [`CommandBody`] for a body with the fields `reason` and `ticket`; `or_nothing` for one that may be left
-/// out; `whole` for one that the endpoint reads further.
+/// out; `whole` for one that the endpoint reads further; `secrets` names the fields of which nothing may be kept.
 macro_rules! why {
     ($body:ty) => {
-        crate::extract::why!($body, None, true);
+        crate::extract::why!($body, None, true, []);
     };
     ($body:ty, or_nothing) => {
-        crate::extract::why!($body, Some(Self::default()), true);
+        crate::extract::why!($body, Some(Self::default()), true, []);
     };
     ($body:ty, whole) => {
-        crate::extract::why!($body, None, false);
+        crate::extract::why!($body, None, false, []);
     };
-    ($body:ty, $nothing:expr, $salvaged:expr) => {
+    ($body:ty, secrets $secrets:tt) => {
+        crate::extract::why!($body, None, true, $secrets);
+    };
+    ($body:ty, or_nothing, secrets $secrets:tt) => {
+        crate::extract::why!($body, Some(Self::default()), true, $secrets);
+    };
+    ($body:ty, $nothing:expr, $salvaged:expr, $secrets:tt) => {
         impl crate::extract::CommandBody for $body {
             const SALVAGED: bool = $salvaged;
+            const SECRETS: &'static [&'static str] = &$secrets;
 
             fn of_nothing() -> Option<Self> {
                 $nothing
@@ -110,7 +121,7 @@ impl<B: CommandBody, Q: DeserializeOwned> Command<B, Q> {
         let if_match = if_match::of(http.headers())?;
         let parameters = query::of(http)?;
         let bytes = body::read(service, http, payload).await?;
-        let idempotency = idempotency_key::of(http, &bytes)?;
+        let idempotency = idempotency_key::of(http, &bytes, B::SECRETS)?;
         let mut body: B = match B::of_nothing() {
             Some(nothing) if bytes.is_empty() => nothing,
             Some(_) | None => {

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, http::header::HeaderMap};
 use app::Idempotency;
 use crypto::Personal;
+use serde_json::{Map, Value};
 
 use crate::problem::Problem;
 
@@ -12,8 +13,18 @@ const LONGEST: usize = 255;
 const NEEDED: &str = "must be 1 to 255 printable ASCII characters, with or without quotes around them";
 
 /// The key and what it stands for; `None` without the header.
-pub(super) fn of(http: &HttpRequest, body: &[u8]) -> Result<Option<Idempotency>, Problem> {
-    Ok(key(http.headers())?.map(|key| Idempotency { key, request: Personal::new(fingerprint(http, body)) }))
+pub(super) fn of(http: &HttpRequest, body: &[u8], secrets: &[&str]) -> Result<Option<Idempotency>, Problem> {
+    let Some(key) = key(http.headers())? else { return Ok(None) };
+    let fingerprint =
+        if secrets.is_empty() { fingerprint(http, body) } else { fingerprint(http, &without(secrets, body)) };
+    Ok(Some(Idempotency { key, request: Personal::new(fingerprint) }))
+}
+
+/// What a body says beside its secrets; nothing of one that says nothing else, or is none.
+fn without(secrets: &[&str], body: &[u8]) -> Vec<u8> {
+    let mut rest: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    rest.retain(|field, _| !secrets.contains(&field.as_str()));
+    Value::Object(rest).to_string().into_bytes()
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -45,7 +56,7 @@ fn fingerprint(http: &HttpRequest, body: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, parse};
+    use super::{LONGEST, parse, without};
 
     #[test]
     fn quotes_are_no_part_of_the_key() {
@@ -53,6 +64,13 @@ mod tests {
         assert_eq!(parse("deploy 7"), Some("deploy 7"));
         assert_eq!(parse("\"deploy-7\""), Some("deploy-7"));
         assert_eq!(parse(&"x".repeat(LONGEST)).map(str::len), Some(LONGEST));
+    }
+
+    #[test]
+    fn a3_nothing_of_a_secret_is_in_what_a_key_stands_for() {
+        let said = |body: &str| String::from_utf8(without(&["password"], body.as_bytes())).unwrap();
+        assert_eq!(said(r#"{"ticket":"INC-42","password":"twelve chars"}"#), r#"{"ticket":"INC-42"}"#);
+        assert_eq!(said(r#"{"password":"twelve chars""#), "{}");
     }
 
     #[test]

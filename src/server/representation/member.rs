@@ -33,6 +33,10 @@ pub(crate) struct Member {
     pub(crate) created_at: Timestamp,
     /// The tokens that are neither revoked nor expired, oldest first; never a token's text. `/tokens` lists all.
     pub(crate) tokens: Vec<Token>,
+    /// When it was given the password that it has; null if it has none.
+    #[serde(with = "domain::time::micros::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) password_set_at: Option<Timestamp>,
     /// How many events its stream has: its `ETag`.
     #[schema(value_type = u64)]
     pub(crate) revision: Revision,
@@ -135,6 +139,7 @@ impl Member {
                 .filter(|token| token.live(now))
                 .map(|token| Token::new(token, now))
                 .collect(),
+            password_set_at: membership.password.as_ref().map(|password| password.set_at),
             revision: *revision,
             position: *position,
         }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use app::{Actor, App, Context, Parts, Principal, Source, TokenSink};
+use app::{Actor, App, Context, FirstAdministrator, Parts, Principal, Source, TokenSink};
 use crypto::{ExposeSecret, MasterKey, Personal, SecretString, SystemEntropy};
 use domain::{Claim, ClientId, EnvironmentName};
 use serde_json::json;
@@ -116,7 +116,10 @@ impl Service {
             idempotency: None,
             malformed: Vec::new(),
         };
-        let first = app.bootstrap(host, Box::new(Kept::default())).await?.ok_or("the log is not empty")?;
+        let first = app
+            .bootstrap(host, FirstAdministrator::default(), Box::new(Kept::default()))
+            .await?
+            .ok_or("the log is not empty")?;
         let principal = app.authenticate(first.token.expose_secret()).await?;
         let environment = EnvironmentName::parse(ENVIRONMENT).map_err(|(_, detail)| detail)?;
         for from in (0..CLIENTS).step_by(CLIENTS_PER_COMMIT as usize) {

@@ -14,7 +14,7 @@ use domain::{
     },
     client_type::TypeRules,
     environment::Policy,
-    member::{ChangeRoles, CreateMember, IssueToken, MemberDetail, MemberStatus, Membership},
+    member::{ChangeRoles, CreateMember, IssueToken, MemberDetail, MemberStatus, Membership, NewPassword},
     oauth::ScopeSet,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -406,6 +406,8 @@ proptest! {
             any::<bool>().prop_map(MemberAsk::Deactivate),
             Just(MemberAsk::Enable),
             Just(MemberAsk::Rename),
+            Just(MemberAsk::SetPassword),
+            Just(MemberAsk::RemovePassword),
         ], ), 0..30)
     ) {
         member_walk(&asks);
@@ -420,6 +422,8 @@ enum MemberAsk {
     Deactivate(bool),
     Enable,
     Rename,
+    SetPassword,
+    RemovePassword,
 }
 
 impl MemberAsk {
@@ -427,7 +431,7 @@ impl MemberAsk {
     fn another_administrator(&self) -> bool {
         match self {
             Self::Roles(_, another) | Self::Revoke(_, another) | Self::Deactivate(another) => *another,
-            Self::Issue(..) | Self::Enable | Self::Rename => false,
+            Self::Issue(..) | Self::Enable | Self::Rename | Self::SetPassword | Self::RemovePassword => false,
         }
     }
 }
@@ -440,6 +444,7 @@ fn member_walk(asks: &[(u32, MemberAsk)]) {
         roles: vec![BuiltInRole::Administrator.into()],
         own_roles: OwnRoles::new(),
         token: None,
+        password: None,
     });
     let first = (0, create, false);
     let commands = asks
@@ -499,6 +504,11 @@ fn member_command(ask: &MemberAsk, step: usize) -> MemberCommand {
         }
         MemberAsk::Enable => MemberCommand::Enable,
         MemberAsk::Rename => MemberCommand::ChangeDetails { details: [MemberDetail::Name].into() },
+        MemberAsk::SetPassword => MemberCommand::SetPassword(NewPassword {
+            id: SecretId(format!("p{step}")),
+            commitment: format!("commitment {step}"),
+        }),
+        MemberAsk::RemovePassword => MemberCommand::RemovePassword,
         MemberAsk::Issue(permission, lifetime) => MemberCommand::IssueToken(IssueToken {
             id: SecretId(format!("t{step}")),
             label: "laptop".into(),
@@ -541,7 +551,8 @@ fn a1_the_largest_grants_fit_into_an_entry() {
         .chain(grants("b"))
         .map(|grant| (grant.role, [Permission::ClientsRead].into()))
         .collect();
-    let create = CreateMember { roles: grants("a"), own_roles: own_roles.clone(), token: None };
+    let create =
+        CreateMember { roles: grants("a"), own_roles: own_roles.clone(), token: None, password: None };
     let mut member = Member::Absent;
     let created = member.decide(MemberCommand::CreateMember(create), start()).expect("a member");
     member.apply(&created[0], start());

@@ -24,8 +24,8 @@ use domain::{
     erasure::{PersonErased, PersonKind, ReasonRedacted},
     legal_hold::{HoldSubject, LegalHoldPlaced, LegalHoldReleased},
     member::{
-        DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberStatus, RolesChanged, TokenIssued,
-        TokenRevoked,
+        DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberStatus, PasswordRemoved, PasswordSet,
+        RolesChanged, TokenIssued, TokenRevoked,
     },
     oauth::{
         GrantType, RedirectRule, RedirectScheme, RedirectUri, ScopeSet, ScopeToken, TokenEndpointAuthMethod,
@@ -94,6 +94,9 @@ pub fn samples() -> Vec<Sample> {
             })
             .into(),
         ),
+        full(MemberEvent::PasswordSet(password_set()).into()),
+        least(MemberEvent::PasswordSet(PasswordSet { replaced: None, ..password_set() }).into()),
+        full(MemberEvent::PasswordRemoved(PasswordRemoved { id: secret("7pQz3d") }).into()),
         full(EnvironmentEvent::Created(environment_created()).into()),
         full(EnvironmentEvent::PolicyChanged(policy_changed()).into()),
         least(EnvironmentEvent::PolicyChanged(least_policy_changed()).into()),
@@ -405,6 +408,10 @@ fn least_issued_token() -> IssuedToken {
         issued_by: Some(MemberId(uuid(7))),
         ..issued_token()
     }
+}
+
+fn password_set() -> PasswordSet {
+    PasswordSet { id: secret("7pQz3d"), commitment: commitment('P'), replaced: Some(secret("8pRz4e")) }
 }
 
 /// Spelled out, because a permission of tomorrow must not change the sample of today.

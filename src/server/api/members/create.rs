@@ -5,7 +5,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use app::CreateMemberRequest;
-use crypto::Personal;
+use crypto::{Personal, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A new member. Who it is, is sealed.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateMember {
     #[serde(default)]
@@ -33,6 +33,10 @@ pub(crate) struct CreateMember {
     #[serde(default)]
     #[schema(required)]
     roles: Vec<GivenRole>,
+    /// What it can sign in with: at least 12 characters, at most 1024 bytes. It is never shown.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 12, max_length = 1024)]
+    password: Option<SecretString>,
     /// Why, in free text; sealed.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 1000)]
@@ -42,7 +46,7 @@ pub(crate) struct CreateMember {
     ticket: Option<String>,
 }
 
-why!(CreateMember);
+why!(CreateMember, secrets["password"]);
 
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
@@ -53,9 +57,10 @@ pub(crate) fn document(operation: Operation) -> Operation {
 }
 
 pub(crate) async fn handle(command: Command<CreateMember>) -> Result<HttpResponse, Problem> {
-    let Command { service, context, body: CreateMember { name, email, roles, .. }, .. } = command;
+    let Command { service, context, body: CreateMember { name, email, roles, password, .. }, .. } = command;
     let roles = roles.into_iter().map(Into::into).collect();
-    let created = service.app.create_member(context, CreateMemberRequest { name, email, roles }).await?;
+    let request = CreateMemberRequest { name, email, roles, password };
+    let created = service.app.create_member(context, request).await?;
     let mut answer = answer::to_command(&service, StatusCode::CREATED, &created).await;
     Ok(answer.insert_header((header::LOCATION, member::path(&created))).json(Member::new(&service, &created)))
 }

@@ -1,7 +1,12 @@
 //! `GET /members`: the members, newest first. Who they are is sealed; this is what they may do.
 
 use actix_web::{HttpResponse, http::StatusCode};
-use domain::{MemberId, member::MemberStatus};
+use app::ChangedMember;
+use crypto::Personal;
+use domain::{
+    MemberId,
+    member::{MemberStatus, Membership},
+};
 use jiff::Timestamp;
 use projections::members::{self, MemberRow};
 use serde::{Deserialize, Serialize};
@@ -32,6 +37,10 @@ pub(crate) struct Parameters {
     /// `private` says who they are; needs audit:read_private, and is recorded.
     #[param(inline)]
     include: Option<Include>,
+    /// Only the member whom mail reaches there, of whom there is one at most.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    email: Option<Personal<String>>,
 }
 
 /// Some of the members.
@@ -78,8 +87,16 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let after: Option<MemberId> =
         parameters.cursor.map(|cursor| page::place(cursors, CURSORS, &cursor)).transpose()?;
     let freshness = Freshness::of(&service, members::NAME).await;
-    let page = service.views.read(move |reader| members::list(reader, after, limit)).await?;
-    let mut items: Vec<_> = page.items.into_iter().filter_map(listed).collect();
+    let (mut items, next) = match parameters.email {
+        Some(email) => {
+            let found = service.app.member_by_email(&context, &email).await?;
+            (found.iter().map(ListedMember::from).collect(), None)
+        }
+        None => {
+            let page = service.views.read(move |reader| members::list(reader, after, limit)).await?;
+            (page.items.into_iter().filter_map(listed).collect::<Vec<_>>(), page.next)
+        }
+    };
     if parameters.include.is_some() {
         let members = items.iter().map(|item| item.member_id).collect();
         let opened = service.app.open_members(context, members).await?;
@@ -87,20 +104,32 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
             item.identity = Identity::opened(opened.as_ref());
         }
     }
-    let next = page.next.map(|id| page::cursor(cursors, CURSORS, &id)).transpose()?;
+    let next = next.map(|id| page::cursor(cursors, CURSORS, &id)).transpose()?;
     Ok(freshness.ok().json(Members { items, next }))
+}
+
+impl From<&ChangedMember> for ListedMember {
+    fn from(member: &ChangedMember) -> Self {
+        let ChangedMember { member_id, membership, revision, position, .. } = member;
+        Self::new(*member_id, membership, *revision, *position)
+    }
+}
+
+impl ListedMember {
+    fn new(member_id: MemberId, membership: &Membership, revision: Revision, position: Position) -> Self {
+        Self {
+            member_id,
+            identity: Identity::default(),
+            roles: membership.roles.iter().map(RoleGrant::from).collect(),
+            status: membership.status,
+            created_at: membership.created_at,
+            revision,
+            position,
+        }
+    }
 }
 
 fn listed(row: MemberRow) -> Option<ListedMember> {
     let MemberRow { id, revision, position, state } = row;
-    let membership = state.membership()?;
-    Some(ListedMember {
-        member_id: id,
-        identity: Identity::default(),
-        roles: membership.roles.iter().map(RoleGrant::from).collect(),
-        status: membership.status,
-        created_at: membership.created_at,
-        revision,
-        position,
-    })
+    Some(ListedMember::new(id, state.membership()?, revision, position))
 }
