@@ -199,15 +199,18 @@ impl Inner {
     ) -> Result<ChangedMember, CommandError> {
         let member = self.replayed_member(&replay).await?;
         let Some(set) = password else { return Ok(member) };
-        let was_set_then = |password: &&Password| -> Result<bool, CommandError> {
-            match replay.event()? {
-                Event::Member(MemberEvent::PasswordSet(then)) => Ok(then.id == password.id),
-                Event::Member(MemberEvent::Created(_)) => Ok(password.set_at == member.membership.created_at),
-                _ => Err(CommandError::IdempotencyMismatch),
+        let was_set_then = |password: &Password| -> Result<bool, CommandError> {
+            let event = replay.event()?;
+            if let Event::Member(MemberEvent::PasswordSet(then)) = &event {
+                Ok(then.id == password.id)
+            } else if let Event::Member(MemberEvent::Created(_)) = &event {
+                Ok(password.set_at == member.membership.created_at)
+            } else {
+                Err(CommandError::IdempotencyMismatch)
             }
         };
         if let Some(password) = &member.membership.password
-            && was_set_then(&password)?
+            && was_set_then(password)?
             && !self.is_password(password, set).await?
         {
             return Err(CommandError::IdempotencyMismatch);

@@ -8,6 +8,7 @@ use std::{
 use anyhow::anyhow;
 use app::{App, Bootstrapped, CommandError, FirstAdministrator, TokenSink};
 use crypto::{ExposeSecret, Personal, SecretString};
+use domain::Violation;
 use serde_json::{Value, json};
 
 use crate::{
@@ -93,16 +94,10 @@ fn first_administrator(section: &BootstrapSection) -> anyhow::Result<FirstAdmini
 
 /// What is wrong with the first administrator, in words.
 fn first_refused(error: CommandError) -> anyhow::Error {
-    match error {
-        CommandError::Invalid(wrong) => {
-            let lines: Vec<_> = wrong
-                .iter()
-                .map(|one| format!("{}: {}", one.pointer.trim_start_matches('/'), one.detail))
-                .collect();
-            anyhow!("the first administrator cannot be enrolled:\n  {}", lines.join("\n  "))
-        }
-        other => other.into(),
-    }
+    let CommandError::Invalid(wrong) = error else { return error.into() };
+    let line = |one: &Violation| format!("{}: {}", one.pointer.trim_start_matches('/'), one.detail);
+    let lines: Vec<_> = wrong.iter().map(line).collect();
+    anyhow!("the first administrator cannot be enrolled:\n  {}", lines.join("\n  "))
 }
 
 /// A file if one is named or nobody is looking, else the terminal.
