@@ -123,6 +123,7 @@ fn fields(client: &Registration, at: Timestamp) -> Map<String, Value> {
     let Registration {
         environment,
         client_name,
+        description,
         client_type,
         status,
         redirect_uris,
@@ -151,6 +152,7 @@ fn fields(client: &Registration, at: Timestamp) -> Map<String, Value> {
     let fields = [
         ("environment", json!(environment)),
         ("client_name", json!(client_name)),
+        ("description", json!(description)),
         ("client_type", json!(client_type)),
         ("status", json!(status)),
         ("redirect_uris", json!(redirect_uris)),

@@ -8,8 +8,8 @@ use crypto::{Personal, SecretString};
 use domain::{
     BuiltInRole, ClientType, ClientTypeCommand, ClientTypeEvent, Environment, EnvironmentCommand, Event,
     MemberCommand, MemberId, OwnRoles, Permission, Reach, RoleGrant, ScopeCommand, ScopeDefinition, SecretId,
-    client_type::CreateClientType,
-    environment::CreateEnvironment,
+    client_type::{CreateClientType, TypeRules},
+    environment::{ChangePolicy, ChannelDraft, CreateEnvironment, PolicyDraft},
     member::{ChangeRoles, CreateMember, IssueToken, IssuedToken, MemberStatus},
     scope::KnownScopes,
 };
@@ -222,7 +222,7 @@ impl Inner {
             let command = EnvironmentCommand::CreateEnvironment(CreateEnvironment {
                 name: name.to_owned(),
                 terms: vec![catalog::TERMS.to_owned()],
-                ..CreateEnvironment::default()
+                policy: first_policy(),
             });
             let events = Environment::Absent.decide(command, now).map_err(|error| wrong(&error))?;
             let stream = Loader::<Environment>::stream(name)?;
@@ -266,6 +266,27 @@ impl Inner {
             streams.push(new_stream(stream, None, events.into_iter().map(Event::ClientType)));
         }
         Ok(streams)
+    }
+}
+
+/// The compatibility API makes clients at once: whoever is let in by it is taken as contact, and to accept the terms.
+fn first_policy() -> ChangePolicy {
+    let (name, scope) = catalog::COMPATIBLE;
+    let compatibility_defaults = ChannelDraft {
+        client_type: Some(Some(name.to_owned())),
+        scope: Some(scope.to_owned()),
+        contacts_required: Some(false),
+        terms_required: Some(false),
+    };
+    let entries = catalog::TYPES.iter().filter(|entry| entry.name == name);
+    let types = entries.map(|entry| {
+        let scopes = entry.scopes.iter().copied().collect();
+        (name.to_owned(), TypeRules { scopes, deprecated: entry.deprecated, ..TypeRules::default() })
+    });
+    ChangePolicy {
+        draft: PolicyDraft { compatibility_defaults, ..PolicyDraft::default() },
+        types: types.collect(),
+        ..ChangePolicy::default()
     }
 }
 

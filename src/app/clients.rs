@@ -1,5 +1,6 @@
 //! The use cases of clients.
 
+mod channel;
 mod contacts;
 mod create;
 mod execute;
@@ -10,12 +11,17 @@ mod responsible;
 mod secrets;
 
 use crypto::SecretString;
-use domain::{Client, ClientCommand, ClientId, EnvironmentName, Erasures, Permission, client::Registration};
+use domain::{
+    Client, ClientCommand, ClientId, EnvironmentName, Erasures, Permission, Violation, client::Registration,
+};
 use store::{Position, Revision};
 
+pub use channel::Channel;
 use execute::{Beside, Facts, HangsOn, Target};
 pub use payloads::{OwnUse, PayloadAnswer, PayloadRequest};
-pub use request::{ChangeClientRequest, Contact, CreateClientRequest, IssueSecretRequest, RedirectUriEdit};
+pub use request::{
+    ChangeClientRequest, ClientEdit, Contact, CreateClientRequest, IssueSecretRequest, RedirectUriEdit,
+};
 pub use responsible::HandedOver;
 pub use secrets::RevealedSigningSecrets;
 
@@ -66,7 +72,7 @@ pub struct IssuedClientSecret {
 }
 
 impl App {
-    /// Changes name, contacts, redirect URIs, scopes, or whether payloads are encrypted. Needs `clients:write`.
+    /// Changes name, description, contacts, redirect URIs, scopes, or whether payloads are encrypted. Needs `clients:write`.
     ///
     /// # Errors
     /// [`CommandError`]; [`CommandError::PreconditionFailed`] says what changed in the meantime.
@@ -84,6 +90,28 @@ impl App {
                 let work = inner.change(&context, &target, request);
                 inner.on_client(&context, &target, Permission::ClientsWrite, work).await
             }
+        })
+        .await
+    }
+
+    /// Changes what `edit` makes of the client as it stands when it is decided, by the rules of a channel. Needs
+    /// `clients:write`, and no `If-Match`: the edit says itself what it is made for.
+    ///
+    /// # Errors
+    /// [`CommandError`]; [`CommandError::Invalid`] with what `edit` says.
+    pub async fn edit_client(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+        if_match: Option<IfMatch>,
+        channel: Channel,
+        edit: impl Fn(&Registration) -> Result<ClientEdit, Vec<Violation>> + Send + Sync + 'static,
+    ) -> Result<ChangedClient, CommandError> {
+        self.run(move |inner| async move {
+            let target = Target { environment, client_id, if_match };
+            let work = inner.edit_by(&context, &target, channel, &edit);
+            inner.on_client(&context, &target, Permission::ClientsWrite, work).await
         })
         .await
     }
@@ -231,6 +259,33 @@ impl Inner {
         self.plain(context, target, command).await
     }
 
+    async fn edit_by(
+        &self,
+        context: &Context,
+        target: &Target,
+        channel: Channel,
+        edit: &(dyn Fn(&Registration) -> Result<ClientEdit, Vec<Violation>> + Send + Sync),
+    ) -> Result<ChangedClient, CommandError> {
+        self.check_context(context, &target.environment).await?;
+        let judged = |registration: &Registration, facts: &Facts| {
+            let ClientEdit { client_name, description, redirect_uris } =
+                edit(registration).map_err(CommandError::Invalid)?;
+            let new = redirect_uris.as_deref().unwrap_or_default();
+            let wrong = channel.check_redirect_uris(new, &registration.redirect_uris);
+            if !wrong.is_empty() {
+                return Err(CommandError::Invalid(wrong));
+            }
+            Ok(ClientCommand::ChangeClient(Box::new(domain::client::ChangeClient {
+                client_name,
+                description,
+                redirect_uris,
+                redirect_rule: facts.policy.redirect_rule,
+                ..domain::client::ChangeClient::default()
+            })))
+        };
+        self.execute_judged(context, target, HangsOn::default(), judged, Beside::default()).await
+    }
+
     async fn change(
         &self,
         context: &Context,
@@ -279,6 +334,7 @@ impl Inner {
         };
         let command = domain::client::ChangeClient {
             client_name: request.client_name.clone(),
+            description: request.description.clone(),
             contacts,
             redirect_uris: request.redirect_uris.clone(),
             scope: request.scope.clone(),

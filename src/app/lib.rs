@@ -72,9 +72,9 @@ pub use authenticate::AuthenticationError;
 pub use authenticate_client::{AuthenticatedClient, ClientAttempt, ClientAuthenticationError, ClientRefusal};
 pub use bootstrap::{Bootstrapped, FirstAdministrator, TokenSink};
 pub use clients::{
-    ChangeClientRequest, ChangedClient, Contact, CreateClientRequest, CreatedClient, HandedOver,
-    IssueSecretRequest, IssuedClientSecret, OwnUse, PayloadAnswer, PayloadRequest, RedirectUriEdit,
-    RevealedSigningSecrets,
+    ChangeClientRequest, ChangedClient, Channel, ClientEdit, Contact, CreateClientRequest, CreatedClient,
+    HandedOver, IssueSecretRequest, IssuedClientSecret, OwnUse, PayloadAnswer, PayloadRequest,
+    RedirectUriEdit, RevealedSigningSecrets,
 };
 pub use configuration::Configured;
 pub use context::{Actor, Context, Idempotency, IfMatch, MAX_REASON_CHARS, Principal, Source};

@@ -17,7 +17,7 @@ use figment::{
     providers::{Data, Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize, Serializer};
-use server::{LimitsConfig, ProxyConfig, ServerConfig, Settings, TlsConfig};
+use server::{CompatibilityConfig, LimitsConfig, ProxyConfig, ServerConfig, Settings, TlsConfig};
 use url::Url;
 
 pub use log::{KurrentPlace, LogPlace, LogSection, given, scheme};
@@ -45,6 +45,8 @@ pub struct Config {
     pub proxy: ProxyConfig,
     /// How much one caller may ask.
     pub limits: LimitsConfig,
+    /// Where the compatibility API acts.
+    pub compatibility: CompatibilityConfig,
     /// Where the log is kept.
     pub log: LogSection,
     /// Where everything else of this node is.
@@ -252,6 +254,7 @@ impl Config {
             proxy: self.proxy.clone(),
             limits: self.limits.clone(),
             tls: self.tls.clone(),
+            compatibility: self.compatibility.clone(),
         }
     }
 

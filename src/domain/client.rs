@@ -24,12 +24,12 @@ pub use contact::check as check_contact;
 pub use decide::check_responsible;
 pub use error::ClientError;
 pub use event::{
-    ClientCreated, ClientEvent, ClientNameChanged, ContactsChanged, ExpiryChanged, ExpiryMoved,
-    ExpiryRestored, IssuedSecret, IssuedSigningSecret, PayloadEncryptionChanged, RedirectExceptionGranted,
-    RedirectExceptionWithdrawn, RedirectUrisChanged, ResponsibleChanged, RotationCancelled,
-    RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked,
-    SecretRotated, SigningSecretRevealed, SigningSecretRotated, SigningSecretRotationCompleted,
-    StatusChanged,
+    ClientCreated, ClientEvent, ClientNameChanged, ContactsChanged, DescriptionChanged, ExpiryChanged,
+    ExpiryMoved, ExpiryRestored, IssuedSecret, IssuedSigningSecret, PayloadEncryptionChanged,
+    RedirectExceptionGranted, RedirectExceptionWithdrawn, RedirectUrisChanged, ResponsibleChanged,
+    RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported,
+    SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
+    SigningSecretRotationCompleted, StatusChanged,
 };
 pub use metadata::{ClientDraft, ClientMetadata, MOST_REDIRECT_URIS};
 pub use payload::PayloadUse;
@@ -62,6 +62,8 @@ pub struct Registration {
     pub environment: EnvironmentName,
     /// The friendly name, shown on the consent page.
     pub client_name: String,
+    /// What it is for, in a few sentences; anyone may read it.
+    pub description: Option<String>,
     /// The name of its type in the catalog.
     pub client_type: String,
     /// Whether it gets tokens.
@@ -171,6 +173,7 @@ impl Registration {
         Self {
             environment: created.environment.clone(),
             client_name: created.client_name.clone(),
+            description: None,
             client_type: created.client_type.clone(),
             status: Status::Active,
             redirect_uris: created.redirect_uris.clone(),
@@ -198,6 +201,7 @@ impl Registration {
             | ClientEvent::SigningSecretRevealed(_)
             | ClientEvent::SecretLeakReported(_) => return,
             ClientEvent::NameChanged(change) => self.client_name.clone_from(&change.client_name.new),
+            ClientEvent::DescriptionChanged(change) => self.description.clone_from(&change.description.new),
             ClientEvent::ContactsChanged(change) => self.contacts.clone_from(&change.contacts.new),
             ClientEvent::RedirectUrisChanged(change) => {
                 self.redirect_uris.clone_from(&change.redirect_uris.new);

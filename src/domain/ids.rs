@@ -86,6 +86,12 @@ impl EnvironmentName {
         Ok(Self(name))
     }
 
+    /// The one that every instance begins with.
+    #[must_use]
+    pub fn production() -> Self {
+        Self("production".to_owned())
+    }
+
     fn form(text: &str) -> Result<String, (Rule, String)> {
         catalog_name(text, 32, "_")
     }

@@ -32,6 +32,8 @@ pub enum Rule {
     LoopbackSpelling,
     /// A redirect URI with a fragment (RFC 6749 section 3.1.2).
     HasFragment,
+    /// A redirect URI with a query, where it must have none.
+    HasQuery,
     /// A URI that carries a user name or password.
     HasUserinfo,
     /// The name is not in the catalog.
@@ -54,6 +56,8 @@ pub enum Rule {
     Guessable,
     /// A secret that is not the one that is held.
     WrongSecret,
+    /// A patch that does not fit what is there: a `test` that fails, or a place that does not exist (RFC 6902).
+    PatchFailed,
     /// The environment demands a reason for this command.
     ReasonRequired,
     /// The command has no such field.

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{LimitsConfig, ProxyConfig, TlsConfig};
+use crate::{CompatibilityConfig, LimitsConfig, ProxyConfig, TlsConfig};
 
 /// Everything about the HTTP side.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Settings {
     pub limits: LimitsConfig,
     /// Which certificate is shown.
     pub tls: TlsConfig,
+    /// Where the compatibility API acts.
+    pub compatibility: CompatibilityConfig,
 }
 
 impl Settings {

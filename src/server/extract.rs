@@ -23,7 +23,7 @@ pub(crate) use command::{Command, CommandBody, Why, why};
 pub(crate) use context::source;
 pub(crate) use encoding::accepts_gzip;
 pub(crate) use idempotency_key::NAME as IDEMPOTENCY_KEY;
-pub(crate) use json::{Object, present};
+pub(crate) use json::{Object, Salvaged, json_value, present, salvage, whole, wrong};
 pub(crate) use principal::who;
 pub(crate) use query::NoParameters;
 pub(crate) use read::{Read, body_of_read};

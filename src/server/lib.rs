@@ -7,6 +7,7 @@
 
 mod answer;
 mod api;
+mod compatibility;
 mod config;
 mod control;
 pub mod export;
@@ -44,6 +45,7 @@ use actix_web::{App as HttpApp, HttpServer, middleware::from_fn, web};
 use app::App;
 use projections::Views;
 
+pub use compatibility::CompatibilityConfig;
 pub use config::{ServerConfig, Settings};
 pub use control::ControlSocket;
 pub use limits::LimitsConfig;

@@ -212,6 +212,26 @@ impl Problem {
         self.0.cause.as_deref()
     }
 
+    /// Every place of the request that is wrong.
+    pub(crate) fn errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
+    /// The headers that go with it.
+    pub(crate) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.0.headers
+    }
+
+    /// The text that stands in place of that of its kind.
+    pub(crate) fn own_detail(&self) -> Option<&'static str> {
+        self.0.detail
+    }
+
+    /// A further member that is a text.
+    pub(crate) fn text_member(&self, name: &str) -> Option<&str> {
+        self.0.members.get(name).and_then(Value::as_str)
+    }
+
     /// The answer, for the request with this id.
     pub(crate) fn to_response(&self, request_id: &str) -> HttpResponse {
         let Inner { kind, detail, errors, members, headers, cause: _, recorded: _ } = &*self.0;

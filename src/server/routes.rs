@@ -14,7 +14,7 @@ use actix_web::{
 use domain::Permission;
 
 use crate::{
-    api, health, metrics, oauth, openapi,
+    api, compatibility, health, metrics, oauth, openapi,
     openapi::Operation,
     pages,
     problem::{Kind, Problem},
@@ -25,8 +25,11 @@ pub(crate) struct Route {
     pub(crate) method: Method,
     /// The pattern, as the router and OpenAPI both write it.
     pub(crate) path: &'static str,
-    /// What it does: its name in OpenAPI, in metrics, and in the record of a refused read.
+    /// What it does: its name in OpenAPI.
     pub(crate) operation: &'static str,
+    /// What it is called in policies, in metrics, and in the record of a refusal: one command has one name there, whatever
+    /// way it comes in.
+    pub(crate) command: &'static str,
     pub(crate) access: Access,
     pub(crate) audit: Audit,
     handler: fn() -> actix_web::Route,
@@ -44,6 +47,8 @@ pub(crate) enum Access {
     Needs(Permission),
     /// A client, by a secret of its own.
     Client,
+    /// Who holds a permission in the environment that a token acts in: `compatibility::environment`.
+    NeedsWhereItActs(Permission),
     /// Who holds a permission in the environment that the query limits the answer to; without one, everywhere.
     NeedsWhereAsked(Permission),
     /// Who holds a permission where the thing is that the path names; where nothing is, everywhere. The endpoint demands
@@ -84,11 +89,14 @@ impl Audit {
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal $operation:literal $access:expr, $audit:ident => $($endpoint:ident)::+;)+) => {
+    (@command $operation:literal) => { $operation };
+    (@command $operation:literal $command:literal) => { $command };
+    ($($method:ident $path:literal $operation:literal $(as $command:literal)? $access:expr, $audit:ident => $($endpoint:ident)::+;)+) => {
         [$(Route {
             method: Method::$method,
             path: $path,
             operation: $operation,
+            command: routes!(@command $operation $($command)?),
             access: $access,
             audit: Audit::$audit,
             handler: || web::to($($endpoint)::+::handle),
@@ -102,6 +110,8 @@ const CLIENT: Access = Access::Client;
 const SIGNED_IN: Access = Access::SignedIn;
 const CLIENTS_READ: Access = Access::Needs(Permission::ClientsRead);
 const CLIENTS_WRITE: Access = Access::Needs(Permission::ClientsWrite);
+const CLIENTS_READ_WHERE_IT_ACTS: Access = Access::NeedsWhereItActs(Permission::ClientsRead);
+const CLIENTS_WRITE_WHERE_IT_ACTS: Access = Access::NeedsWhereItActs(Permission::ClientsWrite);
 const SECRETS_REVEAL: Access = Access::Needs(Permission::SecretsReveal);
 const AUDIT_READ: Access = Access::Needs(Permission::AuditRead);
 const AUDIT_READ_WHERE_ASKED: Access = Access::NeedsWhereAsked(Permission::AuditRead);
@@ -203,6 +213,11 @@ static ROUTES: &[Route] = &routes! {
     POST   "/api/v1/scopes/{name}/restore"                                              "RestoreScope"        CATALOG_WRITE, Everything => api::scopes::restore;
     GET    "/api/v1/projections"                                                        "ListProjections"     REPLAY_RUN, Refusals => api::projections;
     POST   "/api/v1/projections/rebuild"                                                "RebuildViews"        REPLAY_RUN, Everything => api::projections::rebuild;
+    POST   "/api/v2/oauth/clients"                                                      "CreateCompatibleClient" as "CreateClient" CLIENTS_WRITE_WHERE_IT_ACTS, Everything => compatibility::clients::create;
+    GET    "/api/v2/oauth/clients"                                                      "ListCompatibleClients" as "ListClients" CLIENTS_READ_WHERE_IT_ACTS, Refusals => compatibility::clients::list;
+    GET    "/api/v2/oauth/clients/{client_id}"                                          "GetCompatibleClient" as "GetClient" CLIENTS_READ_WHERE_IT_ACTS, Refusals => compatibility::clients::get;
+    PATCH  "/api/v2/oauth/clients/{client_id}"                                          "PatchCompatibleClient" as "ChangeClient" CLIENTS_WRITE_WHERE_IT_ACTS, Everything => compatibility::clients::patch;
+    DELETE "/api/v2/oauth/clients/{client_id}"                                          "DeleteCompatibleClient" as "Delete" CLIENTS_WRITE_WHERE_IT_ACTS, Everything => compatibility::clients::delete;
     POST   "/api/v1/leaked_secrets"                                                     "ReportLeakedSecrets" ANYONE, Everything => api::leaked_secrets;
     GET    "/assets/{asset}"                                                            "GetAsset"            ANYONE, Nothing => pages::assets;
     GET    "/healthz"                                                                   "GetHealth"           ANYONE, Nothing => health::alive;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    ProxyConfig, Settings,
+    CompatibilityConfig, ProxyConfig, Settings,
     limits::Limits,
     metrics::Metrics,
     problem::{Kind, Problem},
@@ -27,6 +27,8 @@ pub(crate) struct Service {
     pub(crate) proxy: ProxyConfig,
     /// How much one caller may ask.
     pub(crate) limits: Limits,
+    /// Where the compatibility API acts.
+    pub(crate) compatibility: CompatibilityConfig,
     /// Whether a browser that was here once must not come back without TLS.
     pub(crate) only_tls: bool,
     /// The verifications of the audit that were asked for here.
@@ -49,13 +51,14 @@ impl Service {
         metrics: Metrics,
     ) -> Self {
         let public_url = settings.public_url(address);
-        let Settings { server: config, proxy, limits, .. } = settings;
+        let Settings { server: config, proxy, limits, compatibility, .. } = settings;
         Self {
             app,
             views,
             metrics,
             proxy,
             limits: Limits::new(&limits),
+            compatibility,
             verifications: Arc::default(),
             only_tls: public_url.starts_with("https:"),
             client_timeout: Duration::from_secs(config.client_timeout_seconds),

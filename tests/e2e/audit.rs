@@ -98,7 +98,7 @@ async fn a4_filters_combine_and_a_value_that_names_nothing_is_refused() {
             vec!["client.deactivated", "client.created"],
         ),
         (format!("subject=client-{second}"), vec!["client.created"]),
-        ("subject=environment-sandbox".to_owned(), vec!["environment.created"]),
+        ("subject=environment-sandbox".to_owned(), vec!["environment.policy_changed", "environment.created"]),
         (format!("correlation_id={request_id}"), vec!["client.created"]),
         ("q=DEPOSITION+search".to_owned(), vec!["client.created"]),
         ("q=client_not_active".to_owned(), vec!["command.refused"]),

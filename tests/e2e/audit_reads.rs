@@ -36,7 +36,7 @@ async fn a2_reading_the_audit_is_recorded_once_in_a_while_and_polling_does_not_f
     // Another question, another token and another list are each recorded.
     let ask = |path: String| answer(service.request_as(&auditor, Method::GET, &path));
     ask("/api/v1/audit/events?ticket=INC-42".into()).await.expect(200);
-    ask("/api/v1/audit/events/2".into()).await.expect(200);
+    ask("/api/v1/audit/events/3".into()).await.expect(200);
     ask(format!("/api/v1/audit/events/{}", created.header("muniment-position"))).await.expect(200);
     service.get(&format!("{CLIENTS}/{id}/history")).await.expect(200);
     let recorded = of_auditor(reads(&service).await);

@@ -228,20 +228,20 @@ async fn a7_verify_finds_an_altered_event() {
     service.stop().await;
     let log = Connection::open(service.data().join("log.db")).expect("the log");
     let altered =
-        "UPDATE events SET entry = CAST(replace(entry, 'sandbox', 'sandbax') AS BLOB) WHERE position = 2";
+        "UPDATE events SET entry = CAST(replace(entry, 'sandbox', 'sandbax') AS BLOB) WHERE position = 3";
     let refused = log.execute(altered, []).expect_err("append-only is enforced");
     assert!(refused.to_string().contains("never changed"), "{refused}");
     // Who owns the file can drop the triggers; what they then alter is found, and named.
     drop_triggers(&log);
     let before: Vec<u8> =
-        log.query_row("SELECT entry FROM events WHERE position = 2", [], |row| row.get(0)).expect("an entry");
+        log.query_row("SELECT entry FROM events WHERE position = 3", [], |row| row.get(0)).expect("an entry");
     assert_eq!(log.execute(altered, []).expect("an alteration"), 1);
     drop(log);
     let verdict = service.muniment(["replay", "verify"]);
     assert_eq!(verdict.status.code(), Some(10), "{verdict:?}");
-    assert!(stdout(&verdict).contains("position 2"), "{}", stdout(&verdict));
+    assert!(stdout(&verdict).contains("position 3"), "{}", stdout(&verdict));
     let log = Connection::open(service.data().join("log.db")).expect("the log");
-    log.execute("UPDATE events SET entry = ?1 WHERE position = 2", [before]).expect("as it was");
+    log.execute("UPDATE events SET entry = ?1 WHERE position = 3", [before]).expect("as it was");
     drop(log);
     service.finish().await;
 }

@@ -217,12 +217,11 @@ async fn l4_a_policy_that_contradicts_itself_or_the_catalog_is_refused() {
         rules(change(json!({ "compatibility_defaults": { "client_type": "fax" } })).await),
         [rule("/policy/compatibility_defaults/client_type", "unknown")]
     );
-    let defaults =
-        json!({ "compatibility_defaults": { "client_type": "standard", "contacts_required": false } });
+    let defaults = json!({ "compatibility_defaults": { "scope": "", "contacts_required": true } });
     let changed = change(defaults).await.expect(200);
     assert_eq!(
         changed.body["policy"]["compatibility_defaults"],
-        json!({ "client_type": "standard", "scope": "", "contacts_required": false, "terms_required": true })
+        json!({ "client_type": "standard", "scope": "", "contacts_required": true, "terms_required": false })
     );
     assert_eq!(
         rules(change(json!({ "compatibility_defaults": { "scope": "records:search" } })).await),

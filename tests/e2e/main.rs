@@ -13,6 +13,7 @@ mod backup;
 mod catalog;
 mod clients;
 mod command_line;
+mod compatibility;
 mod concurrency;
 mod configuration;
 mod control_socket;

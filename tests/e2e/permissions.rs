@@ -20,6 +20,8 @@ struct Operation {
     method: Method,
     path: String,
     name: String,
+    /// What it is called in the record of a refusal.
+    command: String,
     access: String,
     permission: String,
     other_permission: String,
@@ -64,7 +66,8 @@ async fn l1_every_route_answers_every_role_as_its_description_says_and_records_r
                     allowed.insert(name);
                 } else {
                     refused.insert(name);
-                    expected.push((name.to_owned(), request.environment.map(str::to_owned)));
+                    expected
+                        .push((request.operation.command.clone(), request.environment.map(str::to_owned)));
                 }
             }
             expected.sort();
@@ -87,6 +90,7 @@ impl Role {
             "permission",
             "permission_where_asked",
             "permission_where_found",
+            "permission_where_it_acts",
             "either_permission",
             "oneself_or_permission",
         ];
@@ -110,6 +114,7 @@ async fn operations(service: &Service) -> Vec<Operation> {
                 method: method.to_uppercase().parse().expect("a method"),
                 path: path.clone(),
                 name: text("operationId"),
+                command: text("x-command"),
                 access: text("x-access"),
                 permission: text("x-permission"),
                 other_permission: text("x-other-permission"),
@@ -180,8 +185,8 @@ fn requests_for(operation: &Operation) -> Vec<Request<'_>> {
         "permission_where_asked" => {
             vec![request(None, false), request(Some(HERE), false), request(Some(ELSEWHERE), false)]
         }
-        // The event that the example names is one of this environment.
-        "permission_where_found" => vec![request(Some(HERE), false)],
+        // The event that the example names is one of this environment, and a token without a limit acts in it.
+        "permission_where_found" | "permission_where_it_acts" => vec![request(Some(HERE), false)],
         "oneself_or_permission" => vec![request(None, false), request(None, true)],
         _ => vec![request(None, false)],
     }
@@ -215,8 +220,14 @@ async fn ask(
     }
     assert_eq!(status, 403, "{what}");
     let body: Value = response.json().await.expect(&what);
-    assert_eq!(body["type"], "urn:muniment:problem:permission_denied", "{what}");
-    assert_eq!(body["permission"], operation.permission, "{what}");
+    if path.starts_with("/api/v2/") {
+        assert_eq!(body["code"], "forbidden", "{what}");
+        let message = body["message"].as_str().expect(&what);
+        assert!(message.contains(&operation.permission), "{what}: {message}");
+    } else {
+        assert_eq!(body["type"], "urn:muniment:problem:permission_denied", "{what}");
+        assert_eq!(body["permission"], operation.permission, "{what}");
+    }
     assert!(["refusals", "reads", "everything"].contains(&operation.audit.as_str()), "{what}");
 }
 

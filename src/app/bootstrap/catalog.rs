@@ -13,6 +13,9 @@ pub(super) const ENVIRONMENTS: [&str; 2] = ["production", "sandbox"];
 /// The version of the developer terms that they publish.
 pub(super) const TERMS: &str = "2026-01";
 
+/// The type of clients that the compatibility API makes, and what they may ask for: to know who somebody is, and no more.
+pub(super) const COMPATIBLE: (&str, &str) = ("standard", "openid profile email offline_access");
+
 /// Scope and what it allows, in the words of the consent page.
 pub(super) const SCOPES: &[(&str, &str)] = &[
     ("openid", "Know who you are"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crypto::{SecretString, SigningSecret};
 use domain::{
-    Claim, Client, ClientCommand, ClientId, EnvironmentName, Event, Permission,
+    Claim, Client, ClientCommand, ClientId, EnvironmentName, Event, Permission, Violation,
     client::{CreateClient, NewSecret, NewSigningSecret},
 };
 use store::{ExpectedRevision, StreamName};
@@ -55,6 +55,8 @@ impl Inner {
         let mut minted = self.mint_client_secrets(environment, client_id, request)?;
         for _ in 0..MOST_ATTEMPTS {
             let (policy, policy_fact) = self.policy(environment).await?;
+            let request = self.completed(request, environment, &policy, responsible).await?;
+            let request = request.as_ref();
             let type_rules =
                 self.type_rules(request.metadata.client_type.trim(), &request.metadata.scope).await?;
             let command = |contacts, minted: &MintedSecrets| CreateClient {
@@ -165,11 +167,18 @@ impl Inner {
                 &pointer,
             ));
         }
+        if let Some(channel) = request.channel {
+            wrong.extend(channel.check_redirect_uris(&request.metadata.redirect_uris, &[]));
+        }
         let stand_ins = self.stand_ins(request)?;
         let create = ClientCommand::CreateClient(Box::new(command(stand_ins, minted)));
         match Client::Absent.decide(create, self.log.now()).map_err(CommandError::from) {
             Ok(_) => {}
-            Err(CommandError::Invalid(violations)) => wrong.extend(violations),
+            Err(CommandError::Invalid(violations)) => {
+                let known = |violation: &Violation| wrong.iter().any(|one| one.pointer == violation.pointer);
+                let others: Vec<_> = violations.into_iter().filter(|violation| !known(violation)).collect();
+                wrong.extend(others);
+            }
             Err(error) => return Err(error),
         }
         wrong.extend(context.violations(reason_required));

@@ -280,6 +280,7 @@ fn ended_credentials(before: &Client, events: &[ClientEvent], now: Timestamp) ->
             }
             ClientEvent::Created(_)
             | ClientEvent::NameChanged(_)
+            | ClientEvent::DescriptionChanged(_)
             | ClientEvent::ContactsChanged(_)
             | ClientEvent::RedirectUrisChanged(_)
             | ClientEvent::RedirectExceptionGranted(_)

@@ -4,6 +4,7 @@ use crypto::Personal;
 use domain::{client::ClientDraft, oauth::RedirectUri};
 use jiff::Timestamp;
 
+use super::Channel;
 use crate::error::CommandError;
 
 /// A person or team to turn to: personal, so it never gets further than the vault.
@@ -28,6 +29,8 @@ pub struct CreateClientRequest {
     pub expires_in_seconds: Option<u32>,
     /// What its first secret is called.
     pub label: Option<String>,
+    /// The channel by which it came, if that one does not send type, scopes, contacts and terms.
+    pub channel: Option<Channel>,
 }
 
 /// A change of a client: what is `None` stays.
@@ -35,6 +38,8 @@ pub struct CreateClientRequest {
 pub struct ChangeClientRequest {
     /// The new name.
     pub client_name: Option<String>,
+    /// The new description, or none from now on.
+    pub description: Option<Option<String>>,
     /// The new contacts.
     pub contacts: Option<Vec<Contact>>,
     /// All redirect URIs from now on.
@@ -45,6 +50,17 @@ pub struct ChangeClientRequest {
     pub scope: Option<String>,
     /// Whether payloads are encrypted from now on.
     pub payload_encryption: Option<bool>,
+}
+
+/// What an edit makes of a client: what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientEdit {
+    /// The new name.
+    pub client_name: Option<String>,
+    /// The new description, or none from now on.
+    pub description: Option<Option<String>>,
+    /// All redirect URIs from now on.
+    pub redirect_uris: Option<Vec<String>>,
 }
 
 /// One redirect URI more or less.

@@ -121,6 +121,17 @@ impl Inner {
         .await
     }
 
+    /// Name and e-mail of a member, for a decision of the write side; nothing of who was erased.
+    pub(crate) async fn member_details(
+        &self,
+        member_id: MemberId,
+    ) -> Result<Option<(Personal<String>, Personal<String>)>, CommandError> {
+        let stream = Loader::<Member>::stream(&member_id.to_string())?;
+        let held = self.newest_part(&stream, &SAID_BY, MEMBER).await?;
+        let field = |name| text(held.as_ref(), name).map(|text| Personal::new(text.to_owned()));
+        Ok(field("name").zip(field("email")))
+    }
+
     async fn seal_member(
         &self,
         member_id: MemberId,

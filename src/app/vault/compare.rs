@@ -126,6 +126,7 @@ impl Holder {
                 ClientEvent::SecretRotated(rotated) => (Some(&rotated.secret), None),
                 ClientEvent::SigningSecretRotated(rotated) => (None, Some(&rotated.signing_secret)),
                 ClientEvent::NameChanged(_)
+                | ClientEvent::DescriptionChanged(_)
                 | ClientEvent::ContactsChanged(_)
                 | ClientEvent::RedirectUrisChanged(_)
                 | ClientEvent::RedirectExceptionGranted(_)

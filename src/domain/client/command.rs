@@ -15,7 +15,7 @@ use crate::{
 pub enum ClientCommand {
     /// Register it.
     CreateClient(Box<CreateClient>),
-    /// Change name, contacts, redirect URIs, scopes, or whether payloads are encrypted.
+    /// Change name, description, contacts, redirect URIs, scopes, or whether payloads are encrypted.
     ChangeClient(Box<ChangeClient>),
     /// Let another member answer for it.
     ChangeResponsible(ChangeResponsible),
@@ -111,6 +111,8 @@ pub struct CreateClient {
 pub struct ChangeClient {
     /// The new friendly name.
     pub client_name: Option<String>,
+    /// The new description, or none from now on.
+    pub description: Option<Option<String>>,
     /// The new contacts.
     pub contacts: Option<Vec<PersonId>>,
     /// The new redirect URIs, as text.

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::{
     ChangeClient, ChangeResponsible, Client, ClientCommand, ClientCreated, ClientError, ClientEvent,
-    ClientNameChanged, ContactsChanged, CreateClient, PayloadEncryptionChanged, RedirectUrisChanged,
-    Registration, ResponsibleChanged, ScopeChanged, SigningSecretRevealed, Status, StatusChanged, metadata,
-    metadata::ClientMetadata,
+    ClientNameChanged, ContactsChanged, CreateClient, DescriptionChanged, PayloadEncryptionChanged,
+    RedirectUrisChanged, Registration, ResponsibleChanged, ScopeChanged, SigningSecretRevealed, Status,
+    StatusChanged, metadata, metadata::ClientMetadata,
 };
 use crate::{
     Change, PersonId, Rule, Violation,
@@ -73,11 +73,13 @@ impl Client {
 impl CreateClient {
     fn events(self, now: Timestamp) -> Result<Vec<ClientEvent>, ClientError> {
         let encryption = self.metadata.payload_encryption.then(|| payload_encryption(false, true));
-        let created = ClientEvent::Created(self.decide(now)?);
-        Ok([created].into_iter().chain(encryption).collect())
+        let (created, description) = self.decide(now)?;
+        let description = description.map(|new| described(None, Some(new)));
+        Ok([ClientEvent::Created(created)].into_iter().chain(description).chain(encryption).collect())
     }
 
-    fn decide(self, now: Timestamp) -> Result<ClientCreated, ClientError> {
+    /// What it begins with, and how it is described.
+    fn decide(self, now: Timestamp) -> Result<(ClientCreated, Option<String>), ClientError> {
         let (metadata, mut wrong) = match ClientMetadata::parse(&self.metadata, self.policy.redirect_rule) {
             Ok(metadata) => (Some(metadata), Violations::default()),
             Err(violations) => (None, Violations(violations)),
@@ -109,7 +111,7 @@ impl CreateClient {
             _ => return Err(ClientError::Invalid(wrong.0)),
         };
         let has_secret = metadata.token_endpoint_auth_method.has_secret();
-        Ok(ClientCreated {
+        let created = ClientCreated {
             environment: self.environment,
             client_name: metadata.client_name,
             client_type: metadata.client_type,
@@ -123,7 +125,8 @@ impl CreateClient {
             terms_accepted: self.terms_accepted.unwrap_or_default(),
             secret: self.secret.filter(|_| has_secret).map(|secret| secret.issued(&self.policy, now)),
             signing_secret: self.signing_secret.issued(),
-        })
+        };
+        Ok((created, metadata.description))
     }
 }
 
@@ -137,6 +140,12 @@ impl Registration {
         {
             let client_name = Change::new(self.client_name.clone(), new);
             events.push(ClientEvent::NameChanged(ClientNameChanged { client_name }));
+        }
+        if let Some(text) = &change.description
+            && let Some(new) = wrong.keep("/description", metadata::description(text.as_deref()))
+            && new != self.description
+        {
+            events.push(described(self.description.clone(), new));
         }
         if let Some(new) = &change.contacts {
             check_contacts(&mut wrong, new);
@@ -207,6 +216,10 @@ impl Registration {
     fn becomes(&self, new: Status) -> StatusChanged {
         StatusChanged { status: Change::new(self.status, new) }
     }
+}
+
+fn described(old: Option<String>, new: Option<String>) -> ClientEvent {
+    ClientEvent::DescriptionChanged(DescriptionChanged { description: Change::new(old, new) })
 }
 
 fn payload_encryption(old: bool, new: bool) -> ClientEvent {

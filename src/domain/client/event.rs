@@ -18,6 +18,8 @@ events! {
         Created(ClientCreated) = "client.created", 1;
         /// Its friendly name changed.
         NameChanged(ClientNameChanged) = "client.name_changed", 1;
+        /// It is described otherwise, or no longer.
+        DescriptionChanged(DescriptionChanged) = "client.description_changed", 1;
         /// Other people answer for it; who they are is a private part.
         ContactsChanged(ContactsChanged) = "client.contacts_changed", 1;
         /// Redirect URIs were added, removed or reordered.
@@ -88,7 +90,8 @@ impl ClientEvent {
             Self::Deleted(_) => {
                 vec![release(Claim::client_names(environment)), release(Claim::singletons(environment))]
             }
-            Self::ContactsChanged(_)
+            Self::DescriptionChanged(_)
+            | Self::ContactsChanged(_)
             | Self::RedirectUrisChanged(_)
             | Self::RedirectExceptionGranted(_)
             | Self::RedirectExceptionWithdrawn(_)
@@ -179,6 +182,14 @@ pub struct IssuedSigningSecret {
 pub struct ClientNameChanged {
     /// The friendly name.
     pub client_name: Change<String>,
+}
+
+/// Old and new description.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DescriptionChanged {
+    /// What the client is for; null is nothing said.
+    pub description: Change<Option<String>>,
 }
 
 /// Old and new contacts.

@@ -14,12 +14,15 @@ pub const MOST_REDIRECT_URIS: usize = 50;
 /// log has at most 65,535 bytes.
 const MOST_REDIRECT_URI_BYTES: usize = 20_000;
 const LONGEST_NAME: usize = 120;
+const LONGEST_DESCRIPTION: usize = 1_000;
 
 /// Metadata as it came in: text, nothing checked.
 #[derive(Clone, Debug, Default)]
 pub struct ClientDraft {
     /// `client_name`.
     pub client_name: String,
+    /// What it is for; `None` and blanks say nothing.
+    pub description: Option<String>,
     /// The name of the client's type.
     pub client_type: String,
     /// `redirect_uris`.
@@ -39,6 +42,8 @@ pub struct ClientDraft {
 pub struct ClientMetadata {
     /// `client_name`.
     pub client_name: String,
+    /// What it is for.
+    pub description: Option<String>,
     /// The name of the client's type.
     pub client_type: String,
     /// `redirect_uris`.
@@ -61,6 +66,7 @@ impl ClientMetadata {
         // No exception can have been recorded for what is not there yet.
         let limits = RedirectLimits { rule: redirect_rule, exceptions: &BTreeSet::new() };
         let client_name = wrong.keep("/client_name", client_name(&draft.client_name));
+        let description = wrong.keep("/description", description(draft.description.as_deref()));
         let client_type = wrong.keep("/client_type", plain_text(&draft.client_type, 64));
         let method = wrong
             .keep("/token_endpoint_auth_method", auth_method(draft.token_endpoint_auth_method.as_deref()));
@@ -92,15 +98,17 @@ impl ClientMetadata {
                 "a public client cannot use client_credentials (RFC 6749 section 4.4)",
             );
         }
-        match (client_name, client_type, method, redirect_uris, scope) {
+        match (client_name, description, client_type, method, redirect_uris, scope) {
             (
                 Some(client_name),
+                Some(description),
                 Some(client_type),
                 Some(token_endpoint_auth_method),
                 Some(redirect_uris),
                 Some(scope),
             ) if wrong.0.is_empty() => Ok(Self {
                 client_name,
+                description,
                 client_type,
                 redirect_uris,
                 scope,
@@ -119,6 +127,12 @@ fn keep<T>(wrong: &mut Violations, parsed: Result<T, Vec<Violation>>) -> Option<
 /// The friendly name, which people see on the consent page.
 pub(super) fn client_name(text: &str) -> Result<String, (Rule, String)> {
     plain_text(text, LONGEST_NAME)
+}
+
+/// What a client is for: text that anyone may read.
+pub(super) fn description(text: Option<&str>) -> Result<Option<String>, (Rule, String)> {
+    let said = text.filter(|text| !text.trim().is_empty());
+    said.map(|text| plain_text(text, LONGEST_DESCRIPTION)).transpose()
 }
 
 /// At least one scope: a client that may ask for nothing is a mistake (behaviour C2).

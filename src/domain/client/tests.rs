@@ -113,6 +113,7 @@ fn create() -> CreateClient {
         environment: environment(),
         metadata: ClientDraft {
             client_name: "Matter sync".into(),
+            description: None,
             client_type: "standard".into(),
             redirect_uris: texts(&["https://app.example.com/callback"]),
             scope: "matters:write matters:read".into(),

@@ -107,6 +107,23 @@ impl RedirectUri {
         Ok(Self(text.to_owned()))
     }
 
+    /// Accepts what the compatibility API lets be registered: an absolute `https` URI without a query (behaviour D4).
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn parse_without_query(text: &str) -> Result<Self, (Rule, String)> {
+        let limits = RedirectLimits { rule: RedirectRule::HttpsOnly, exceptions: &BTreeSet::new() };
+        let uri = Self::parse_within(text, limits).map_err(|(rule, detail)| {
+            // Here no admin can record an exception, and it is not the environment that wants https.
+            let scheme = matches!(rule, Rule::NotHttps | Rule::SchemeNeedsException);
+            if scheme { (Rule::NotHttps, "must be https".to_owned()) } else { (rule, detail) }
+        })?;
+        if text.contains('?') {
+            return Err((Rule::HasQuery, "must not have a query".into()));
+        }
+        Ok(uri)
+    }
+
     /// The text as it was registered.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -314,6 +331,27 @@ mod tests {
             ("com.example.app://me@oauth/cb", Rule::HasUserinfo),
             ("com.example.app:/cb#x", Rule::HasFragment),
             ("javascript:alert(1)", Rule::NotHttps),
+        ] {
+            assert_eq!(rule(text), Err(broken), "{text}");
+        }
+    }
+
+    #[test]
+    fn d4_the_compatibility_api_takes_absolute_https_without_query() {
+        let rule = |text: &str| RedirectUri::parse_without_query(text).map_err(|(rule, _)| rule);
+        let text = "https://app.example.com/a%3Fb";
+        assert_eq!(rule(text).expect(text).as_str(), text);
+        for (text, broken) in [
+            ("", Rule::Required),
+            ("/cb", Rule::NotAbsolute),
+            ("http://app.example.com/cb", Rule::NotHttps),
+            ("http://localhost/cb", Rule::NotHttps),
+            ("javascript:alert(1)", Rule::NotHttps),
+            ("com.example.app:/cb", Rule::NotHttps),
+            ("https://app.example.com/cb?x=1", Rule::HasQuery),
+            ("https://app.example.com/cb?", Rule::HasQuery),
+            ("https://app.example.com/cb#x", Rule::HasFragment),
+            ("https://me@app.example.com/cb", Rule::HasUserinfo),
         ] {
             assert_eq!(rule(text), Err(broken), "{text}");
         }

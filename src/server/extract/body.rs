@@ -49,7 +49,7 @@ pub(super) async fn read(
 /// Refuses a body that does not say it is JSON; one that says nothing at all could be sent by a form of any page.
 pub(super) fn must_be_json(http: &HttpRequest) -> Result<(), Problem> {
     let essence = http.content_type().trim();
-    let json = ["application/json", "application/merge-patch+json"];
+    let json = ["application/json", "application/merge-patch+json", "application/json-patch+json"];
     if json.iter().any(|name| essence.eq_ignore_ascii_case(name)) {
         Ok(())
     } else {

@@ -9,8 +9,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use super::{
-    NoParameters, body, context, idempotency_key, if_match, json, json::Salvaged, path, principal, query,
-    read,
+    NoParameters, body, context, idempotency_key, if_match, json::Salvaged, path, principal, query, read,
 };
 use crate::{problem::Problem, service::Service};
 
@@ -25,14 +24,14 @@ pub(crate) struct Command<B, Q = NoParameters> {
 }
 
 /// What a command's body asks for, and why.
-pub(crate) trait CommandBody: DeserializeOwned {
-    /// Whether the use case hears of a body whose form is wrong, to say what else is wrong with it. It must not if the
-    /// endpoint itself reads the body further.
-    const SALVAGED: bool;
-
+pub(crate) trait CommandBody: Sized {
     /// The fields of which nothing may be kept, not even in the digest that tells a repeated request from another: whoever
     /// held its key one day could try passwords against it.
-    const SECRETS: &'static [&'static str];
+    const SECRETS: &'static [&'static str] = &[];
+
+    /// Reads it. The use case hears of the parts whose form is wrong, to say what else is wrong; not if the endpoint itself
+    /// reads the body further.
+    fn read(bytes: &[u8]) -> Result<Salvaged<Self>, Problem>;
 
     /// What stands for no body at all; `None` if there must be one.
     fn of_nothing() -> Option<Self>;
@@ -59,24 +58,27 @@ pub(crate) struct Why {
 /// out; `whole` for one that the endpoint reads further; `secrets` names the fields of which nothing may be kept.
 macro_rules! why {
     ($body:ty) => {
-        crate::extract::why!($body, None, true, []);
+        crate::extract::why!($body, None, crate::extract::salvage, []);
     };
     ($body:ty, or_nothing) => {
-        crate::extract::why!($body, Some(Self::default()), true, []);
+        crate::extract::why!($body, Some(Self::default()), crate::extract::salvage, []);
     };
     ($body:ty, whole) => {
-        crate::extract::why!($body, None, false, []);
+        crate::extract::why!($body, None, crate::extract::whole, []);
     };
     ($body:ty, secrets $secrets:tt) => {
-        crate::extract::why!($body, None, true, $secrets);
+        crate::extract::why!($body, None, crate::extract::salvage, $secrets);
     };
     ($body:ty, or_nothing, secrets $secrets:tt) => {
-        crate::extract::why!($body, Some(Self::default()), true, $secrets);
+        crate::extract::why!($body, Some(Self::default()), crate::extract::salvage, $secrets);
     };
-    ($body:ty, $nothing:expr, $salvaged:expr, $secrets:tt) => {
+    ($body:ty, $nothing:expr, $read:path, $secrets:tt) => {
         impl crate::extract::CommandBody for $body {
-            const SALVAGED: bool = $salvaged;
             const SECRETS: &'static [&'static str] = &$secrets;
+
+            fn read(bytes: &[u8]) -> Result<crate::extract::Salvaged<Self>, crate::problem::Problem> {
+                $read(bytes)
+            }
 
             fn of_nothing() -> Option<Self> {
                 $nothing
@@ -126,10 +128,7 @@ impl<B: CommandBody, Q: DeserializeOwned> Command<B, Q> {
             Some(nothing) if bytes.is_empty() => nothing,
             Some(_) | None => {
                 body::must_be_json(http)?;
-                let Salvaged { value, faults } = json::salvage(&bytes)?;
-                if !B::SALVAGED && !faults.is_empty() {
-                    return Err(Problem::of_violations(faults));
-                }
+                let Salvaged { value, faults } = B::read(&bytes)?;
                 context.malformed = faults;
                 value
             }

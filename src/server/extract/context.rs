@@ -7,7 +7,7 @@ use domain::EnvironmentName;
 use uuid::Uuid;
 
 use super::read;
-use crate::{middleware::request_id::RequestId, problem::Problem, service::Service};
+use crate::{compatibility, middleware::request_id::RequestId, problem::Problem, service::Service};
 
 /// Longer ones say nothing more about whose they are.
 const LONGEST_USER_AGENT: usize = 512;
@@ -21,8 +21,8 @@ pub(super) fn of(service: &Service, http: &HttpRequest, actor: &Actor) -> Result
     };
     Ok(Context {
         actor: actor.clone(),
-        operation: read::route(http)?.operation,
-        environment: environment(http),
+        operation: read::route(http)?.command,
+        environment: environment(service, http, actor),
         request_id,
         correlation_id,
         source: source(service, http),
@@ -33,8 +33,11 @@ pub(super) fn of(service: &Service, http: &HttpRequest, actor: &Actor) -> Result
     })
 }
 
-/// The environment of the path.
-fn environment(http: &HttpRequest) -> Option<EnvironmentName> {
+/// The environment of the path; where no path has one, that of who asks.
+fn environment(service: &Service, http: &HttpRequest, actor: &Actor) -> Option<EnvironmentName> {
+    if compatibility::is_spoken_at(http.path()) {
+        return Some(compatibility::environment(service, actor));
+    }
     EnvironmentName::parse(http.match_info().get("environment")?).ok()
 }
 

@@ -21,19 +21,36 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if faults.is_empty() { Ok(value) } else { Err(Problem::of_violations(faults)) }
 }
 
+/// The same, for who takes a value of which parts may be missing.
+pub(crate) fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<Salvaged<T>, Problem> {
+    parse(body).map(Salvaged::sound)
+}
+
+/// Any JSON at all, for who reads it further.
+pub(crate) fn json_value(body: &[u8]) -> Result<Value, Problem> {
+    serde_json::from_slice(body).map_err(|error| malformed(&error))
+}
+
 /// The value in a body, without the parts whose form is wrong.
 #[derive(Debug)]
-pub(super) struct Salvaged<T> {
+pub(crate) struct Salvaged<T> {
     pub(super) value: T,
     /// What is wrong with those parts: they are not in the value.
     pub(super) faults: Vec<Violation>,
 }
 
+impl<T> Salvaged<T> {
+    /// A value that is all there.
+    pub(crate) fn sound(value: T) -> Self {
+        Self { value, faults: Vec::new() }
+    }
+}
+
 /// Reads as much of a body as can be read. Serde stops at the first thing that is wrong: it is taken out, and the rest
 /// is read again, until nothing is wrong or there is no value without it.
-pub(super) fn salvage<T: DeserializeOwned>(body: &[u8]) -> Result<Salvaged<T>, Problem> {
-    let error = match whole(body) {
-        Ok(value) => return Ok(Salvaged { value, faults: Vec::new() }),
+pub(crate) fn salvage<T: DeserializeOwned>(body: &[u8]) -> Result<Salvaged<T>, Problem> {
+    let error = match read(body) {
+        Ok(value) => return Ok(Salvaged::sound(value)),
         Err(error) if error.inner().classify() == Category::Data => error,
         Err(error) => return Err(malformed(error.inner())),
     };
@@ -60,7 +77,7 @@ pub(super) fn salvage<T: DeserializeOwned>(body: &[u8]) -> Result<Salvaged<T>, P
     Err(Problem::of_violations(faults))
 }
 
-fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_path_to_error::Error<serde_json::Error>> {
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_path_to_error::Error<serde_json::Error>> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let Object(value) = serde_path_to_error::deserialize(&mut json)?;
     let track = serde_path_to_error::Track::new();
@@ -175,16 +192,16 @@ fn malformed(error: &serde_json::Error) -> Problem {
 }
 
 /// What a message of serde says, without the value that it quotes.
-pub(super) struct Wrong {
+pub(crate) struct Wrong {
     /// The field that it is about, if the path does not name it.
-    pub(super) field: Option<String>,
-    pub(super) rule: Rule,
-    pub(super) detail: String,
+    pub(crate) field: Option<String>,
+    pub(crate) rule: Rule,
+    pub(crate) detail: String,
 }
 
 /// Serde has no other way to say what is wrong than its text. Only the messages known here are told on: any other one
 /// could quote the value.
-pub(super) fn wrong(message: &str) -> Wrong {
+pub(crate) fn wrong(message: &str) -> Wrong {
     let kind = |rule, detail: String| Wrong { field: None, rule, detail };
     let about_field = |rule, detail: &str| Wrong {
         field: message.split('`').nth(1).map(str::to_owned),

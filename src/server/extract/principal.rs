@@ -5,7 +5,7 @@ use app::{Actor, AuthenticationError};
 
 use super::source;
 use crate::{
-    control,
+    compatibility, control,
     middleware::request_id::RequestId,
     problem::{Kind, Problem},
     service::Service,
@@ -26,7 +26,7 @@ pub(crate) async fn who(service: &Service, http: &HttpRequest) -> Result<Actor, 
     if let Some(host) = control::host(http) {
         return Ok(host);
     }
-    let Some(token) = bearer(http) else {
+    let Some(token) = token(http) else {
         // Nobody tried anything.
         service.metrics.authentication_failure("missing");
         return Err(Problem::new(Kind::Unauthenticated));
@@ -46,10 +46,14 @@ pub(crate) async fn who(service: &Service, http: &HttpRequest) -> Result<Actor, 
     Err(Problem::new(Kind::Unauthenticated))
 }
 
-/// The credentials, if there is exactly one header with the scheme `Bearer`.
-fn bearer(http: &HttpRequest) -> Option<&str> {
+/// The credentials, if there is exactly one header with the scheme `Bearer`; where the compatibility API is, also
+/// without a scheme (behaviour D2).
+fn token(http: &HttpRequest) -> Option<&str> {
     let mut headers = http.headers().get_all(header::AUTHORIZATION);
     let (Some(value), None) = (headers.next(), headers.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    let value = value.to_str().ok()?.trim();
+    match value.split_once(' ') {
+        Some((scheme, token)) => scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()),
+        None => Some(value).filter(|value| !value.is_empty() && compatibility::is_spoken_at(http.path())),
+    }
 }

@@ -96,6 +96,7 @@ pub(super) fn route(http: &HttpRequest) -> Result<&'static Route, Problem> {
 pub(super) fn needed(http: &HttpRequest, actor: &Actor) -> Result<Option<Permission>, Problem> {
     Ok(match route(http)?.access {
         Access::Needs(permission)
+        | Access::NeedsWhereItActs(permission)
         | Access::NeedsWhereAsked(permission)
         | Access::NeedsWhereFound(permission) => Some(permission),
         Access::NeedsEither(permission, other) => {

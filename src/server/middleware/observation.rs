@@ -45,7 +45,7 @@ pub(crate) async fn observe(
     service.metrics.request(observed, took);
     if let Some(route) = route.filter(|route| route.audit == Audit::Everything) {
         let done = if response.headers().contains_key(REPLAYED) { "replayed" } else { "done" };
-        service.metrics.command(route.operation, failed.map_or(done, Kind::slug));
+        service.metrics.command(route.command, failed.map_or(done, Kind::slug));
     }
     tracing::info!(
         method = observed.method,

@@ -1,4 +1,5 @@
-//! Every error leaves as a problem with the id of its request, the framework's own among them.
+//! Every error leaves with the id of its request, the framework's own among them: as a problem, or in the dialect of the
+//! compatibility API at its paths.
 
 use actix_web::{
     Error,
@@ -10,6 +11,7 @@ use actix_web::{
 
 use super::request_id::RequestId;
 use crate::{
+    compatibility,
     problem::{Kind, Problem},
     service::Service,
 };
@@ -44,7 +46,11 @@ pub(crate) async fn write(
         // Who is refused and then reads the audit finds the refusal there.
         service.views_at(head).await;
     }
-    let mut written = problem.to_response(&id.0);
+    let mut written = if compatibility::is_spoken_at(request.path()) {
+        compatibility::error::response(problem, &id.0)
+    } else {
+        problem.to_response(&id.0)
+    };
     written.extensions_mut().insert(Failed(problem.kind()));
     Ok(ServiceResponse::new(request, written))
 }

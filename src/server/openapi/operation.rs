@@ -1,12 +1,12 @@
 //! What the document says of one route: most of it follows from the route's row in the table, the rest an endpoint
 //! adds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::{Method, StatusCode};
 use serde_json::json;
 use utoipa::{
-    IntoParams, ToSchema,
+    IntoParams, PartialSchema, ToSchema,
     openapi::{
         ContentBuilder, Header, HeaderBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
         extensions::ExtensionsBuilder,
@@ -19,6 +19,10 @@ use utoipa::{
 
 use super::{CLIENT_SECURITY, SECURITY};
 use crate::{
+    compatibility::{
+        self,
+        error::{self, ErrorBody, PATCH_FAILED, Told},
+    },
     problem::{self, Kind, ProblemBody},
     routes::{Access, Audit, Route},
 };
@@ -27,6 +31,9 @@ use crate::{
 pub(crate) struct Operation {
     builder: OperationBuilder,
     command: bool,
+    /// Whether errors are told in the dialect of the compatibility API.
+    compatible: bool,
+    patch: bool,
     /// Whether `Idempotency-Key` names it.
     repeatable: bool,
     reads_views: bool,
@@ -37,7 +44,8 @@ pub(crate) struct Operation {
 impl Operation {
     /// What follows from the row: names, path, who may ask, the headers and problems that this brings with it.
     pub(crate) fn of(route: &Route) -> Self {
-        let mut extensions = ExtensionsBuilder::new().add("x-audit", route.audit.as_str());
+        let mut extensions =
+            ExtensionsBuilder::new().add("x-audit", route.audit.as_str()).add("x-command", route.command);
         extensions = match route.access {
             Access::Anyone => extensions.add("x-access", "anyone"),
             Access::Client => extensions.add("x-access", "client"),
@@ -45,6 +53,9 @@ impl Operation {
             Access::Needs(permission) => {
                 extensions.add("x-access", "permission").add("x-permission", permission.as_str())
             }
+            Access::NeedsWhereItActs(permission) => extensions
+                .add("x-access", "permission_where_it_acts")
+                .add("x-permission", permission.as_str()),
             Access::NeedsWhereAsked(permission) => {
                 extensions.add("x-access", "permission_where_asked").add("x-permission", permission.as_str())
             }
@@ -70,6 +81,8 @@ impl Operation {
         let mut operation = Self {
             builder,
             command,
+            compatible: compatibility::is_spoken_at(route.path),
+            patch: false,
             repeatable: command && route.access != Access::Anyone,
             reads_views: false,
             schemas: Vec::new(),
@@ -190,6 +203,12 @@ impl Operation {
         self
     }
 
+    /// It takes a patch that may not fit what is there.
+    pub(crate) fn patch_may_fail(mut self) -> Self {
+        self.patch = true;
+        self
+    }
+
     /// Problems of this route alone.
     pub(crate) fn problems(mut self, kinds: &[Kind]) -> Self {
         self.problems.extend(kinds);
@@ -205,13 +224,30 @@ impl Operation {
             );
             self.problems.push(Kind::IdempotencyMismatch);
         }
-        let Self { mut builder, problems, schemas, reads_views, command: _, repeatable: _ } = self;
-        let mut by_status: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
-        for kind in problems {
-            by_status.entry(kind.status().as_u16()).or_default().push(kind.slug());
+        let Self {
+            mut builder,
+            problems,
+            mut schemas,
+            reads_views,
+            compatible,
+            patch,
+            command: _,
+            repeatable: _,
+        } = self;
+        let mut by_status: BTreeMap<u16, BTreeSet<&str>> = BTreeMap::new();
+        let told = problems.into_iter().map(|kind| match compatible {
+            true => Told::of(kind).as_pair(),
+            false => (kind.status(), kind.slug()),
+        });
+        for (status, name) in told.chain(patch.then(|| PATCH_FAILED.as_pair())) {
+            by_status.entry(status.as_u16()).or_default().insert(name);
+        }
+        if compatible {
+            schemas.push((ErrorBody::name().into_owned(), ErrorBody::schema()));
         }
         for (status, slugs) in by_status {
-            let mut response = problem_response(&slugs);
+            let mut response =
+                if compatible { compatible_response(&slugs) } else { problem_response(&slugs) };
             if reads_views && [StatusCode::NOT_FOUND, StatusCode::GONE].iter().any(|seen| *seen == status) {
                 response.headers.insert("Muniment-Views".to_owned(), RefOr::T(views_behind()));
             }
@@ -271,14 +307,22 @@ fn views_behind() -> Header {
 }
 
 /// A problem of any of these slugs.
-fn problem_response(slugs: &[&str]) -> Response {
-    let schema = Ref::from_schema_name(ProblemBody::name());
-    let content = ContentBuilder::new().schema(Some(schema)).build();
+fn problem_response(slugs: &BTreeSet<&str>) -> Response {
+    error_response(slugs, "x-problems", &ProblemBody::name(), problem::CONTENT_TYPE)
+}
+
+/// An error of the compatibility API with any of these codes.
+fn compatible_response(codes: &BTreeSet<&str>) -> Response {
+    error_response(codes, "x-codes", &ErrorBody::name(), error::CONTENT_TYPE)
+}
+
+fn error_response(slugs: &BTreeSet<&str>, listed_as: &str, schema: &str, content_type: &str) -> Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
     let description = slugs.iter().map(|slug| format!("`{slug}`")).collect::<Vec<_>>().join(", ");
     ResponseBuilder::new()
         .description(description)
-        .content(problem::CONTENT_TYPE, content)
-        .extensions(Some(ExtensionsBuilder::new().add("x-problems", json!(slugs)).build()))
+        .content(content_type, content)
+        .extensions(Some(ExtensionsBuilder::new().add(listed_as, json!(slugs)).build()))
         .build()
 }
 

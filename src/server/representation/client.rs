@@ -26,6 +26,8 @@ pub(crate) struct Client {
     #[schema(value_type = String, format = Uuid)]
     pub(crate) client_id: ClientId,
     pub(crate) client_name: String,
+    /// What it is for; null if nobody said so.
+    pub(crate) description: Option<String>,
     /// The name of its type in the catalog.
     pub(crate) client_type: String,
     pub(crate) environment: String,
@@ -167,6 +169,7 @@ impl Client {
         Self {
             client_id,
             client_name: client.client_name.clone(),
+            description: client.description.clone(),
             client_type: client.client_type.clone(),
             environment: client.environment.to_string(),
             status: client.status,

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::{Access, Audit, Methods, Route, all, is_anyones};
-use crate::{openapi::Operation, openapi_document, pages, testing};
+use crate::{compatibility, openapi::Operation, openapi_document, pages, testing};
 
 fn document() -> Value {
     serde_json::to_value(openapi_document()).unwrap()
@@ -68,6 +68,7 @@ fn l1_every_description_states_permission_audit_answers_and_parameters() {
         let permission = match route.access {
             Access::Anyone | Access::Client | Access::SignedIn => None,
             Access::Needs(permission)
+            | Access::NeedsWhereItActs(permission)
             | Access::NeedsWhereAsked(permission)
             | Access::NeedsWhereFound(permission)
             | Access::NeedsEither(permission, _)
@@ -147,6 +148,10 @@ async fn a2_no_route_of_the_api_answers_without_a_token() {
                 let refused = answer.expect(401);
                 assert_eq!(refused.body["error"], "invalid_client");
                 assert_eq!(refused.header("www-authenticate"), "Basic realm=\"sandbox\", charset=\"UTF-8\"");
+            } else if compatibility::is_spoken_at(route.path) {
+                let refused = answer.expect(401);
+                assert_eq!(refused.body["code"], "unauthorized");
+                assert_eq!(refused.header("content-type"), "application/json");
             } else {
                 let refused = answer.expect_problem(401, "unauthenticated");
                 assert_eq!(refused.header("www-authenticate"), "Bearer");

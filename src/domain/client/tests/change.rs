@@ -49,6 +49,29 @@ fn l5_a_name_changes_with_old_and_new() {
 }
 
 #[test]
+fn d1_a_client_is_described_with_old_and_new_and_a_blank_text_says_nothing() {
+    let describe = |text: Option<&str>| {
+        let description = text.map(str::to_owned);
+        change(|change| change.description = Some(description))
+    };
+    let described = |old: Option<&str>, new: Option<&str>| {
+        let description = Change::new(old.map(str::to_owned), new.map(str::to_owned));
+        ClientEvent::DescriptionChanged(DescriptionChanged { description })
+    };
+    let first = described(None, Some("Keeps matters in step"));
+    assert_eq!(event(given(&[]), 1, describe(Some(" Keeps matters in step "))), first);
+    assert_eq!(registration(&[(1, first.clone())]).description.as_deref(), Some("Keeps matters in step"));
+    for nothing in [None, Some(""), Some(" \t")] {
+        assert_eq!(decided(given(&[]), 1, describe(nothing)), Ok(vec![]));
+        let removed = described(Some("Keeps matters in step"), None);
+        assert_eq!(event(given(&[(1, first.clone())]), 2, describe(nothing)), removed);
+        assert_eq!(registration(&[(1, first.clone()), (2, removed)]).description, None);
+    }
+    assert_eq!(wrong(given(&[]), 1, describe(Some("a\nb"))), at("/description", Rule::ControlCharacter));
+    assert_eq!(wrong(given(&[]), 1, describe(Some(&"x".repeat(1_001)))), at("/description", Rule::TooLong));
+}
+
+#[test]
 fn l5_contacts_change_even_for_the_same_pseudonyms() {
     let contacts = |people: Vec<PersonId>| change(|change| change.contacts = Some(people));
     let changed =

@@ -260,6 +260,7 @@ fn l2_one_answer_names_everything_that_is_wrong() {
     let wrong = refused(|create| {
         create.metadata = ClientDraft {
             client_name: String::new(),
+            description: Some("a\u{0}b".into()),
             client_type: "standard".into(),
             redirect_uris: texts(&["ftp://a.example/"]),
             scope: "events:notify".into(),
@@ -277,6 +278,7 @@ fn l2_one_answer_names_everything_that_is_wrong() {
         wrong,
         [
             ("/client_name", Rule::Required),
+            ("/description", Rule::ControlCharacter),
             ("/token_endpoint_auth_method", Rule::Unsupported),
             ("/grant_types/1", Rule::Unsupported),
             ("/redirect_uris/0", Rule::NotHttps),

@@ -38,6 +38,7 @@ enum Ask {
     },
     Change {
         name: Option<&'static str>,
+        description: Option<Option<&'static str>>,
         contacts: Option<u128>,
         uris: Option<Vec<&'static str>>,
         scope: Option<&'static str>,
@@ -89,11 +90,12 @@ fn ask() -> impl Strategy<Value = Ask> {
             .prop_map(|(name, public, singleton, lifetime)| Ask::Create { name, public, singleton, lifetime }),
         4 => (
             option::of(name()),
+            option::weighted(0.3, option::of(select(&LABELS[..]))),
             option::weighted(0.3, 0..3_u128),
             option::weighted(0.3, vec(select(&URIS[..]), 0..3)),
             option::weighted(0.3, select(&SCOPES[..])),
         )
-            .prop_map(|(name, contacts, uris, scope)| Ask::Change { name, contacts, uris, scope }),
+            .prop_map(|(name, description, contacts, uris, scope)| Ask::Change { name, description, contacts, uris, scope }),
         6 => minted().prop_map(Ask::Issue),
         4 => (minted(), prop_oneof![Just(0), 1..700_u32]).prop_map(|(minted, overlap)| Ask::Rotate(minted, overlap)),
         4 => (0..12_usize, any::<bool>()).prop_map(|(place, allow_lockout)| Ask::Revoke { place, allow_lockout }),
@@ -161,6 +163,7 @@ fn command(ask: &Ask, step: usize, now: Timestamp) -> ClientCommand {
                 environment: environment(),
                 metadata: ClientDraft {
                     client_name: (*name).to_owned(),
+                    description: None,
                     client_type: "standard".into(),
                     redirect_uris: vec![URIS[0].to_owned()],
                     scope: "a".into(),
@@ -177,15 +180,18 @@ fn command(ask: &Ask, step: usize, now: Timestamp) -> ClientCommand {
                 type_rules: Some(rules(*singleton)),
             }))
         }
-        Ask::Change { name, contacts, uris, scope } => ClientCommand::ChangeClient(Box::new(ChangeClient {
-            client_name: name.map(str::to_owned),
-            contacts: contacts
-                .map(|count| (0..count).map(|number| PersonId(Uuid::from_u128(number))).collect()),
-            redirect_uris: uris.as_ref().map(|uris| uris.iter().map(|&uri| uri.to_owned()).collect()),
-            scope: scope.map(str::to_owned),
-            type_rules: Some(rules(false)),
-            ..ChangeClient::default()
-        })),
+        Ask::Change { name, description, contacts, uris, scope } => {
+            ClientCommand::ChangeClient(Box::new(ChangeClient {
+                client_name: name.map(str::to_owned),
+                description: description.map(|text| text.map(str::to_owned)),
+                contacts: contacts
+                    .map(|count| (0..count).map(|number| PersonId(Uuid::from_u128(number))).collect()),
+                redirect_uris: uris.as_ref().map(|uris| uris.iter().map(|&uri| uri.to_owned()).collect()),
+                scope: scope.map(str::to_owned),
+                type_rules: Some(rules(false)),
+                ..ChangeClient::default()
+            }))
+        }
         Ask::Issue(minted) => ClientCommand::IssueSecret(IssueSecret {
             secret: new_secret(step, minted, now),
             policy: policy(),

@@ -7,12 +7,12 @@ use domain::{
     Event, LegalHoldEvent, LegalHoldId, MemberEvent, MemberId, Permission, PersonId, Reach, RoleEvent,
     RoleGrant, RoleName, ScopeEvent, SecretId, VerificationId,
     client::{
-        ClientCreated, ClientNameChanged, ContactsChanged, ExpiryChanged, ExpiryMoved, ExpiryRestored,
-        IssuedSecret, IssuedSigningSecret, PayloadEncryptionChanged, RedirectExceptionGranted,
-        RedirectExceptionWithdrawn, RedirectUrisChanged, ResponsibleChanged, RotationCancelled,
-        RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked,
-        SecretRotated, SigningSecretRevealed, SigningSecretRotated, SigningSecretRotationCompleted, Status,
-        StatusChanged,
+        ClientCreated, ClientNameChanged, ContactsChanged, DescriptionChanged, ExpiryChanged, ExpiryMoved,
+        ExpiryRestored, IssuedSecret, IssuedSigningSecret, PayloadEncryptionChanged,
+        RedirectExceptionGranted, RedirectExceptionWithdrawn, RedirectUrisChanged, ResponsibleChanged,
+        RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported,
+        SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
+        SigningSecretRotationCompleted, Status, StatusChanged,
     },
     client_type::{
         ClientTypeCreated, ClientTypeDeprecated, ClientTypeDescriptionChanged, ClientTypeRestored,
@@ -55,6 +55,7 @@ pub fn samples() -> Vec<Sample> {
         full(ClientEvent::Created(client_created()).into()),
         least(ClientEvent::Created(least_client_created()).into()),
         full(ClientEvent::NameChanged(name_changed()).into()),
+        full(ClientEvent::DescriptionChanged(description_changed()).into()),
         full(ClientEvent::ContactsChanged(contacts_changed()).into()),
         full(ClientEvent::RedirectUrisChanged(redirect_uris_changed()).into()),
         full(ClientEvent::ScopeChanged(scope_changed()).into()),
@@ -324,6 +325,10 @@ fn least_signing_secret_rotated() -> SigningSecretRotated {
 
 fn signing_secret_rotation_completed() -> SigningSecretRotationCompleted {
     SigningSecretRotationCompleted { signing_secret_id: secret("sig3d4e5f"), ended_id: secret("sig0a1b2c") }
+}
+
+fn description_changed() -> DescriptionChanged {
+    DescriptionChanged { description: Change::new(None, Some("Keeps matters in step".to_owned())) }
 }
 
 fn payload_encryption_changed() -> PayloadEncryptionChanged {

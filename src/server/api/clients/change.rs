@@ -14,13 +14,17 @@ use crate::{
     representation::Client,
 };
 
-/// What shall be otherwise. Nothing here can be removed, so null is refused.
+/// What shall be otherwise. Nothing here but the description can be removed, so null is refused.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeClient {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, max_length = 120)]
     client_name: Option<String>,
+    /// What it is for; null takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 1000)]
+    description: Option<Option<String>>,
     /// All of its contacts from now on.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
@@ -50,7 +54,9 @@ why!(ChangeClient);
 
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
-        .summary("Change name, contacts, redirect URIs, scopes, or whether payloads are encrypted")
+        .summary(
+            "Change name, description, contacts, redirect URIs, scopes, or whether payloads are encrypted",
+        )
         .if_match()
         .body::<ChangeClient>()
         .json::<Client>(StatusCode::OK, "The client")
@@ -68,6 +74,7 @@ impl From<ChangeClient> for ChangeClientRequest {
     fn from(body: ChangeClient) -> Self {
         Self {
             client_name: body.client_name,
+            description: body.description,
             contacts: body
                 .contacts
                 .map(|contacts| contacts.into_iter().map(|Object(contact)| contact.into()).collect()),

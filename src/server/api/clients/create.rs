@@ -27,6 +27,10 @@ pub(crate) struct CreateClient {
     #[serde(default)]
     #[schema(required, max_length = 120, example = "Matter sync")]
     client_name: String,
+    /// What it is for; anyone may read it.
+    #[serde(default)]
+    #[schema(max_length = 1000)]
+    description: Option<String>,
     /// The name of a type of the catalog, which says what scopes it can hold.
     #[serde(default)]
     #[schema(required, example = "standard")]
@@ -116,6 +120,7 @@ impl From<CreateClient> for CreateClientRequest {
         Self {
             metadata: ClientDraft {
                 client_name: body.client_name,
+                description: body.description,
                 client_type: body.client_type,
                 redirect_uris: body.redirect_uris,
                 scope: body.scope,
@@ -127,6 +132,7 @@ impl From<CreateClient> for CreateClientRequest {
             terms_accepted: body.terms_accepted,
             expires_in_seconds: body.expires_in_seconds,
             label: body.label,
+            channel: None,
         }
     }
 }
