@@ -1,7 +1,7 @@
 //! What is recorded of clients: each use of a secret, and refusals until there are too many of a kind.
 
 mod compare;
-mod group;
+pub(crate) mod group;
 mod segments;
 
 use std::{
@@ -15,12 +15,19 @@ use store::{Activity, ActivityCommit, ActivityError, Outcome, SegmentNumber, Ver
 pub use compare::{SegmentDefect, compare_segments};
 pub(crate) use group::Group;
 
-use crate::{App, Inner, authenticate_client::ClientRefusal, context::Source, error::Fault, flood::Counts};
+use crate::{
+    App, Inner, authenticate_client::ClientRefusal, context::Source, error::Fault, flood::Counts,
+    sign_in::SignInRefusal,
+};
 
 /// What somebody does who is known by a secret of a client.
 pub(crate) const AUTHENTICATION: &str = "authentication";
 /// What somebody tries who presents a personal token.
 pub(crate) const MEMBER_AUTHENTICATION: &str = "member_authentication";
+/// What somebody tries who signs in as a person.
+pub(crate) const SIGN_IN: &str = "sign_in";
+/// What a member does who ends its session.
+pub(crate) const SIGN_OUT: &str = "sign_out";
 /// How often counters and segments are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -41,9 +48,11 @@ pub(crate) struct Deed {
 }
 
 /// What activity there can be.
-pub const ACTIVITY_KINDS: [&str; 6] = [
+pub const ACTIVITY_KINDS: [&str; 8] = [
     AUTHENTICATION,
     MEMBER_AUTHENTICATION,
+    SIGN_IN,
+    SIGN_OUT,
     "payload_signing",
     "payload_verification",
     "payload_encryption",
@@ -52,7 +61,7 @@ pub const ACTIVITY_KINDS: [&str; 6] = [
 
 /// Why something can have been refused to clients, and to members who presented a token.
 pub fn activity_reasons() -> Vec<&'static str> {
-    let of_members = ["unknown", "not_live"];
+    let of_members = ["unknown", "not_live"].into_iter().chain(SignInRefusal::ALL.map(SignInRefusal::as_str));
     let of_payloads = ["not_authentic", "payload_encryption_off", "client_not_active", "gone", "not_found"];
     ClientRefusal::ALL.iter().map(|refusal| refusal.as_str()).chain(of_members).chain(of_payloads).collect()
 }
@@ -130,6 +139,16 @@ impl Inner {
 
     /// Records a refusal, or counts it if there were many of its kind within a minute.
     pub(crate) async fn record_refused(&self, deed: Deed, reason: &'static str) -> Result<(), Fault> {
+        self.record_failed(deed, reason, Vec::new()).await
+    }
+
+    /// The same, and counts it where all nodes see it, whether or not it is listed.
+    pub(crate) async fn record_failed(
+        &self,
+        deed: Deed,
+        reason: &'static str,
+        counts: Vec<store::Count>,
+    ) -> Result<(), Fault> {
         let group = Group {
             kind: deed.kind,
             environment: deed.environment.clone(),
@@ -137,11 +156,14 @@ impl Inner {
             prefix: deed.source.as_ref().map(|source| group::prefix(source.address.expose())),
             reason,
         };
-        if !self.flood.lists(group, self.log.now(), |_| ()) {
+        let mut records = Vec::new();
+        if self.flood.lists(group, self.log.now(), |_| ()) {
+            records.push(self.listed(deed, Outcome::Refused, Some(reason)).await?);
+        }
+        if records.is_empty() && counts.is_empty() {
             return Ok(());
         }
-        let record = self.listed(deed, Outcome::Refused, Some(reason)).await?;
-        self.append_activity(ActivityCommit { records: vec![record], ..ActivityCommit::default() }).await
+        self.append_activity(ActivityCommit { records, counts, ..ActivityCommit::default() }).await
     }
 
     /// Records what was counted in minutes that are over, or in all of them.
@@ -184,7 +206,7 @@ impl Inner {
         self.append_activity(ActivityCommit { records, ..ActivityCommit::default() }).await
     }
 
-    async fn listed(
+    pub(crate) async fn listed(
         &self,
         deed: Deed,
         outcome: Outcome,
@@ -225,7 +247,7 @@ impl Inner {
         forgotten.map_err(|error| Fault::passing("forgetting vouchers", error))
     }
 
-    async fn append_activity(&self, commit: ActivityCommit) -> Result<(), Fault> {
+    pub(crate) async fn append_activity(&self, commit: ActivityCommit) -> Result<(), Fault> {
         let recorded = self.activity.append(commit).await.map(drop);
         recorded.map_err(|error: ActivityError| Fault::passing("recording activity", error))
     }

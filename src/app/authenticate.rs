@@ -16,8 +16,8 @@ use moka::sync::Cache;
 use store::Revision;
 
 use crate::{
-    App, Inner, Principal, aggregates::Loader, error::Fault, execute::claim_key, look, members::own_among,
-    standing::Standing,
+    App, Inner, Principal, Via, aggregates::Loader, error::Fault, execute::claim_key, look,
+    members::own_among, standing::Standing,
 };
 
 /// Tokens whose holder and verifier are kept in memory.
@@ -133,7 +133,7 @@ impl Inner {
         let rights = membership.rights(&roles.allow).limited_to(&token.permissions, &token.reach);
         let stream = Loader::<Member>::stream(&member.to_string())?;
         let standing = Standing::new((stream, revision), roles.streams, token.expires_at);
-        Ok(Principal { member, token: token.id.clone(), rights, standing })
+        Ok(Principal { member, via: Via::Token(token.id.clone()), rights, standing })
     }
 
     async fn token_holder(&self, token_id: &str) -> Result<Option<MemberId>, Fault> {

@@ -18,12 +18,50 @@ const MAX_TICKET_CHARS: usize = 100;
 pub struct Principal {
     /// The member.
     pub member: MemberId,
-    /// The personal token it came with.
-    pub token: SecretId,
-    /// What both the member's roles and the token allow, and where.
+    /// What it came with.
+    pub via: Via,
+    /// What both the member's roles and a token allow, and where.
     pub rights: Rights,
     /// What that rests on.
     pub(crate) standing: Arc<Standing>,
+}
+
+/// What a member acts through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// A personal token.
+    Token(SecretId),
+    /// A session, which allows all that the member's roles do.
+    Session(SecretId),
+}
+
+impl Via {
+    /// The id of the token or session.
+    #[must_use]
+    pub fn id(&self) -> &SecretId {
+        match self {
+            Self::Token(id) | Self::Session(id) => id,
+        }
+    }
+
+    /// The token, unless it is a session.
+    #[must_use]
+    pub fn token(&self) -> Option<&SecretId> {
+        match self {
+            Self::Token(id) => Some(id),
+            Self::Session(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Via {
+    /// As the log records it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Token(id) => write!(f, "token:{id}"),
+            Self::Session(id) => write!(f, "session:{id}"),
+        }
+    }
 }
 
 impl Principal {
@@ -36,7 +74,7 @@ impl Principal {
 /// Who acts.
 #[derive(Clone, Debug)]
 pub enum Actor {
-    /// A member, through a personal token.
+    /// A member, through a personal token or a session.
     Member(Principal),
     /// A person at the command line of the host, who may do everything the files allow anyway.
     Host {
@@ -142,11 +180,15 @@ impl Context {
         }
     }
 
-    /// The token that a token made by this request descends from.
-    pub(crate) fn made_with(&self) -> Option<MadeWith> {
+    /// The token that a token made by this request descends from, or who else makes it for `member_id`; a member makes its
+    /// own by a session as the host would.
+    pub(crate) fn made_with(&self, member_id: MemberId) -> Option<MadeWith> {
         match &self.actor {
+            Actor::Member(principal) if principal.via.token().is_none() && principal.member == member_id => {
+                None
+            }
             Actor::Member(principal) => {
-                Some(MadeWith { member: principal.member, token: principal.token.clone() })
+                Some(MadeWith { member: principal.member, token: principal.via.id().clone() })
             }
             Actor::Host { .. } | Actor::Anonymous => None,
         }
@@ -158,7 +200,7 @@ impl Context {
             Actor::Member(principal) => store::Actor {
                 id: principal.member.to_string(),
                 kind: ActorKind::Member,
-                via: Some(format!("token:{}", principal.token)),
+                via: Some(principal.via.to_string()),
             },
             Actor::Host { uid } => {
                 store::Actor { id: format!("uid:{uid}"), kind: ActorKind::Host, via: None }

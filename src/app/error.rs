@@ -77,6 +77,12 @@ pub enum CommandError {
     /// Others were faster, again and again.
     #[error("the command lost the race against other commands too often")]
     Contended,
+    /// Too many wrong secrets were tried; each is in the activity log.
+    #[error("too many wrong secrets were tried: wait for {retry_after_seconds} seconds")]
+    Throttled {
+        /// When it may be tried again.
+        retry_after_seconds: u64,
+    },
     /// More secrets wait to be hashed than the service can hash soon.
     #[error("too many secrets wait to be hashed")]
     Busy,
@@ -303,6 +309,7 @@ impl CommandError {
             Self::RebuildRunning => "rebuild_running",
             Self::RebuildHalts => "rebuild_halts",
             Self::Contended => "contended",
+            Self::Throttled { .. } => "rate_limited",
             Self::Busy => "busy",
             Self::Fault(fault) if fault.permanent => "internal",
             Self::Fault(_) => "unavailable",
@@ -311,6 +318,9 @@ impl CommandError {
 
     /// Whether it is a refusal, which is an event of the log by the time anyone hears of it, rather than a fault of ours.
     pub fn is_recorded(&self) -> bool {
-        !matches!(self, Self::Unauthenticated | Self::Contended | Self::Busy | Self::Fault(_))
+        !matches!(
+            self,
+            Self::Unauthenticated | Self::Contended | Self::Throttled { .. } | Self::Busy | Self::Fault(_)
+        )
     }
 }

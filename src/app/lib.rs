@@ -8,6 +8,8 @@
 //! | --- | --- |
 //! | `context` | who asks, from where, why |
 //! | `authenticate` | whose personal token this is |
+//! | `sign_in` | who a person is that says a password; who guesses is stopped |
+//! | `sessions` | what a member has who has signed in as a person |
 //! | `standing` | whether a member can still act when its command is recorded |
 //! | `token_uses` | when personal tokens were used |
 //! | `authenticate_client` | whether a client is who it says it is |
@@ -54,6 +56,8 @@ mod rebuild;
 mod refusal;
 mod refusal_limit;
 mod roles;
+mod sessions;
+mod sign_in;
 mod standing;
 mod token_uses;
 mod vault;
@@ -77,7 +81,7 @@ pub use clients::{
     RedirectUriEdit, RevealedSigningSecrets,
 };
 pub use configuration::Configured;
-pub use context::{Actor, Context, Idempotency, IfMatch, MAX_REASON_CHARS, Principal, Source};
+pub use context::{Actor, Context, Idempotency, IfMatch, MAX_REASON_CHARS, Principal, Source, Via};
 pub use erasures::{ErasedPerson, RedactedReason};
 pub use error::{ChangedSince, CommandError, Fault};
 pub use health::Health;
@@ -90,6 +94,8 @@ pub use persons::Person;
 pub use private_parts::{OpenedPart, PrivatePart};
 pub use rebuild::RecordedRebuild;
 pub use roles::{ChangedRole, CreateRoleRequest, KnownRole};
+pub use sessions::{AuthenticationMethod, Session, SessionLimits};
+pub use sign_in::{SignInAttempt, SignInError, SignedIn};
 pub use vault::{CredentialDefect, KeyRingError, compare_credentials, expect_event_keys};
 pub use verification::StartedVerification;
 
@@ -126,6 +132,9 @@ pub(crate) struct Inner {
     pub(crate) refusals: flood::Flood<refusal_limit::Refusal>,
     pub(crate) known_secrets: authenticate_client::KnownSecrets,
     pub(crate) token_uses: token_uses::TokenUses,
+    pub(crate) sessions: SessionLimits,
+    /// Passwords and codes that are being looked at.
+    pub(crate) tries: Arc<sign_in::throttle::UnderWay>,
     pub(crate) flood: flood::Flood<activity::Group>,
     pub(crate) writing: health::Writing,
     /// Each look for who names a person reads the whole log: a few at a time leave the rest of the service its disk.
@@ -150,6 +159,8 @@ pub struct Parts {
     pub commands: Handle,
     /// Threads that compute Argon2.
     pub argon2_workers: NonZeroUsize,
+    /// How long sessions of members live.
+    pub sessions: SessionLimits,
 }
 
 impl App {
@@ -158,7 +169,7 @@ impl App {
     /// # Errors
     /// A wrong master key, missing or damaged keys, or a key store that cannot be used.
     pub async fn open(parts: Parts) -> Result<Self, KeyRingError> {
-        let Parts { log, activity, keys, master_key, entropy, commands, argon2_workers } = parts;
+        let Parts { log, activity, keys, master_key, entropy, commands, argon2_workers, sessions } = parts;
         let entropy: Arc<dyn Entropy> = Arc::new(BufferedEntropy::new(entropy));
         let erasures = Loader::new(&log);
         let vault = Vault::open(keys, master_key, log.as_ref(), Arc::clone(&entropy), &erasures).await?;
@@ -179,6 +190,8 @@ impl App {
             refusals: flood::Flood::default(),
             known_secrets: authenticate_client::KnownSecrets::new(),
             token_uses: token_uses::TokenUses::new(),
+            sessions,
+            tries: Arc::default(),
             flood: flood::Flood::default(),
             writing: health::Writing::default(),
             looking_for_names: tokio::sync::Semaphore::new(persons::MOST_AT_ONCE),

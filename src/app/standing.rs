@@ -7,15 +7,15 @@
 
 use std::sync::Arc;
 
-use domain::member::MemberStatus;
+use domain::{MemberId, SecretId, member::MemberStatus};
 use jiff::Timestamp;
 use store::{AppendError, Commit, ExpectedRevision, Receipt, Revision, StreamCommit, StreamName};
 
 use crate::{
-    AuthenticationError, Inner, Principal,
+    AuthenticationError, Inner, Principal, Via,
     activity::{Deed, MEMBER_AUTHENTICATION},
     context::{Actor, Context},
-    error::CommandError,
+    error::{CommandError, Fault},
     execute::{MOST_ATTEMPTS, NotAppended},
     look,
 };
@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct Standing {
     /// The streams of the member and of those of its roles that are not built in, as they were.
     streams: Vec<(StreamName, Revision)>,
-    /// When the token ends by itself.
+    /// When the token or session ends by itself.
     expires_at: Timestamp,
 }
 
@@ -78,7 +78,12 @@ impl Inner {
             return self.write(commit).await.map_err(NotAppended::ByLog);
         };
         let mut standing = Arc::clone(&principal.standing);
-        if self.log.now() >= standing.expires_at || standing.is_at_odds_with(&commit) {
+        // A session is none of the log's streams: it is looked at as late as can be.
+        let is_over = match &principal.via {
+            Via::Token(_) => false,
+            Via::Session(id) => !self.is_session_live(id).await?,
+        };
+        if is_over || self.log.now() >= standing.expires_at || standing.is_at_odds_with(&commit) {
             standing = self.standing_now(context, principal).await?;
         }
         for _ in 0..MOST_ATTEMPTS {
@@ -121,25 +126,37 @@ impl Inner {
         principal: &Principal,
     ) -> Result<Arc<Standing>, CommandError> {
         look::again();
-        let loaded = self.members.current(&principal.member.to_string()).await?;
-        let live = self.live_token(&loaded.aggregate, &principal.token, &[MemberStatus::Active]);
-        let now = match live {
-            Ok((membership, token)) => {
-                self.principal(principal.member, loaded.revision, membership, token).await?
-            }
-            Err(AuthenticationError::Fault(fault)) => return Err(fault.into()),
-            Err(
-                AuthenticationError::Malformed | AuthenticationError::Unknown | AuthenticationError::NotLive,
-            ) => {
-                let (request_id, source) = (context.request_id.clone(), context.source.clone());
-                let deed = Deed { kind: MEMBER_AUTHENTICATION, request_id, source, ..Deed::default() };
-                self.record_refused(deed, "not_live").await?;
-                return Err(CommandError::Unauthenticated);
-            }
+        let now = match &principal.via {
+            Via::Token(token) => self.principal_by_token(principal.member, token).await?,
+            Via::Session(session) => self.principal_by_session(session).await?,
+        };
+        let Some(now) = now else {
+            let (request_id, source) = (context.request_id.clone(), context.source.clone());
+            let deed = Deed { kind: MEMBER_AUTHENTICATION, request_id, source, ..Deed::default() };
+            self.record_refused(deed, "not_live").await?;
+            return Err(CommandError::Unauthenticated);
         };
         match principal.rights.beyond(&now.rights) {
             None => Ok(now.standing),
             Some(_) => Err(CommandError::Contended),
+        }
+    }
+
+    /// What a token allows now, if its member can still act by it.
+    async fn principal_by_token(
+        &self,
+        member: MemberId,
+        token: &SecretId,
+    ) -> Result<Option<Principal>, Fault> {
+        let loaded = self.members.current(&member.to_string()).await?;
+        match self.live_token(&loaded.aggregate, token, &[MemberStatus::Active]) {
+            Ok((membership, token)) => {
+                self.principal(member, loaded.revision, membership, token).await.map(Some)
+            }
+            Err(AuthenticationError::Fault(fault)) => Err(fault),
+            Err(
+                AuthenticationError::Malformed | AuthenticationError::Unknown | AuthenticationError::NotLive,
+            ) => Ok(None),
         }
     }
 }

@@ -5,6 +5,7 @@ mod authentication;
 mod meanwhile;
 mod nodes;
 mod persons;
+mod sign_in;
 mod unsure;
 mod vault;
 
@@ -97,6 +98,7 @@ async fn app_on(
         entropy: Arc::new(crypto::SystemEntropy),
         commands: Handle::current(),
         argon2_workers: NonZeroUsize::MIN,
+        sessions: SessionLimits::default(),
     };
     App::open(parts).await.expect("an app")
 }

@@ -37,11 +37,10 @@ impl App {
     /// recorded is left out, and so are those of the hour after it: whoever only looks must be answered when the disk is
     /// full, and a command is recorded in the main log or does not happen.
     pub async fn token_used(&self, principal: &Principal, request_id: String, source: Option<Source>) {
-        let token = &principal.token.0;
-        if !self.inner.token_uses.is_due(token) {
+        let Some(token) = principal.via.token().filter(|token| self.inner.token_uses.is_due(&token.0)) else {
             return;
-        }
-        let credential = Some(token.clone());
+        };
+        let credential = Some(token.to_string());
         let deed = Deed { kind: MEMBER_AUTHENTICATION, credential, request_id, source, ..Deed::default() };
         if let Err(fault) = self.inner.record_done(deed, Vec::new()).await {
             tracing::warn!(error = %fault, "recording that a personal token was used");

@@ -11,11 +11,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use app::SessionLimits;
 use crypto::SecretString;
 use figment::{
     Figment, Provider,
     providers::{Data, Env, Format, Serialized, Toml},
 };
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize, Serializer};
 use server::{CompatibilityConfig, LimitsConfig, ProxyConfig, ServerConfig, Settings, TlsConfig};
 use url::Url;
@@ -59,6 +61,8 @@ pub struct Config {
     pub commands: CommandsSection,
     /// What an empty log begins with.
     pub bootstrap: BootstrapSection,
+    /// Sessions of members.
+    pub sessions: SessionsSection,
 }
 
 /// `[data]`
@@ -124,6 +128,16 @@ pub struct BootstrapSection {
     pub password_file: Option<PathBuf>,
 }
 
+/// `[sessions]`
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionsSection {
+    /// How long a member stays signed in.
+    pub lifetime_seconds: u32,
+    /// How long without a request.
+    pub idle_seconds: u32,
+}
+
 impl Default for DataSection {
     fn default() -> Self {
         Self { directory: PathBuf::from("muniment-data"), control_socket: None }
@@ -133,6 +147,12 @@ impl Default for DataSection {
 impl Default for TelemetrySection {
     fn default() -> Self {
         Self { filter: DEFAULT_FILTER.to_owned(), format: None }
+    }
+}
+
+impl Default for SessionsSection {
+    fn default() -> Self {
+        Self { lifetime_seconds: 12 * 60 * 60, idle_seconds: 2 * 60 * 60 }
     }
 }
 
@@ -245,6 +265,13 @@ impl Config {
         (!usable).then(|| {
             "it must be an http or https URL without user, query and fragment: every issuer begins with it".to_owned()
         })
+    }
+
+    /// How long members stay signed in.
+    pub fn session_limits(&self) -> SessionLimits {
+        let seconds = |seconds| SignedDuration::from_secs(i64::from(seconds));
+        let SessionsSection { lifetime_seconds, idle_seconds } = self.sessions;
+        SessionLimits { lifetime: seconds(lifetime_seconds), idle: seconds(idle_seconds) }
     }
 
     /// Everything about the HTTP side.

@@ -55,6 +55,7 @@ impl Instance {
             entropy: Arc::new(SystemEntropy),
             commands,
             argon2_workers: config.commands.argon2_workers,
+            sessions: config.session_limits(),
         })
         .await
         .context("opening the vault")?;

@@ -71,7 +71,7 @@ impl Limits {
     pub(crate) fn spend(&self, actor: &Actor, command: bool) -> Result<(), Problem> {
         let class = if command { &self.commands } else { &self.reads };
         match actor {
-            Actor::Member(principal) => class.spend(principal.token.0.as_str()),
+            Actor::Member(principal) => class.spend(principal.via.id().0.as_str()),
             Actor::Host { .. } | Actor::Anonymous => Ok(()),
         }
     }

@@ -293,6 +293,9 @@ impl From<CommandError> for Problem {
             CommandError::Client(ClientError::RotationUnderWay { secret_id, ends_at }) => problem
                 .member("secret_id", secret_id.to_string())
                 .member("ends_at", domain::time::to_wire(ends_at)),
+            CommandError::Throttled { retry_after_seconds } => {
+                problem.header(header::RETRY_AFTER, &retry_after_seconds.to_string())
+            }
             CommandError::Fault(fault) => problem.fault(&fault),
             CommandError::Unauthenticated
             | CommandError::Client(_)

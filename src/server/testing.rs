@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, sync::Arc};
 
-use app::{Actor, App, Context, FirstAdministrator, Parts, TokenSink};
+use app::{Actor, App, Context, FirstAdministrator, Parts, SessionLimits, TokenSink};
 use crypto::{ExposeSecret, MasterKey, SecretString, SystemEntropy};
 use projections::Views;
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
@@ -54,6 +54,7 @@ pub(crate) async fn serve(test: impl AsyncFnOnce(Served)) {
         entropy: Arc::new(SystemEntropy),
         commands: Handle::current(),
         argon2_workers: NonZeroUsize::MIN,
+        sessions: SessionLimits::default(),
     })
     .await
     .unwrap();

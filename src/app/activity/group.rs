@@ -34,7 +34,7 @@ impl Kind for Group {
 }
 
 /// The network that one owner mostly has: 24 bits of an IPv4 address, 48 of an IPv6 one.
-pub(super) fn prefix(address: &str) -> String {
+pub(crate) fn prefix(address: &str) -> String {
     match address.parse() {
         Ok(IpAddr::V4(address)) => {
             let [first, second, third, _] = address.octets();

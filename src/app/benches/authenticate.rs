@@ -10,7 +10,7 @@ use std::{
 
 use app::{
     Actor, App, ClientAttempt, ClientAuthenticationError, Contact, Context, CreateClientRequest,
-    FirstAdministrator, Parts, Source, TokenSink,
+    FirstAdministrator, Parts, SessionLimits, Source, TokenSink,
 };
 use async_trait::async_trait;
 use crypto::{
@@ -136,6 +136,7 @@ impl Node {
                 entropy: Arc::new(SystemEntropy),
                 commands: Handle::current(),
                 argon2_workers: NonZeroUsize::MIN,
+                sessions: SessionLimits::default(),
             };
             Result::Ok(App::open(parts).await?)
         };

@@ -53,6 +53,7 @@ impl Inner {
         match presented.kind() {
             SecretKind::ClientSecret => self.stop_client_secret(context, &presented).await,
             SecretKind::PersonalToken => self.stop_token(context, text.expose_secret()).await,
+            SecretKind::Session => self.stop_session(context, text.expose_secret()).await,
             SecretKind::AccessToken | SecretKind::RefreshToken | SecretKind::AuthorizationCode => Ok(()),
         }
     }
@@ -99,6 +100,11 @@ impl Inner {
         Ok(client.and_then(|stream| stream.id().parse().ok()))
     }
 
+    async fn stop_session(&self, context: &Context, text: &str) -> Result<(), CommandError> {
+        let Some(session) = self.session(text).await? else { return Ok(()) };
+        self.end_session(session.id, context.request_id.clone(), context.source.clone()).await
+    }
+
     async fn stop_token(&self, context: &Context, text: &str) -> Result<(), CommandError> {
         // A deactivated member's token works again when the member is enabled.
         let any_status = [MemberStatus::Active, MemberStatus::Inactive];
@@ -113,7 +119,7 @@ impl Inner {
         // host makes another.
         let command = |_: &_, _: &_| {
             Ok(MemberCommand::RevokeToken {
-                token_id: principal.token.clone(),
+                token_id: principal.via.id().clone(),
                 allow_lockout: true,
                 another_administrator: false,
             })

@@ -8,6 +8,7 @@ use domain::{
     Event, Member, MemberCommand, MemberEvent, MemberId, Permission, Rule, Violation,
     member::{Membership, NewPassword, Password},
 };
+use serde_json::Value;
 
 use super::{
     Along, ChangedMember, SetPasswordRequest,
@@ -16,11 +17,13 @@ use super::{
 };
 use crate::{
     App, Inner,
+    activity::{Deed, SIGN_IN},
     aggregates::Loader,
     context::Context,
     error::{CommandError, Fault},
     idempotency::Replay,
     members::own_among,
+    sign_in::{SignInError, SignInRefusal},
 };
 
 /// What the vault calls the Argon2id verifier of a password.
@@ -75,7 +78,9 @@ impl App {
                 if !wrong.is_empty() {
                     return Err(CommandError::Invalid(wrong));
                 }
-                inner.demand_current(&context, member_id, &known, current_password.as_ref()).await?;
+                let held = inner.identity(member_id).await?;
+                let email = text(held.as_ref(), "email");
+                inner.demand_current(&context, member_id, &known, email, current_password.as_ref()).await?;
                 inner
                     .execute_password(&context, member_id, &known, Along::default(), || {
                         MemberCommand::RemovePassword
@@ -96,8 +101,7 @@ impl Inner {
         request: &SetPasswordRequest,
     ) -> Result<ChangedMember, CommandError> {
         let known = self.ruled_membership(context, member_id).await?;
-        let stream = Loader::<Member>::stream(&member_id.to_string())?;
-        let held = self.newest_part(&stream, &SAID_BY, MEMBER).await?;
+        let held = self.identity(member_id).await?;
         let (name, email) = (text(held.as_ref(), "name"), text(held.as_ref(), "email"));
         let current = request.current_password.as_ref();
         let mut wrong = wrong_password(&request.password, name, email);
@@ -106,7 +110,7 @@ impl Inner {
         if !wrong.is_empty() {
             return Err(CommandError::Invalid(wrong));
         }
-        self.demand_current(context, member_id, &known, current).await?;
+        self.demand_current(context, member_id, &known, email, current).await?;
         let sealed = self.seal_password(&request.password).await?;
         let along = Along { credentials: vec![sealed.credential], ..Along::default() };
         let command = || MemberCommand::SetPassword(sealed.password.clone());
@@ -151,15 +155,42 @@ impl Inner {
         context: &Context,
         member_id: MemberId,
         known: &Membership,
+        email: Option<&str>,
         current: Option<&SecretString>,
     ) -> Result<(), CommandError> {
         let own = known.password.as_ref().filter(|_| context.member() == Some(member_id));
         let Some((password, current)) = own.zip(current) else { return Ok(()) };
-        if self.is_password(password, current).await? {
-            return Ok(());
+        // Whoever found a token left behind guesses no more often than whoever signs in.
+        let name = email.map_or_else(|| member_id.to_string(), |email| self.member_email(email).key);
+        let counted_by = self.counted_by(&name, context.source.as_ref());
+        let deed = Deed {
+            kind: SIGN_IN,
+            credential: Some(password.id.to_string()),
+            request_id: context.request_id.clone(),
+            source: context.source.clone(),
+            ..Deed::default()
+        };
+        let check = async {
+            let is_right = self.is_password(password, current).await?;
+            Ok(if is_right { Ok(()) } else { Err(SignInRefusal::WrongPassword) })
+        };
+        match self.try_once(&counted_by, &deed, check).await {
+            Ok(()) => Ok(()),
+            Err(SignInError::Refused) => {
+                let wrong = Violation::new(CURRENT, Rule::WrongSecret, "is not the member's password");
+                Err(CommandError::Invalid(vec![wrong]))
+            }
+            Err(SignInError::Throttled { retry_after_seconds }) => {
+                Err(CommandError::Throttled { retry_after_seconds })
+            }
+            Err(SignInError::Failed(error)) => Err(error),
         }
-        let wrong = Violation::new(CURRENT, Rule::WrongSecret, "is not the member's password");
-        Err(CommandError::Invalid(vec![wrong]))
+    }
+
+    /// Who a member is; nobody is shown it.
+    async fn identity(&self, member_id: MemberId) -> Result<Option<Value>, CommandError> {
+        let stream = Loader::<Member>::stream(&member_id.to_string())?;
+        self.newest_part(&stream, &SAID_BY, MEMBER).await
     }
 
     /// Whether this is the password; takes Argon2 once.

@@ -108,7 +108,7 @@ impl Inner {
         let along = Along { credentials: vec![sealed.row], ..Along::default() };
         let member = self.execute_member(context, member_id, along, |membership, facts| {
             let rights = membership.rights(&facts.own_roles);
-            let maker = maker_of(context, membership);
+            let maker = maker_of(context, member_id, membership);
             let permissions = asked.clone().unwrap_or_else(|| rights.permissions());
             let reach =
                 limit.clone().unwrap_or_else(|| maker.map(|maker| maker.reach.clone()).unwrap_or_default());
@@ -125,7 +125,7 @@ impl Inner {
                 reach,
                 expires_in_seconds: request.expires_in_seconds,
                 commitment: sealed.commitment.clone(),
-                made_with: context.made_with(),
+                made_with: context.made_with(member_id),
                 own_roles: facts.own_roles.clone(),
             }))
         });
@@ -162,6 +162,10 @@ impl Inner {
 }
 
 /// The member's own token that this request came with, which bounds those that it makes.
-fn maker_of<'a>(context: &Context, membership: &'a Membership) -> Option<&'a PersonalToken> {
-    context.made_with().and_then(|made| membership.token(&made.token))
+fn maker_of<'a>(
+    context: &Context,
+    member_id: MemberId,
+    membership: &'a Membership,
+) -> Option<&'a PersonalToken> {
+    context.made_with(member_id).and_then(|made| membership.token(&made.token))
 }

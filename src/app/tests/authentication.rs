@@ -65,7 +65,7 @@ impl Node {
     }
 
     /// The same directory, opened anew.
-    async fn reopened(self) -> Self {
+    pub(super) async fn reopened(self) -> Self {
         let Self { app, log, keys, activity, clock, token, folder } = self;
         activity.close().await;
         log.close().await;

@@ -96,6 +96,7 @@ async fn a3_keys_that_are_older_than_the_log_are_refused() {
         entropy: Arc::new(crypto::SystemEntropy),
         commands: Handle::current(),
         argon2_workers: NonZeroUsize::MIN,
+        sessions: SessionLimits::default(),
     });
     let refused = opened.await.err().expect("older keys");
     assert!(matches!(refused, KeyRingError::PersonKeyMissing(missing) if missing == person), "{refused}");

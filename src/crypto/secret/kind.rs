@@ -13,16 +13,19 @@ pub enum SecretKind {
     AuthorizationCode,
     /// `mpt`: a member's personal token.
     PersonalToken,
+    /// `mse`: a member's session.
+    Session,
 }
 
 impl SecretKind {
     /// Every kind there is.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ClientSecret,
         Self::AccessToken,
         Self::RefreshToken,
         Self::AuthorizationCode,
         Self::PersonalToken,
+        Self::Session,
     ];
 
     /// The three letters a secret of this kind begins with.
@@ -34,6 +37,7 @@ impl SecretKind {
             Self::RefreshToken => "mrt",
             Self::AuthorizationCode => "mac",
             Self::PersonalToken => "mpt",
+            Self::Session => "mse",
         }
     }
 

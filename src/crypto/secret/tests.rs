@@ -42,6 +42,10 @@ fn the_form_is_frozen() {
             SecretKind::PersonalToken,
             "mpt_wub6gnYaWXKkegFO_JiuY9wy5UlOEufh2D6RnfeGLYUh2Na56Zg71lrsxPGz_03EDli3XqnhXagtKnu4gXQAd",
         ),
+        (
+            SecretKind::Session,
+            "mse_wub6gnYaWXKkegFO_JiuY9wy5UlOEufh2D6RnfeGLYUh2Na56Zg71lrsxPGz_01udsfQQbv53jzPRyR2ceTkL",
+        ),
     ];
     assert_eq!(golden.map(|(kind, _)| kind), SecretKind::ALL);
     for (kind, expected) in golden {

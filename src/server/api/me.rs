@@ -18,7 +18,9 @@ use crate::{
 struct Me {
     #[schema(value_type = String, format = Uuid)]
     member_id: MemberId,
-    token_id: String,
+    /// The token; left out for who has signed in instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_id: Option<String>,
     /// What both the member's roles and the token allow.
     #[serde(flatten)]
     rights: Rights,
@@ -40,7 +42,7 @@ pub(crate) async fn handle(read: Read) -> Result<HttpResponse, Problem> {
     };
     Ok(HttpResponse::Ok().json(Me {
         member_id: principal.member,
-        token_id: principal.token.to_string(),
+        token_id: principal.via.token().map(ToString::to_string),
         rights: Rights::from(&principal.rights),
     }))
 }

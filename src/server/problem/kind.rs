@@ -156,6 +156,7 @@ impl Kind {
             CommandError::RebuildRunning => Self::RebuildRunning,
             CommandError::RebuildHalts => Self::RebuildHalts,
             CommandError::Contended => Self::Contended,
+            CommandError::Throttled { .. } => Self::RateLimited,
             CommandError::Busy => Self::Busy,
             CommandError::Fault(fault) if fault.permanent => Self::Internal,
             CommandError::Fault(_) => Self::Unavailable,

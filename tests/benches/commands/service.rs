@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use app::{Actor, App, Context, FirstAdministrator, Parts, Principal, Source, TokenSink};
+use app::{Actor, App, Context, FirstAdministrator, Parts, Principal, SessionLimits, Source, TokenSink};
 use crypto::{ExposeSecret, MasterKey, Personal, SecretString, SystemEntropy};
 use domain::{Claim, ClientId, EnvironmentName};
 use serde_json::json;
@@ -102,6 +102,7 @@ impl Service {
             entropy: Arc::new(SystemEntropy),
             commands: Handle::current(),
             argon2_workers: NonZeroUsize::MIN,
+            sessions: SessionLimits::default(),
         })
         .await?;
         let host = Context {

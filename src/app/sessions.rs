@@ -1,0 +1,255 @@
+//! Sessions: what a member has who has signed in as a person, until it signs out.
+//!
+//! A session is a voucher where activity is recorded; its secret is shown once, and kept as a keyed digest. The order of a check:
+//! form, checksum, tag, voucher, digest, member. It rests on the member's stream as it stands now: whoever was deactivated, or
+//! has another password than the one that the session began with, has none any more at the very next request.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use crypto::{Binding, ExposeSecret, Minted, Presented, SecretKind};
+use domain::{Member, MemberId, SecretId, member::MemberStatus};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{ActivityCommit, Outcome, Voucher, VoucherChange};
+
+use crate::{
+    App, Inner, Principal, Via,
+    activity::{Deed, SIGN_OUT},
+    aggregates::Loader,
+    authenticate::MEMBERS,
+    context::Source,
+    error::{CommandError, Fault},
+    look,
+    members::own_among,
+    sign_in::{SignInError, SignedIn},
+    standing::Standing,
+};
+
+/// The kind of voucher.
+const SESSION: &str = "session";
+/// What a tag of a session is bound to in place of an owner: it is known to be ours before it is looked up.
+const OWNER: &str = "session";
+const DIGEST_LABEL: &str = "session";
+/// A session is made to live longer once this part of its idle time is over: not at every request.
+const EXTENDED_AFTER: i32 = 10;
+
+/// How long sessions live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// From the sign-in on.
+    pub lifetime: SignedDuration,
+    /// Without a request.
+    pub idle: SignedDuration,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self { lifetime: SignedDuration::from_hours(12), idle: SignedDuration::from_hours(2) }
+    }
+}
+
+/// How somebody has proved who they are (RFC 8176).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AuthenticationMethod {
+    /// By a password.
+    #[serde(rename = "pwd")]
+    Password,
+}
+
+impl AuthenticationMethod {
+    /// The value in `amr`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "pwd",
+        }
+    }
+}
+
+/// A member who has signed in.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Its id.
+    pub id: SecretId,
+    /// Whose it is.
+    pub member_id: MemberId,
+    /// When the member signed in.
+    pub authenticated_at: Timestamp,
+    /// How.
+    pub methods: Vec<AuthenticationMethod>,
+    /// It ends then at the latest.
+    pub ends_at: Timestamp,
+    /// What the member may do with it: all that its roles allow now.
+    pub principal: Principal,
+}
+
+/// What is kept of a session.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    member: MemberId,
+    /// Keyed digest of the whole secret.
+    digest: String,
+    /// The password that it began with.
+    password: SecretId,
+    methods: Vec<AuthenticationMethod>,
+    #[serde(with = "domain::time::micros")]
+    authenticated_at: Timestamp,
+    #[serde(with = "domain::time::micros")]
+    ends_at: Timestamp,
+}
+
+impl App {
+    /// The session that somebody presents, if it works now.
+    ///
+    /// # Errors
+    /// The fault that kept it from being found out, which is no answer.
+    pub async fn session(&self, presented: &str) -> Result<Option<Session>, CommandError> {
+        look::once(self.inner.session(presented)).await
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// The fault that kept it from being recorded; it may have ended.
+    pub async fn sign_out(
+        &self,
+        session: &Session,
+        request_id: String,
+        source: Option<Source>,
+    ) -> Result<(), CommandError> {
+        let id = session.id.clone();
+        self.run(move |inner| async move { inner.end_session(id, request_id, source).await }).await
+    }
+}
+
+impl Inner {
+    /// Begins a session in the same commit as the record of the sign-in.
+    pub(crate) async fn begin_session(
+        &self,
+        deed: Deed,
+        member: MemberId,
+        password: SecretId,
+        methods: Vec<AuthenticationMethod>,
+    ) -> Result<SignedIn, SignInError> {
+        let Minted { id, secret, .. } = self.mint_session().map_err(Fault::from)?;
+        let id = SecretId(id.into());
+        let now = self.log.now();
+        let ends_at = now.saturating_add(self.sessions.lifetime).unwrap_or(Timestamp::MAX);
+        let kept = Kept {
+            member,
+            digest: self.session_digest(secret.expose_secret()),
+            password,
+            methods,
+            authenticated_at: now,
+            ends_at,
+        };
+        let voucher = Voucher {
+            kind: SESSION,
+            id: id.to_string(),
+            data: serde_json::to_vec(&kept).map_err(|error| Fault::permanent("writing a session", error))?,
+            expires_at: self.idle_end(now, ends_at),
+        };
+        let deed = Deed { token: Some(id.to_string()), ..deed };
+        let record = self.listed(deed, Outcome::Done, None).await?;
+        let vouchers = vec![VoucherChange::Issue(voucher)];
+        let commit = ActivityCommit { records: vec![record], vouchers, ..ActivityCommit::default() };
+        self.append_activity(commit).await?;
+        Ok(SignedIn { session: secret, session_id: id, member_id: member, ends_at })
+    }
+
+    pub(crate) async fn session(&self, text: &str) -> Result<Option<Session>, CommandError> {
+        let Ok(presented) = Presented::parse(text) else { return Ok(None) };
+        let is_ours = presented.kind() == SecretKind::Session
+            && presented.verify_tag(&self.vault.ring.tags, &BINDING).is_ok();
+        if !is_ours {
+            return Ok(None);
+        }
+        let id = SecretId(presented.id().as_str().to_owned());
+        let Some((kept, expires_at)) = self.kept_session(&id).await? else { return Ok(None) };
+        if kept.digest != self.session_digest(presented.expose_secret()) {
+            return Ok(None);
+        }
+        let Some(principal) = self.session_principal(&id, &kept).await? else { return Ok(None) };
+        self.keep_alive(&id, &kept, expires_at).await;
+        let Kept { member, methods, authenticated_at, ends_at, .. } = kept;
+        Ok(Some(Session { id, member_id: member, authenticated_at, methods, ends_at, principal }))
+    }
+
+    /// What a session allows now, if its member can still act by it.
+    pub(crate) async fn principal_by_session(&self, id: &SecretId) -> Result<Option<Principal>, Fault> {
+        match self.kept_session(id).await? {
+            Some((kept, _)) => self.session_principal(id, &kept).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a session has neither ended nor been ended.
+    pub(crate) async fn is_session_live(&self, id: &SecretId) -> Result<bool, Fault> {
+        Ok(self.kept_session(id).await?.is_some())
+    }
+
+    async fn kept_session(&self, id: &SecretId) -> Result<Option<(Kept, Timestamp)>, Fault> {
+        let voucher = self.activity.voucher(SESSION, &id.0).await?;
+        let Some(voucher) = voucher.filter(|voucher| voucher.is_live(self.log.now())) else {
+            return Ok(None);
+        };
+        let kept = serde_json::from_slice(&voucher.data)
+            .map_err(|error| Fault::permanent("reading a session", error))?;
+        Ok(Some((kept, voucher.expires_at)))
+    }
+
+    async fn session_principal(&self, id: &SecretId, kept: &Kept) -> Result<Option<Principal>, Fault> {
+        let owner = kept.member.to_string();
+        let loaded = self.members.current(&owner).await?;
+        let Some(membership) = loaded.aggregate.membership() else { return Ok(None) };
+        let password = membership.password.as_ref().map(|password| &password.id);
+        if membership.status != MemberStatus::Active || password != Some(&kept.password) {
+            return Ok(None);
+        }
+        let roles = self.own_roles(own_among(&membership.roles)).await?;
+        let rights = membership.rights(&roles.allow);
+        let stream = Loader::<Member>::stream(&owner)?;
+        let standing = Standing::new((stream, loaded.revision), roles.streams, kept.ends_at);
+        Ok(Some(Principal { member: kept.member, via: Via::Session(id.clone()), rights, standing }))
+    }
+
+    /// Lets a session that is used live on. One that cannot be written ends sooner, and who only looks is answered.
+    async fn keep_alive(&self, id: &SecretId, kept: &Kept, expires_at: Timestamp) {
+        let wanted = self.idle_end(self.log.now(), kept.ends_at);
+        if wanted.duration_since(expires_at) < self.sessions.idle / EXTENDED_AFTER {
+            return;
+        }
+        let extend = VoucherChange::Extend { kind: SESSION, id: id.to_string(), expires_at: wanted };
+        let commit = ActivityCommit { vouchers: vec![extend], ..ActivityCommit::default() };
+        if let Err(error) = self.append_activity(commit).await {
+            tracing::warn!(%error, "letting a session live on");
+        }
+    }
+
+    pub(crate) async fn end_session(
+        &self,
+        id: SecretId,
+        request_id: String,
+        source: Option<Source>,
+    ) -> Result<(), CommandError> {
+        let token = Some(id.to_string());
+        let deed = Deed { kind: SIGN_OUT, token, request_id, source, ..Deed::default() };
+        let record = self.listed(deed, Outcome::Done, None).await?;
+        let vouchers = vec![VoucherChange::Revoke { kind: SESSION, id: id.0 }];
+        let commit = ActivityCommit { records: vec![record], vouchers, ..ActivityCommit::default() };
+        Ok(self.append_activity(commit).await?)
+    }
+
+    fn idle_end(&self, now: Timestamp, ends_at: Timestamp) -> Timestamp {
+        now.saturating_add(self.sessions.idle).unwrap_or(Timestamp::MAX).min(ends_at)
+    }
+
+    fn mint_session(&self) -> Result<Minted, crypto::EntropyError> {
+        crypto::mint(SecretKind::Session, &BINDING, &self.vault.ring.tags, self.entropy.as_ref())
+    }
+
+    fn session_digest(&self, secret: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.vault.ring.digests.digest(DIGEST_LABEL, &[secret.as_bytes()]))
+    }
+}
+
+const BINDING: Binding<'static> = Binding { environment: MEMBERS, owner: OWNER };

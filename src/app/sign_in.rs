@@ -1,0 +1,205 @@
+//! Signing in: how a member proves as a person who it is.
+//!
+//! An address that is nobody's and a password that is wrong are one answer, after the same work; the order is: how many have
+//! failed, whose address, Argon2id, state of the member. Whatever the answer, the activity log has it before anyone hears it, in
+//! the same commit as the count of the failure or the session.
+
+pub(crate) mod throttle;
+
+use crypto::{Personal, SecretString};
+use domain::{
+    MemberId, SecretId,
+    member::{MemberStatus, Password},
+};
+use jiff::Timestamp;
+
+use self::throttle::{CountedBy, TooMany};
+use crate::{
+    App, Inner,
+    activity::{Deed, SIGN_IN},
+    context::Source,
+    error::{CommandError, Fault},
+    sessions::AuthenticationMethod,
+};
+
+/// What the password of nobody is compared with: as dear as any other.
+const NOBODYS: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5cyBwYXNzd29yZA$UTyRtF5vWiqhyO+vBNFSMXlOjDxU0g2cqlnS3XvDpO8";
+
+/// What somebody presents who signs in.
+#[derive(Debug)]
+pub struct SignInAttempt {
+    /// The address that they claim.
+    pub email: Personal<String>,
+    /// Their password.
+    pub password: SecretString,
+    /// The id that the answer carries too.
+    pub request_id: String,
+    /// Where they ask from.
+    pub source: Option<Source>,
+}
+
+/// Somebody who has signed in.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// What they present from now on; shown once.
+    pub session: SecretString,
+    /// Its id.
+    pub session_id: SecretId,
+    /// The member.
+    pub member_id: MemberId,
+    /// The session ends then at the latest.
+    pub ends_at: Timestamp,
+}
+
+/// Why somebody is not signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// There is no such member, or the password is wrong, or the member cannot sign in: one answer.
+    #[error("the address or the password is wrong")]
+    Refused,
+    /// Too many have failed from there.
+    #[error("too many attempts: try again after {retry_after_seconds} seconds")]
+    Throttled {
+        /// When it may be tried again.
+        retry_after_seconds: u64,
+    },
+    /// The service could not find out, or could not record it.
+    #[error(transparent)]
+    Failed(#[from] CommandError),
+}
+
+impl From<Fault> for SignInError {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault.into())
+    }
+}
+
+/// Why an attempt to sign in is refused, for the activity log alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignInRefusal {
+    /// Nobody has the address.
+    UnknownMember,
+    /// The member has no password.
+    NoPassword,
+    WrongPassword,
+    /// The member is deactivated.
+    MemberInactive,
+    /// Too many have failed before.
+    Throttled,
+}
+
+impl SignInRefusal {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::UnknownMember, Self::NoPassword, Self::WrongPassword, Self::MemberInactive, Self::Throttled];
+
+    /// The name in the activity log.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownMember => "unknown_member",
+            Self::NoPassword => "no_password",
+            Self::WrongPassword => "wrong_password",
+            Self::MemberInactive => "member_inactive",
+            Self::Throttled => "throttled",
+        }
+    }
+}
+
+/// Whom an address leads to.
+struct Found {
+    member_id: MemberId,
+    status: MemberStatus,
+    password: Option<Password>,
+}
+
+impl App {
+    /// Signs a member in by e-mail and password.
+    ///
+    /// # Errors
+    /// [`SignInError`]; a failure means that nobody knows whether they are right, or that it could not be recorded.
+    pub async fn sign_in(&self, attempt: SignInAttempt) -> Result<SignedIn, SignInError> {
+        // To its end, also if whoever guesses hangs up before the answer.
+        self.run(move |inner| async move { Ok(inner.sign_in(&attempt).await) }).await?
+    }
+}
+
+impl Inner {
+    async fn sign_in(&self, attempt: &SignInAttempt) -> Result<SignedIn, SignInError> {
+        let found = self.found(&attempt.email).await?;
+        let password = found.as_ref().and_then(|found| found.password.clone());
+        let deed = Deed {
+            kind: SIGN_IN,
+            credential: password.as_ref().map(|password| password.id.to_string()),
+            request_id: attempt.request_id.clone(),
+            source: attempt.source.clone(),
+            ..Deed::default()
+        };
+        let claimed = self.member_email(attempt.email.expose()).key;
+        let counted_by = self.counted_by(&claimed, attempt.source.as_ref());
+        let check = self.judge_password(found.as_ref(), &attempt.password);
+        self.try_once(&counted_by, &deed, check).await?;
+        let (Some(Found { member_id, .. }), Some(password)) = (found, password) else {
+            return Err(SignInError::Refused);
+        };
+        self.begin_session(deed, member_id, password.id, vec![AuthenticationMethod::Password]).await
+    }
+
+    async fn found(&self, email: &Personal<String>) -> Result<Option<Found>, Fault> {
+        let Some(member_id) = self.member_of_email(email).await? else { return Ok(None) };
+        let loaded = self.members.current(&member_id.to_string()).await?;
+        Ok(loaded.aggregate.membership().map(|membership| Found {
+            member_id,
+            status: membership.status,
+            password: membership.password.clone(),
+        }))
+    }
+
+    /// Whether the password is right and of use; takes Argon2 once, whatever the answer.
+    async fn judge_password(
+        &self,
+        found: Option<&Found>,
+        presented: &SecretString,
+    ) -> Result<Result<(), SignInRefusal>, CommandError> {
+        let held = found.and_then(|found| found.password.as_ref());
+        let is_right = match held {
+            Some(password) => self.is_password(password, presented).await?,
+            None => {
+                if let Ok(presented) = crypto::normalized_password(presented) {
+                    self.argon2.verify(presented, NOBODYS.to_owned()).await?;
+                }
+                false
+            }
+        };
+        Ok(match found.map(|found| found.status) {
+            None => Err(SignInRefusal::UnknownMember),
+            Some(_) if held.is_none() => Err(SignInRefusal::NoPassword),
+            Some(_) if !is_right => Err(SignInRefusal::WrongPassword),
+            Some(MemberStatus::Inactive) => Err(SignInRefusal::MemberInactive),
+            Some(MemberStatus::Active) => Ok(()),
+        })
+    }
+
+    /// Lets somebody try to prove who they are, if not too many have failed; a refusal is recorded and counted.
+    pub(crate) async fn try_once(
+        &self,
+        counted_by: &CountedBy,
+        deed: &Deed,
+        check: impl Future<Output = Result<Result<(), SignInRefusal>, CommandError>>,
+    ) -> Result<(), SignInError> {
+        let _until_the_end = match self.admitted(counted_by).await? {
+            Ok(admitted) => admitted,
+            Err(TooMany { retry_after_seconds }) => {
+                self.record_refused(deed.clone(), SignInRefusal::Throttled.as_str()).await?;
+                return Err(SignInError::Throttled { retry_after_seconds });
+            }
+        };
+        match check.await? {
+            Ok(()) => Ok(()),
+            Err(refusal) => {
+                let counts = counted_by.failure(self.log.now());
+                self.record_failed(deed.clone(), refusal.as_str(), counts).await?;
+                Err(SignInError::Refused)
+            }
+        }
+    }
+}

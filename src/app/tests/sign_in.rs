@@ -1,0 +1,276 @@
+//! Signing in, sessions, and how guesses are stopped.
+
+use domain::MemberId;
+use store::{ActivityFilter, ActivityLog, ActivityPage};
+
+use super::*;
+
+const PASSWORD: &str = "a password of hers";
+const EMAIL: &str = "ada@members.example";
+const HERE: &str = "203.0.113.7";
+const ELSEWHERE: &str = "198.51.100.7";
+
+impl Node {
+    async fn enrol(&self, email: &str, password: Option<&str>) -> MemberId {
+        let request = CreateMemberRequest {
+            name: Personal::new("Ada Lovelace".into()),
+            email: Personal::new(email.into()),
+            roles: vec![RoleRequest { role: "administrator".into(), environments: None }],
+            password: password.map(SecretString::from),
+        };
+        self.app.create_member(host(), request).await.expect("a member").member_id
+    }
+
+    async fn sign_in_from(
+        &self,
+        address: &str,
+        email: &str,
+        password: &str,
+    ) -> Result<SignedIn, SignInError> {
+        let attempt = SignInAttempt {
+            email: Personal::new(email.into()),
+            password: password.into(),
+            request_id: "r-1".into(),
+            source: Some(Source { address: Personal::new(address.into()), user_agent: None }),
+        };
+        self.app.sign_in(attempt).await
+    }
+
+    /// The id of the verifier of a member's password.
+    async fn password_of(&self, member_id: MemberId) -> String {
+        let member = self.app.member(&host(), member_id).await.expect("a member");
+        member.membership.password.expect("a password").id.to_string()
+    }
+
+    async fn signed_in(&self) -> SignedIn {
+        self.sign_in_from(HERE, EMAIL, PASSWORD).await.expect("a session")
+    }
+
+    async fn session(&self, signed_in: &SignedIn) -> Option<Session> {
+        self.app.session(signed_in.session.expose_secret()).await.expect("an answer")
+    }
+
+    /// Kind, reason and credential of each record, oldest first.
+    async fn deeds(&self) -> Vec<(String, Option<String>, Option<String>)> {
+        let page = ActivityPage { ascending: true, after: Position::ORIGIN, before: None, limit: 1_000 };
+        let records = self.activity.read(&ActivityFilter::default(), page).await.expect("the activity");
+        let deed = |record: store::RecordedActivity| {
+            let store::Activity { kind, reason, credential, .. } = record.activity;
+            (kind, reason, credential)
+        };
+        records.into_iter().map(deed).collect()
+    }
+}
+
+fn deed(kind: &str, reason: Option<&str>, credential: &str) -> (String, Option<String>, Option<String>) {
+    let credential = (!credential.is_empty()).then(|| credential.to_owned());
+    (kind.to_owned(), reason.map(str::to_owned), credential)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_member_signs_in_acts_and_signs_out_and_all_of_it_is_recorded() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let password = node.password_of(ada).await;
+    let signed_in = node.sign_in_from(HERE, " Ada@Members.example ", PASSWORD).await.expect("a session");
+    assert!(signed_in.session.expose_secret().starts_with("mse_"));
+    let session = node.session(&signed_in).await.expect("it works");
+    assert_eq!((session.member_id, &session.id), (ada, &signed_in.session_id));
+    assert_eq!(session.methods, [AuthenticationMethod::Password]);
+    assert_eq!(session.principal.rights.permissions().len(), Permission::ALL.len());
+
+    let context = Context { actor: Actor::Member(session.principal.clone()), ..host() };
+    let created = node.app.create_client(context.clone(), sandbox(), request("Matter sync")).await;
+    let client = created.expect("a client").client.client_id;
+    let events = node.log.read_stream(&stream(client), Revision::NONE, 10).await.expect("its events");
+    let actor = events[0].envelope().expect("an entry").actor;
+    assert_eq!(actor.via.as_deref(), Some(format!("session:{}", session.id).as_str()));
+
+    node.app.sign_out(&session, "r-2".into(), None).await.expect("an end");
+    assert!(node.session(&signed_in).await.is_none());
+    // What was on its way leaves nothing behind.
+    let late = node.app.create_client(context, sandbox(), request("Too late")).await.expect_err("it is over");
+    assert_eq!(late.slug(), "unauthenticated");
+    let expected = [
+        deed("sign_in", None, &password),
+        deed("sign_out", None, ""),
+        deed("member_authentication", Some("not_live"), ""),
+    ];
+    assert_eq!(node.deeds().await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_whatever_is_wrong_is_one_answer_after_the_same_work() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let bob = node.enrol("bob@members.example", Some(PASSWORD)).await;
+    node.enrol("eve@members.example", None).await;
+    node.app.deactivate_member(host(), bob).await.expect("a deactivation");
+    let (of_ada, of_bob) = (node.password_of(ada).await, node.password_of(bob).await);
+    let mut expected = Vec::new();
+    for (email, password, reason, credential) in [
+        (EMAIL, "another password", "wrong_password", of_ada.as_str()),
+        (EMAIL, "", "wrong_password", &of_ada),
+        ("nobody@members.example", PASSWORD, "unknown_member", ""),
+        ("", "", "unknown_member", ""),
+        ("eve@members.example", PASSWORD, "no_password", ""),
+        ("bob@members.example", PASSWORD, "member_inactive", &of_bob),
+        ("bob@members.example", "another password", "wrong_password", &of_bob),
+    ] {
+        let before = node.app.argon2_verifications();
+        let refused = node.sign_in_from(HERE, email, password).await.expect_err(reason);
+        assert!(matches!(refused, SignInError::Refused), "{email}: {refused:?}");
+        assert_eq!(node.app.argon2_verifications() - before, 1, "{email}: {reason}");
+        expected.push(deed("sign_in", Some(reason), credential));
+    }
+    assert_eq!(node.deeds().await, expected);
+    // However it is composed, it is the same password.
+    node.app.enable_member(host(), bob).await.expect("an end of it");
+    let request = SetPasswordRequest { password: "caf\u{e9} au lait".into(), current_password: None };
+    node.app.set_password(host(), bob, request).await.expect("a password");
+    node.sign_in_from(HERE, "bob@members.example", "cafe\u{301} au\u{a0}lait").await.expect("a session");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_session_ends_with_its_time_its_password_and_its_member() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let set = async |password: &str| {
+        let request = SetPasswordRequest { password: password.into(), current_password: None };
+        node.app.set_password(host(), ada, request).await.expect("a password");
+    };
+
+    // Idle for too long; used in time; and at the end of its life.
+    let idle = node.signed_in().await;
+    node.clock.advance(SignedDuration::from_secs(2 * 3_600 - 1));
+    assert!(node.session(&idle).await.is_some());
+    node.clock.advance(SignedDuration::from_secs(2 * 3_600 - 1));
+    assert!(node.session(&idle).await.is_some(), "it was used in the meantime");
+    node.clock.advance(SignedDuration::from_secs(2 * 3_600));
+    assert!(node.session(&idle).await.is_none());
+    let used = node.signed_in().await;
+    for _ in 0..11 {
+        node.clock.advance(SignedDuration::from_hours(1));
+        assert!(node.session(&used).await.is_some());
+    }
+    node.clock.advance(SignedDuration::from_hours(1));
+    assert!(node.session(&used).await.is_none(), "twelve hours");
+
+    // Another password, or none.
+    let before = node.signed_in().await;
+    set("another password of hers").await;
+    assert!(node.session(&before).await.is_none());
+    set(PASSWORD).await;
+    assert!(node.session(&before).await.is_none(), "the same one is another one");
+    let before = node.signed_in().await;
+    node.app.remove_password(host(), ada, None).await.expect("none");
+    assert!(node.session(&before).await.is_none());
+
+    // A member who cannot act, and what it may do.
+    set(PASSWORD).await;
+    let signed_in = node.signed_in().await;
+    let roles = vec![RoleRequest { role: "auditor".into(), environments: None }];
+    node.app.change_roles(host(), ada, Some(IfMatch::Any), roles).await.expect("another role");
+    let session = node.session(&signed_in).await.expect("still signed in");
+    assert!(!session.principal.allows(Permission::MembersWrite, None), "roles are read anew");
+    node.app.deactivate_member(host(), ada).await.expect("a deactivation");
+    assert!(node.session(&signed_in).await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_session_outlives_a_restart_and_what_ended_stays_ended() {
+    let node = Node::start().await;
+    node.enrol(EMAIL, Some(PASSWORD)).await;
+    let (stays, ends) = (node.signed_in().await, node.signed_in().await);
+    let session = node.session(&ends).await.expect("it works");
+    node.app.sign_out(&session, "r-2".into(), None).await.expect("an end");
+    for _ in 0..10 {
+        node.sign_in_from(ELSEWHERE, EMAIL, "wrong").await.expect_err("wrong");
+    }
+    let node = node.reopened().await;
+    assert!(node.session(&stays).await.is_some());
+    assert!(node.session(&ends).await.is_none());
+    let counted = node.sign_in_from(ELSEWHERE, EMAIL, PASSWORD).await.expect_err("too many");
+    assert!(matches!(counted, SignInError::Throttled { .. }), "{counted:?}");
+    // Whoever finds one reports it, and it ends.
+    let found = node.signed_in().await;
+    let text = SecretString::from(found.session.expose_secret());
+    node.app.report_leaked_secrets(host(), vec![text]).await.expect("thanks");
+    assert!(node.session(&found).await.is_none());
+    // Not ours, another kind, altered, and of another key.
+    let secret = stays.session.expose_secret();
+    let other = if &secret[40..41] == "a" { "b" } else { "a" };
+    let altered = format!("{}{other}{}", &secret[..40], &secret[41..]);
+    let token = node.token.expose_secret();
+    for text in ["", "mse_", "let me in", token, altered.as_str()] {
+        assert!(node.app.session(text).await.expect("an answer").is_none(), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_who_guesses_is_stopped_and_locks_nobody_out_from_elsewhere() {
+    let node = Node::start().await;
+    node.enrol(EMAIL, Some(PASSWORD)).await;
+    node.enrol("bob@members.example", Some(PASSWORD)).await;
+    // A crowd at one moment is no more than one after another.
+    let mut guesses = tokio::task::JoinSet::new();
+    for number in 0..40 {
+        let attempt = SignInAttempt {
+            email: Personal::new(EMAIL.into()),
+            password: format!("guess number {number}").into(),
+            request_id: "r-1".into(),
+            source: Some(Source { address: Personal::new(format!("203.0.113.{number}")), user_agent: None }),
+        };
+        let app = node.app.clone();
+        guesses.spawn(async move { app.sign_in(attempt).await });
+    }
+    let mut refused = 0;
+    for answer in guesses.join_all().await {
+        match answer.expect_err("wrong") {
+            SignInError::Refused => refused += 1,
+            SignInError::Throttled { retry_after_seconds } => assert!(retry_after_seconds > 0),
+            SignInError::Failed(error) => panic!("{error}"),
+        }
+    }
+    assert!(refused <= 10, "{refused}");
+    while let Err(SignInError::Refused) = node.sign_in_from(HERE, EMAIL, "another guess").await {}
+    let before = node.app.argon2_verifications();
+    let throttled = node.sign_in_from(HERE, EMAIL, PASSWORD).await.expect_err("right, and too late");
+    assert!(matches!(throttled, SignInError::Throttled { retry_after_seconds: 1..=900 }), "{throttled:?}");
+    assert_eq!(node.app.argon2_verifications(), before, "a guess that is not tried costs nothing");
+    // The honest member is elsewhere, and so is everybody else.
+    node.sign_in_from(ELSEWHERE, EMAIL, PASSWORD).await.expect("from elsewhere");
+    node.sign_in_from(HERE, "bob@members.example", PASSWORD).await.expect("somebody else");
+    // A network that tries one name after another is stopped, too.
+    for number in 0..90 {
+        let email = format!("nobody{number}@members.example");
+        node.sign_in_from(HERE, &email, "a guess").await.expect_err("nobody");
+    }
+    let throttled = node.sign_in_from(HERE, "bob@members.example", PASSWORD).await.expect_err("too many");
+    assert!(matches!(throttled, SignInError::Throttled { .. }), "{throttled:?}");
+    node.clock.advance(SignedDuration::from_mins(15));
+    node.signed_in().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_the_current_password_is_guessed_no_more_often_than_at_a_sign_in() {
+    let node = Node::start().await;
+    node.enrol(EMAIL, Some(PASSWORD)).await;
+    let session = node.session(&node.signed_in().await).await.expect("it works");
+    let change = async |current: &str| {
+        let source = Some(Source { address: Personal::new(HERE.into()), user_agent: None });
+        let context = Context { actor: Actor::Member(session.principal.clone()), source, ..host() };
+        let request = SetPasswordRequest {
+            password: "another password of hers".into(),
+            current_password: Some(current.into()),
+        };
+        node.app.set_password(context, session.member_id, request).await
+    };
+    for _ in 0..10 {
+        assert_eq!(change("a guess").await.expect_err("wrong").slug(), "invalid_request");
+    }
+    assert_eq!(change(PASSWORD).await.expect_err("too many").slug(), "rate_limited");
+    node.clock.advance(SignedDuration::from_mins(15));
+    change(PASSWORD).await.expect("another password");
+    assert!(change("another password of hers").await.is_err(), "the session ended with the password");
+}
