@@ -26,13 +26,10 @@ const PACKAGES: [(&str, &str); 2] = [
 /// A desk and a phone, in pixels.
 const WIDTHS: [u32; 2] = [1280, 390];
 
-/// Pages that are looked at, each by the name of its picture and its path.
-///
-/// # Panics
-/// If anything is wrong with one of them.
-pub async fn look(base: &str, pages: &[(&str, String)]) {
+/// What is wrong with pages, each looked at by the name of its picture and its path.
+pub async fn faults(base: &str, pages: &[(&str, String)]) -> Vec<String> {
     let looks: Vec<_> = pages.iter().map(|(name, path)| json!({ "name": name, "path": path })).collect();
-    drive(json!({ "base": base, "looks": looks, "settings": settings() })).await;
+    drive(json!({ "base": base, "looks": looks, "settings": settings() })).await
 }
 
 /// What somebody does by the keyboard alone, in each of the settings one after the other. Besides the service only
@@ -41,7 +38,9 @@ pub async fn look(base: &str, pages: &[(&str, String)]) {
 /// # Panics
 /// If a step cannot be done, or anything is wrong with a page on the way.
 pub async fn walk(base: &str, elsewhere: &str, steps: &Value) {
-    drive(json!({ "base": base, "elsewhere": [elsewhere], "steps": steps, "settings": settings() })).await;
+    let request = json!({ "base": base, "elsewhere": [elsewhere], "steps": steps, "settings": settings() });
+    let faults = drive(request).await;
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 /// Each width, in the light and in the dark, with and without JavaScript.
@@ -57,7 +56,7 @@ fn settings() -> Vec<Value> {
     settings
 }
 
-async fn drive(mut request: Value) {
+async fn drive(mut request: Value) -> Vec<String> {
     let done = tokio::task::spawn_blocking(move || {
         let (modules, screenshots) = (installed(), target().join("screenshots"));
         request["browser"] = json!(CHROMIUM);
@@ -78,9 +77,8 @@ async fn drive(mut request: Value) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "the browser was not driven to the end: {said}");
     let found: Value = serde_json::from_str(&said).expect("JSON");
-    let faults: Vec<_> =
-        found["faults"].as_array().expect("faults").iter().filter_map(Value::as_str).collect();
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let faults = found["faults"].as_array().expect("faults").iter();
+    faults.map(|fault| fault.as_str().expect("a sentence").to_owned()).collect()
 }
 
 /// Where cargo builds.
@@ -113,31 +111,30 @@ fn installed() -> PathBuf {
     folder
 }
 
-/// A client's own address, where a browser that is sent there finds a page.
+/// Somebody else's address, where a browser that is sent there finds one page, whatever it asks for.
 #[derive(Debug)]
-pub struct Client {
+pub struct Elsewhere {
     /// `http://127.0.0.1:<port>`
     pub base: String,
     _serving: JoinSet<()>,
 }
 
-impl Client {
+impl Elsewhere {
     /// Waits on a free port, as long as it lives.
-    pub async fn start() -> Self {
+    pub async fn start(page: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-security-policy: script-src 'self'\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n{page}",
+            page.len()
+        );
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             loop {
                 let Ok((mut stream, _)) = listener.accept().await else { return };
                 let mut head = [0; 8_192];
                 let _read = stream.read(&mut head).await;
-                let page = "<!doctype html><html lang=en><title>Back at the client</title><link rel=icon href=data:,>\
-                    <main><h1>Back at the client</h1></main>";
-                let answer = format!(
-                    "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}",
-                    page.len()
-                );
                 let _written = stream.write_all(answer.as_bytes()).await;
             }
         });
