@@ -7,14 +7,23 @@ use serde_json::{Value, json};
 use tests::{
     Service,
     http::{Answer, answer},
+    npm::{self, Packages},
     python,
 };
+use tokio::task::JoinSet;
 
 const CLIENTS: &str = "/api/v2/oauth/clients";
 /// An id that is nothing's.
 const NOTHING: &str = "0193e0a5-6f4e-7c3a-9d5e-1f2a3b4c5d6e";
 /// The version of the official client that the tests were last looked at with.
 const VERSION: &str = "25.0.1";
+
+/// The official client in TypeScript, by version and digest.
+const TYPESCRIPT: Packages = Packages {
+    name: "compatibility",
+    wanted: include_str!("../compatibility/package.json"),
+    locked: include_str!("../compatibility/package-lock.json"),
+};
 
 /// Drives the official Python client through a flow of `compatibility.py`.
 fn official(service: &Service, token: &str, flow: &str) {
@@ -68,6 +77,42 @@ async fn d1_the_official_python_client_understands_every_error() {
     official(&service, &service.token, "errors");
     let (_, auditor) = service.create_member("Only Looks", &["auditor"]).await;
     official(&service, &auditor, "forbidden");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn d1_the_official_typescript_client_does_the_same() {
+    let service = Service::start().await;
+    let output = Command::new("node")
+        .args(["--input-type=module", "--eval", include_str!("compatibility.mjs")])
+        .arg(npm::installed(&TYPESCRIPT))
+        .args([&service.base, &service.token])
+        .output()
+        .expect("Node: ./tests/run installs it");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn d3_of_many_who_patch_at_once_one_is_first_and_the_others_see_it() {
+    let service = Service::start().await;
+    let (path, _) = create(&service, "0").await;
+    for number in 0..3_u32 {
+        let count = json!([
+            { "op": "test", "path": "/name", "value": number.to_string() },
+            { "op": "replace", "path": "/name", "value": (number + 1).to_string() },
+            { "op": "add", "path": "/description", "value": format!("of {}", number + 1) },
+        ]);
+        let mut asked = JoinSet::new();
+        for _ in 0..8 {
+            asked.spawn(answer(service.request(Method::PATCH, &path).json(&count)));
+        }
+        let mut statuses: Vec<_> = asked.join_all().await.iter().map(|answer| answer.status).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [vec![200], vec![422; 7]].concat(), "the first one wins, the others see it");
+        let client = service.get(&path).await.expect(200);
+        assert_eq!(client.text_of("/description"), format!("of {}", client.text_of("/name")));
+    }
     service.finish().await;
 }
 

@@ -2,9 +2,7 @@
 //! and held against what a machine can tell of accessibility. `tests/browser/browser.mjs` says what a request to it is.
 
 use std::{
-    fs::{self, File},
     io::Write as _,
-    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -15,14 +13,20 @@ use tokio::{
     task::JoinSet,
 };
 
+use crate::{
+    npm::{self, Packages},
+    target,
+};
+
 /// Where Debian puts it.
 const CHROMIUM: &str = "/usr/bin/chromium";
 const PROGRAM: &str = include_str!("../browser/browser.mjs");
 /// What is installed: each by version and digest.
-const PACKAGES: [(&str, &str); 2] = [
-    ("package.json", include_str!("../browser/package.json")),
-    ("package-lock.json", include_str!("../browser/package-lock.json")),
-];
+const PACKAGES: Packages = Packages {
+    name: "browser",
+    wanted: include_str!("../browser/package.json"),
+    locked: include_str!("../browser/package-lock.json"),
+};
 /// A desk and a phone, in pixels.
 const WIDTHS: [u32; 2] = [1280, 390];
 
@@ -58,7 +62,7 @@ fn settings() -> Vec<Value> {
 
 async fn drive(mut request: Value) -> Vec<String> {
     let done = tokio::task::spawn_blocking(move || {
-        let (modules, screenshots) = (installed(), target().join("screenshots"));
+        let (modules, screenshots) = (npm::installed(&PACKAGES), target().join("screenshots"));
         request["browser"] = json!(CHROMIUM);
         request["modules"] = json!(modules);
         request["screenshots"] = json!(screenshots);
@@ -79,36 +83,6 @@ async fn drive(mut request: Value) -> Vec<String> {
     let found: Value = serde_json::from_str(&said).expect("JSON");
     let faults = found["faults"].as_array().expect("faults").iter();
     faults.map(|fault| fault.as_str().expect("a sentence").to_owned()).collect()
-}
-
-/// Where cargo builds.
-fn target() -> PathBuf {
-    let own = std::env::current_exe().expect("a test has a path");
-    // Tests and examples are `target/<profile>/<kind>/<name>`.
-    own.ancestors().nth(3).expect("tests are built in a target directory").to_owned()
-}
-
-/// The directory with the packages, filled if it is not yet. Who comes meanwhile, from this process or another, waits.
-fn installed() -> PathBuf {
-    let folder = target().join("browser");
-    fs::create_dir_all(&folder).expect("a folder");
-    let lock = File::create(folder.join("lock")).expect("a file");
-    lock.lock().expect("a lock");
-    let installed = folder.join("installed");
-    let (_, wanted) = PACKAGES[1];
-    if fs::read_to_string(&installed).is_ok_and(|there| there == wanted) {
-        return folder;
-    }
-    for (name, content) in PACKAGES {
-        fs::write(folder.join(name), content).expect("a file");
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]);
-    let status = npm.current_dir(&folder).stdin(Stdio::null()).stdout(Stdio::null()).status();
-    let status = status.expect("npm: ./tests/run installs it");
-    assert!(status.success(), "{npm:?} ended with {status}");
-    fs::write(installed, wanted).expect("a file");
-    folder
 }
 
 /// Somebody else's address, where a browser that is sent there finds one page, whatever it asks for.

@@ -16,9 +16,17 @@ pub mod crash;
 pub mod http;
 pub mod load;
 pub mod model;
+pub mod npm;
 pub mod python;
 pub mod schemathesis;
 pub mod service;
+
+/// Where cargo builds.
+fn target() -> std::path::PathBuf {
+    let own = std::env::current_exe().expect("a test has a path");
+    // Tests and examples are `target/<profile>/<kind>/<name>`.
+    own.ancestors().nth(3).expect("tests are built in a target directory").to_owned()
+}
 
 pub use http::{Answer, client_body};
 pub use service::{Service, binary, muniment, muniment_with};

@@ -6,6 +6,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use crate::target;
+
 /// One at a time: tests of one binary ask at the same moment.
 static INSTALLING: Mutex<()> = Mutex::new(());
 
@@ -16,10 +18,7 @@ static INSTALLING: Mutex<()> = Mutex::new(());
 /// If there is no Python with venv, or no package of this version.
 pub fn program(package: &str, version: &str, name: &str) -> PathBuf {
     let _alone = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
-    let own = std::env::current_exe().expect("a test has a path");
-    // Tests and examples are `target/<profile>/<kind>/<name>`.
-    let target = own.ancestors().nth(3).expect("tests are built in a target directory");
-    let folder = target.join(format!("{package}-{version}"));
+    let folder = target().join(format!("{package}-{version}"));
     let installed = folder.join("installed");
     if !installed.is_file() {
         must_work(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
