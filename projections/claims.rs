@@ -105,12 +105,15 @@ impl Told {
 fn changes(entry: &[u8]) -> Option<(String, Vec<ClaimChange>)> {
     let envelope = Envelope::parse(entry).ok()?;
     let stream = envelope.stream.as_ref().to_owned();
-    let of_claimants = ["client.", "member."].iter().any(|noun| envelope.event_type.starts_with(noun));
+    let of_claimants =
+        ["client.", "member.", "grant."].iter().any(|noun| envelope.event_type.starts_with(noun));
     if !of_claimants {
         return Some((stream, Vec::new()));
     }
     let event = Event::decode(&envelope.event_type, envelope.event_version, envelope.data.get()).ok()?;
     let changes = if let Event::Client(event) = &event {
+        event.claims(&EnvironmentName::parse(envelope.environment()?).ok()?)
+    } else if let Event::Grant(event) = &event {
         event.claims(&EnvironmentName::parse(envelope.environment()?).ok()?)
     } else if let Event::Member(event) = event {
         Member::claims(&[event])

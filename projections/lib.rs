@@ -9,6 +9,7 @@
 //! | [`clients`] | one client, lists of clients; secrets that expire | `clients`, `expiring_secrets` |
 //! | [`members`] | lists of members | `members` |
 //! | [`catalog`] | lists of scopes, types, environments | `scopes`, `client_types`, `environments` |
+//! | [`grants`] | what members allow; what a client may do in somebody's name | `grants` |
 //! | [`audit_trail`] | which events an auditor asks for | `audit_events`, `audit_words`, and the index `audit_text` |
 //!
 //! A new view is a file here, its SQL in `migrations/views`, and a line in [`all`].
@@ -25,6 +26,7 @@ mod error;
 mod file;
 mod fold;
 mod folded;
+pub mod grants;
 pub mod members;
 mod projection;
 mod reader;
@@ -60,6 +62,7 @@ pub fn all() -> Vec<Box<dyn Projection>> {
         Box::new(clients::Clients::default()),
         Box::new(audit_trail::AuditTrail::default()),
         Box::new(members::Members::default()),
+        Box::new(grants::Grants::default()),
         Box::new(catalog::Catalog::default()),
     ]
 }

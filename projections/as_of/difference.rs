@@ -142,6 +142,7 @@ fn fields(client: &Registration, at: Timestamp) -> Map<String, Value> {
         replaced_signing_secret: _,
         payload_encryption,
         singleton: _,
+        token_generation,
     } = client;
     let contacts: Vec<_> = contacts.iter().map(|id| json!({ "id": id })).collect();
     let rotation = client.rotation(at).map(|rotation| {
@@ -168,6 +169,7 @@ fn fields(client: &Registration, at: Timestamp) -> Map<String, Value> {
         ("signing_secret_id", json!(signing_secret.id)),
         ("previous_signing_secret_id", json!(previous)),
         ("payload_encryption", json!(payload_encryption)),
+        ("token_generation", json!(token_generation)),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

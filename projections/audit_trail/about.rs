@@ -12,7 +12,7 @@ use crate::projection::{ApplyError, ViewedEvent};
 const PERSON: &str = "person";
 
 /// Types whose data names the stream that they are about; all others are about their own stream.
-const ABOUT_ANOTHER: [&str; 9] = [
+const ABOUT_ANOTHER: [&str; 16] = [
     "command.refused",
     "audit.private_parts_opened",
     "audit.read",
@@ -22,6 +22,13 @@ const ABOUT_ANOTHER: [&str; 9] = [
     "signing_secret.used",
     "person.erased",
     "legal_hold.placed",
+    "grant.given",
+    "grant.denied",
+    "grant.widened",
+    "grant.withdrawn",
+    "grant.revoked",
+    "grant.code_reused",
+    "grant.refresh_token_reused",
 ];
 
 /// The name of the stream that an event is about; none for a note about nothing in particular.
@@ -40,6 +47,10 @@ pub(super) fn subject<'e>(event: &'e ViewedEvent<'_>) -> Result<Option<Cow<'e, s
             HoldSubject::Person(person_id) => return Ok(Some(Cow::Owned(of_person(person_id)))),
             HoldSubject::Everything => Some(&*event.envelope.stream),
         },
+        // What happens to a grant is part of what became of its client.
+        Event::Grant(grant) => {
+            return Ok(Some(Cow::Owned(format!("{}-{}", Client::CATEGORY, grant.client_id()))));
+        }
         Event::Registry(RegistryEvent::CommandRefused(refused)) => refused.subject.as_deref(),
         Event::Registry(RegistryEvent::PrivatePartsOpened(opened)) => opened.subject.as_deref(),
         Event::Registry(RegistryEvent::AuditRead(read)) => read.subject.as_deref(),
@@ -60,7 +71,8 @@ pub(super) fn subject<'e>(event: &'e ViewedEvent<'_>) -> Result<Option<Cow<'e, s
         | Event::Scope(_)
         | Event::Erasure(ErasureEvent::ReasonRedacted(_))
         | Event::LegalHold(LegalHoldEvent::Released(_))
-        | Event::Role(_) => None,
+        | Event::Role(_)
+        | Event::SigningKey(_) => None,
     };
     Ok(subject.map(Cow::Borrowed))
 }

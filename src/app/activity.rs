@@ -5,6 +5,7 @@ pub(crate) mod group;
 mod segments;
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -16,8 +17,17 @@ pub use compare::{SegmentDefect, compare_segments};
 pub(crate) use group::Group;
 
 use crate::{
-    App, Inner, authenticate_client::ClientRefusal, context::Source, error::Fault, flood::Counts,
+    App, Inner,
+    access_tokens::TokenEnd,
+    authenticate_client::ClientRefusal,
+    authorization::{AUTHORIZATION, AuthorizationRefusal, PageRefusal},
+    context::Source,
+    error::{CommandError, Fault},
+    flood::Counts,
+    introspection::{ANOTHER_CLIENTS, INTROSPECTION, REVOCATION},
     sign_in::SignInRefusal,
+    tokens::{TOKEN, TokenRefusal},
+    userinfo::{self, USERINFO},
 };
 
 /// What somebody does who is known by a secret of a client.
@@ -48,11 +58,16 @@ pub(crate) struct Deed {
 }
 
 /// What activity there can be.
-pub const ACTIVITY_KINDS: [&str; 8] = [
+pub const ACTIVITY_KINDS: [&str; 13] = [
+    AUTHORIZATION,
     AUTHENTICATION,
     MEMBER_AUTHENTICATION,
     SIGN_IN,
     SIGN_OUT,
+    TOKEN,
+    INTROSPECTION,
+    REVOCATION,
+    USERINFO,
     "payload_signing",
     "payload_verification",
     "payload_encryption",
@@ -63,7 +78,22 @@ pub const ACTIVITY_KINDS: [&str; 8] = [
 pub fn activity_reasons() -> Vec<&'static str> {
     let of_members = ["unknown", "not_live"].into_iter().chain(SignInRefusal::ALL.map(SignInRefusal::as_str));
     let of_payloads = ["not_authentic", "payload_encryption_off", "client_not_active", "gone", "not_found"];
-    ClientRefusal::ALL.iter().map(|refusal| refusal.as_str()).chain(of_members).chain(of_payloads).collect()
+    let of_clients = ClientRefusal::ALL.iter().map(|refusal| refusal.as_str());
+    let of_tokens = TokenRefusal::ALL.iter().map(|refusal| refusal.as_str());
+    let ended = TokenEnd::ALL.iter().map(|end| end.as_str());
+    let of_authorizations = AuthorizationRefusal::ALL.iter().map(|refusal| refusal.as_str());
+    let of_pages = PageRefusal::ALL.iter().map(|refusal| refusal.as_str());
+    let of_questions = userinfo::REASONS.into_iter().chain([ANOTHER_CLIENTS, "no_such_environment"]);
+    let reasons: BTreeSet<_> = of_clients
+        .chain(of_members)
+        .chain(of_payloads)
+        .chain(of_tokens)
+        .chain(ended)
+        .chain(of_authorizations)
+        .chain(of_pages)
+        .chain(of_questions)
+        .collect();
+    reasons.into_iter().collect()
 }
 
 impl App {
@@ -90,7 +120,8 @@ impl App {
         // Whatever becomes of the one, the other is recorded.
         let refusals = self.inner.record_counted(true).await;
         let flood = self.inner.record_flood(true).await;
-        refusals.and(flood)
+        let introspections = self.inner.record_introspections(true).await;
+        refusals.and(flood).and(introspections)
     }
 
     /// Looks after counters and segments for as long as the write side is there.
@@ -114,6 +145,9 @@ async fn tick(inner: &Weak<Inner>, known_segment: &mut Option<SegmentNumber>) ->
     if let Err(fault) = inner.record_flood(false).await {
         tracing::warn!(error = %fault, "recording refusals that were counted");
     }
+    if let Err(fault) = inner.record_introspections(false).await {
+        tracing::warn!(error = %fault, "recording how often tokens were asked about");
+    }
     drop(recording);
     if let Err(fault) = inner.learn_erasures().await {
         tracing::warn!(error = %fault, "looking who was erased on other nodes");
@@ -121,6 +155,9 @@ async fn tick(inner: &Weak<Inner>, known_segment: &mut Option<SegmentNumber>) ->
     if inner.log.leads().await {
         if let Err(fault) = inner.close_segments(known_segment).await {
             tracing::warn!(error = %fault, "closing a segment of activity");
+        }
+        if let Err(fault) = inner.house_keys().await {
+            tracing::warn!(error = %fault, "letting signing keys take their turns");
         }
         if let Err(fault) = inner.forget_vouchers().await {
             tracing::warn!(error = %fault, "forgetting vouchers that are over");
@@ -235,6 +272,11 @@ impl Inner {
             since: None,
             source,
         })
+    }
+
+    /// Lets signing keys take their turns, once an hour.
+    async fn house_keys(&self) -> Result<(), CommandError> {
+        if self.log.now().as_second() % 3_600 == 0 { self.turn_keys().await } else { Ok(()) }
     }
 
     /// Forgets vouchers that are over, once a minute.

@@ -22,6 +22,7 @@ use crate::{
     context::Source,
     error::{CommandError, Fault},
     look,
+    tokens::{ClientCredentials, ClientProof},
 };
 
 /// Secrets whose digest is kept in memory; of others the activity log is asked.
@@ -81,6 +82,8 @@ pub enum ClientRefusal {
     /// Made by us for this client, but it is not one that was issued, or it ended so long ago that the client's state has
     /// let go of it.
     Wrong,
+    /// It has a secret, and presents none.
+    SecretMissing,
 }
 
 /// Why there is no authenticated client.
@@ -99,7 +102,7 @@ pub enum ClientAuthenticationError {
 
 impl ClientRefusal {
     /// Every one of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Malformed,
         Self::Checksum,
         Self::UnknownTag,
@@ -111,6 +114,7 @@ impl ClientRefusal {
         Self::Expired,
         Self::Pending,
         Self::Wrong,
+        Self::SecretMissing,
     ];
 
     /// The name in activity and metrics.
@@ -127,6 +131,7 @@ impl ClientRefusal {
             Self::Expired => "expired",
             Self::Pending => "pending",
             Self::Wrong => "wrong",
+            Self::SecretMissing => "secret_missing",
         }
     }
 }
@@ -177,13 +182,20 @@ impl App {
     }
 }
 
-/// A client whose secret is right.
-struct Proved {
-    client_id: ClientId,
-    secret_id: SecretId,
+/// A client that is who it says it is, before that is recorded.
+pub(crate) struct ProvedClient {
+    pub(crate) client_id: ClientId,
+    /// The secret that it used; a public client has none.
+    pub(crate) secret_id: Option<SecretId>,
     loaded: Arc<Loaded<Client>>,
     /// To be kept with the record of this use: it was not known before.
-    learned: Option<VerifiedDigest>,
+    pub(crate) learned: Option<VerifiedDigest>,
+}
+
+impl ProvedClient {
+    pub(crate) fn registration(&self) -> Option<&Registration> {
+        self.loaded.aggregate.registration()
+    }
 }
 
 impl Inner {
@@ -203,21 +215,29 @@ impl Inner {
             self.record_refused(deed, NO_SUCH_ENVIRONMENT).await?;
             return Err(ClientAuthenticationError::NoSuchEnvironment);
         }
-        let judged = self.judge(&attempt).await;
+        let judged = self.judge(&attempt.environment, &attempt.client_id, &attempt.secret).await;
         let client: Option<ClientId> = attempt.client_id.parse().ok();
         let deed = Deed {
             kind: AUTHENTICATION,
             environment: Some(attempt.environment.to_string()),
             client: client.as_ref().map(ToString::to_string),
-            credential: judged.as_ref().ok().map(|proved| proved.secret_id.to_string()),
+            credential: judged
+                .as_ref()
+                .ok()
+                .and_then(|proved| proved.secret_id.as_ref())
+                .map(ToString::to_string),
             request_id: attempt.request_id,
             source: attempt.source,
             ..Deed::default()
         };
         match judged {
-            Ok(Proved { client_id, secret_id, loaded, learned }) => {
+            Ok(ProvedClient { client_id, secret_id: Some(secret_id), loaded, learned }) => {
                 self.record_done(deed, learned.into_iter().collect()).await?;
                 Ok(AuthenticatedClient { client_id, secret_id, loaded })
+            }
+            Ok(ProvedClient { secret_id: None, .. }) => {
+                self.record_refused(deed, ClientRefusal::SecretMissing.as_str()).await?;
+                Err(ClientRefusal::SecretMissing.into())
             }
             Err(ClientAuthenticationError::Refused(refusal)) => {
                 self.record_refused(deed, refusal.as_str()).await?;
@@ -227,9 +247,49 @@ impl Inner {
         }
     }
 
-    async fn judge(&self, attempt: &ClientAttempt) -> Result<Proved, ClientAuthenticationError> {
+    /// Whether a client is who it says it is; whoever asks records it.
+    pub(crate) async fn prove_client(
+        &self,
+        environment: &EnvironmentName,
+        credentials: &ClientCredentials,
+    ) -> Result<ProvedClient, ClientAuthenticationError> {
+        match &credentials.proof {
+            ClientProof::Secret(secret) => self.judge(environment, &credentials.client_id, secret).await,
+            ClientProof::None => self.judge_public(environment, &credentials.client_id).await,
+        }
+    }
+
+    /// A client that has no secret, and says so.
+    async fn judge_public(
+        &self,
+        environment: &EnvironmentName,
+        claimed: &str,
+    ) -> Result<ProvedClient, ClientAuthenticationError> {
+        let client_id: ClientId = claimed.parse().map_err(|_| ClientRefusal::NoSuchClient)?;
+        let loaded = self.clients.current(claimed).await?;
+        let registration =
+            loaded.aggregate.registration().filter(|client| client.environment == *environment);
+        let registration = registration.ok_or(ClientRefusal::NoSuchClient)?;
+        if registration.token_endpoint_auth_method.has_secret() {
+            return Err(ClientRefusal::SecretMissing.into());
+        }
+        match registration.status {
+            Status::Active => {
+                Ok(ProvedClient { client_id, secret_id: None, loaded: Arc::clone(&loaded), learned: None })
+            }
+            Status::Inactive => Err(ClientRefusal::Inactive.into()),
+            Status::Deleted => Err(ClientRefusal::Deleted.into()),
+        }
+    }
+
+    async fn judge(
+        &self,
+        environment: &EnvironmentName,
+        claimed: &str,
+        secret_text: &SecretString,
+    ) -> Result<ProvedClient, ClientAuthenticationError> {
         let presented =
-            Presented::parse(attempt.secret.expose_secret()).map_err(|malformed| match malformed {
+            Presented::parse(secret_text.expose_secret()).map_err(|malformed| match malformed {
                 MalformedSecret::Checksum => ClientRefusal::Checksum,
                 MalformedSecret::Prefix
                 | MalformedSecret::Shape
@@ -239,13 +299,13 @@ impl Inner {
         if presented.kind() != SecretKind::ClientSecret {
             return Err(ClientRefusal::Malformed.into());
         }
-        let Ok(client_id) = attempt.client_id.parse::<ClientId>() else {
+        let Ok(client_id) = claimed.parse::<ClientId>() else {
             return Err(ClientRefusal::NoSuchClient.into());
         };
-        if !self.is_tagged_for(&presented, &attempt.environment, &attempt.client_id) {
-            return Err(self.why_not_tagged(&presented, attempt).await?.into());
+        if !self.is_tagged_for(&presented, environment, claimed) {
+            return Err(self.why_not_tagged(&presented, environment, claimed).await?.into());
         }
-        let loaded = self.clients.current(&attempt.client_id).await?;
+        let loaded = self.clients.current(claimed).await?;
         let registration = loaded.aggregate.registration().ok_or(ClientRefusal::NoSuchClient)?;
         match registration.status {
             Status::Active => {}
@@ -261,8 +321,13 @@ impl Inner {
             SecretState::Expired => return Err(ClientRefusal::Expired.into()),
             SecretState::Revoked => return Err(ClientRefusal::Revoked.into()),
         }
-        let learned = self.verify_secret(&attempt.secret, secret_id, &secret.commitment).await?;
-        Ok(Proved { client_id, secret_id: secret.id.clone(), learned, loaded: Arc::clone(&loaded) })
+        let learned = self.verify_secret(secret_text, secret_id, &secret.commitment).await?;
+        Ok(ProvedClient {
+            client_id,
+            secret_id: Some(secret.id.clone()),
+            learned,
+            loaded: Arc::clone(&loaded),
+        })
     }
 
     fn is_tagged_for(
@@ -279,16 +344,17 @@ impl Inner {
     async fn why_not_tagged(
         &self,
         presented: &Presented<'_>,
-        attempt: &ClientAttempt,
+        environment: &EnvironmentName,
+        claimed: &str,
     ) -> Result<ClientRefusal, Fault> {
-        let loaded = self.clients.current(&attempt.client_id).await?;
+        let loaded = self.clients.current(claimed).await?;
         let Some(registration) = loaded.aggregate.registration() else {
             return Ok(ClientRefusal::NoSuchClient);
         };
         let home = &registration.environment;
-        if *home == attempt.environment {
+        if home == environment {
             Ok(ClientRefusal::UnknownTag)
-        } else if self.is_tagged_for(presented, home, &attempt.client_id) {
+        } else if self.is_tagged_for(presented, home, claimed) {
             Ok(ClientRefusal::OtherEnvironment)
         } else {
             // Environments are islands: the id of another one's client means nothing here.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crypto::Personal;
-use domain::{EnvironmentName, MemberId, Permission, Rights, Rule, SecretId, Violation, member::MadeWith};
+use domain::{
+    ClientId, EnvironmentName, MemberId, Permission, Rights, Rule, SecretId, Violation, member::MadeWith,
+};
 use store::{ActorKind, Revision};
 use uuid::Uuid;
 
@@ -81,6 +83,15 @@ pub enum Actor {
         /// The user id of the process.
         uid: u32,
     },
+    /// A client that has proved who it is, by the rules of the protocol. It holds no permission.
+    Client {
+        /// Which one.
+        client_id: ClientId,
+        /// With which of its secrets.
+        credential: Option<SecretId>,
+    },
+    /// Muniment itself, on schedule.
+    System,
     /// Nobody who said who they are, who may do nothing that takes a permission.
     Anonymous,
 }
@@ -91,7 +102,7 @@ impl Actor {
     pub fn is(&self, member_id: MemberId) -> bool {
         match self {
             Self::Member(principal) => principal.member == member_id,
-            Self::Host { .. } | Self::Anonymous => false,
+            Self::Host { .. } | Self::Client { .. } | Self::System | Self::Anonymous => false,
         }
     }
 }
@@ -154,8 +165,10 @@ impl Context {
     pub(crate) fn demand(&self, permission: Permission) -> Result<(), CommandError> {
         match &self.actor {
             Actor::Member(principal) if principal.allows(permission, self.environment.as_ref()) => Ok(()),
-            Actor::Host { .. } => Ok(()),
-            Actor::Member(_) | Actor::Anonymous => Err(CommandError::Denied(permission)),
+            Actor::Host { .. } | Actor::System => Ok(()),
+            Actor::Member(_) | Actor::Client { .. } | Actor::Anonymous => {
+                Err(CommandError::Denied(permission))
+            }
         }
     }
 
@@ -163,8 +176,8 @@ impl Context {
     pub(crate) fn demand_all(&self, rights: &Rights) -> Result<(), CommandError> {
         let held = match &self.actor {
             Actor::Member(principal) => &principal.rights,
-            Actor::Host { .. } => return Ok(()),
-            Actor::Anonymous => &Rights::default(),
+            Actor::Host { .. } | Actor::System => return Ok(()),
+            Actor::Client { .. } | Actor::Anonymous => &Rights::default(),
         };
         match rights.beyond(held) {
             Some(permission) => Err(CommandError::GrantsTooMuch(permission)),
@@ -176,7 +189,7 @@ impl Context {
     pub(crate) fn member(&self) -> Option<MemberId> {
         match &self.actor {
             Actor::Member(principal) => Some(principal.member),
-            Actor::Host { .. } | Actor::Anonymous => None,
+            Actor::Host { .. } | Actor::Client { .. } | Actor::System | Actor::Anonymous => None,
         }
     }
 
@@ -190,7 +203,7 @@ impl Context {
             Actor::Member(principal) => {
                 Some(MadeWith { member: principal.member, token: principal.via.id().clone() })
             }
-            Actor::Host { .. } | Actor::Anonymous => None,
+            Actor::Host { .. } | Actor::Client { .. } | Actor::System | Actor::Anonymous => None,
         }
     }
 
@@ -205,6 +218,12 @@ impl Context {
             Actor::Host { uid } => {
                 store::Actor { id: format!("uid:{uid}"), kind: ActorKind::Host, via: None }
             }
+            Actor::Client { client_id, credential } => store::Actor {
+                id: client_id.to_string(),
+                kind: ActorKind::Client,
+                via: credential.as_ref().map(|secret| format!("secret:{secret}")),
+            },
+            Actor::System => store::Actor { id: "muniment".to_owned(), kind: ActorKind::System, via: None },
             Actor::Anonymous => {
                 store::Actor { id: "anonymous".to_owned(), kind: ActorKind::Anonymous, via: None }
             }

@@ -2,7 +2,9 @@
 
 use std::{error::Error, sync::Arc};
 
-use domain::{ClientError, ErasureError, LegalHoldError, MemberError, Permission, RoleError, Violation};
+use domain::{
+    ClientError, ErasureError, LegalHoldError, MemberError, Permission, RoleError, SigningKeyError, Violation,
+};
 use jiff::Timestamp;
 use store::{AppendError, KeyStoreError, ReadError, Revision};
 
@@ -33,6 +35,9 @@ pub enum CommandError {
     /// A rule of legal holds refused it. Recorded.
     #[error(transparent)]
     LegalHold(LegalHoldError),
+    /// A rule of signing keys refused it. Recorded.
+    #[error(transparent)]
+    SigningKey(SigningKeyError),
     /// There is a role of this name, or there was. Recorded.
     #[error("the name of the role is taken for good")]
     RoleExists,
@@ -213,6 +218,15 @@ impl From<ClientError> for CommandError {
     }
 }
 
+impl From<SigningKeyError> for CommandError {
+    fn from(error: SigningKeyError) -> Self {
+        match error {
+            SigningKeyError::NoSuchKey(_) => Self::NotFound("signing_key"),
+            error @ (SigningKeyError::Retired(_) | SigningKeyError::InUse(_)) => Self::SigningKey(error),
+        }
+    }
+}
+
 impl From<MemberError> for CommandError {
     fn from(error: MemberError) -> Self {
         match error {
@@ -287,6 +301,11 @@ impl CommandError {
                 MemberError::TooManyTokens { .. } => "too_many_tokens",
                 MemberError::Invalid(_) => "invalid_request",
                 MemberError::NotFound => "not_found",
+            },
+            Self::SigningKey(error) => match error {
+                SigningKeyError::NoSuchKey(_) => "not_found",
+                SigningKeyError::Retired(_) => "signing_key_retired",
+                SigningKeyError::InUse(_) => "signing_key_in_use",
             },
             Self::Erasure(error) => match error {
                 ErasureError::Held(_) => "legal_hold",

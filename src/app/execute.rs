@@ -216,7 +216,9 @@ impl Inner {
                 Actor::Member(principal) => {
                     self.vault.seal_for_person(principal.member.0, "source", value).await?
                 }
-                Actor::Host { .. } | Actor::Anonymous => self.vault.seal_for_event("source", value).await?,
+                Actor::Host { .. } | Actor::Client { .. } | Actor::System | Actor::Anonymous => {
+                    self.vault.seal_for_event("source", value).await?
+                }
             });
         }
         if let Some(reason) =

@@ -13,6 +13,13 @@
 //! | `standing` | whether a member can still act when its command is recorded |
 //! | `token_uses` | when personal tokens were used |
 //! | `authenticate_client` | whether a client is who it says it is |
+//! | `authorization` | what a client may ask a member for, and what comes of the answer |
+//! | `introspection` | what a token is worth now; ending one before its time |
+//! | `userinfo` | who signed in, told to the client that may know |
+//! | `tokens` | what the token endpoint gives: for itself, for a code, for a refresh token |
+//! | `access_tokens` | what an access token says, and whether it is good now |
+//! | `grants` | what members allow clients |
+//! | `signing_keys` | the keys that sign tokens, and their turns |
 //! | `activity` | what is recorded of clients, and what of a flood is counted |
 //! | `clients`, `members`, `roles`, `catalog`, `environments`, `bootstrap`, `rebuild` | the use cases |
 //! | `configuration` | how types, scopes and environments are changed |
@@ -29,11 +36,13 @@
 //! | `look` | one look at where the log ends for all that a command loads |
 //! | `vault` | keys, sealed credentials, sealed private parts |
 
+mod access_tokens;
 mod activity;
 mod aggregates;
 mod audit_reads;
 mod authenticate;
 mod authenticate_client;
+mod authorization;
 mod bootstrap;
 mod catalog;
 mod clients;
@@ -44,9 +53,11 @@ mod erasures;
 mod error;
 mod execute;
 mod flood;
+mod grants;
 mod health;
 mod idempotency;
 mod ids;
+mod introspection;
 mod legal_holds;
 mod look;
 mod members;
@@ -58,22 +69,32 @@ mod refusal_limit;
 mod roles;
 mod sessions;
 mod sign_in;
+mod signing_keys;
 mod standing;
 mod token_uses;
+mod tokens;
+mod userinfo;
 mod vault;
 mod verification;
 
 use std::{num::NonZeroUsize, sync::Arc};
 
 use crypto::{Argon2Pool, BufferedEntropy, Entropy, MasterKey};
-use domain::{Client, ClientType, Environment, Erasures, LegalHolds, Member, Role, ScopeDefinition};
+use domain::{
+    Client, ClientType, Environment, Erasures, Grant, LegalHolds, Member, Role, ScopeDefinition, SigningKeys,
+};
 use store::{ActivityLog, EventLog, KeyStore};
 use tokio::runtime::Handle;
 
+pub use access_tokens::{AccessToken, Confirmation};
 pub use activity::{ACTIVITY_KINDS, SegmentDefect, activity_reasons, compare_segments};
 pub use audit_reads::{AuditExport, AuditQuery};
 pub use authenticate::AuthenticationError;
 pub use authenticate_client::{AuthenticatedClient, ClientAttempt, ClientAuthenticationError, ClientRefusal};
+pub use authorization::{
+    Authorization, AuthorizationError, AuthorizationParameters, AuthorizationRefusal, AuthorizationRequest,
+    PageRefusal, SignedInMember,
+};
 pub use bootstrap::{Bootstrapped, FirstAdministrator, TokenSink};
 pub use clients::{
     ChangeClientRequest, ChangedClient, Channel, ClientEdit, Contact, CreateClientRequest, CreatedClient,
@@ -84,7 +105,9 @@ pub use configuration::Configured;
 pub use context::{Actor, Context, Idempotency, IfMatch, MAX_REASON_CHARS, Principal, Source, Via};
 pub use erasures::{ErasedPerson, RedactedReason};
 pub use error::{ChangedSince, CommandError, Fault};
+pub use grants::ChangedGrant;
 pub use health::Health;
+pub use introspection::{LiveToken, RevocationError, TokenQuestion};
 pub use legal_holds::ChangedLegalHold;
 pub use members::{
     ChangeDetailsRequest, ChangedMember, CreateMemberRequest, IssueTokenRequest, IssuedPersonalToken,
@@ -96,6 +119,12 @@ pub use rebuild::RecordedRebuild;
 pub use roles::{ChangedRole, CreateRoleRequest, KnownRole};
 pub use sessions::{AuthenticationMethod, Session, SessionLimits};
 pub use sign_in::{SignInAttempt, SignInError, SignedIn};
+pub use signing_keys::ChangedSigningKeys;
+pub use tokens::{
+    ClientCredentials, ClientProof, IssuedTokens, MemberClaims, TokenAsk, TokenError, TokenRefusal,
+    TokenRequest,
+};
+pub use userinfo::{UserinfoError, UserinfoRequest};
 pub use vault::{CredentialDefect, KeyRingError, compare_credentials, expect_event_keys};
 pub use verification::StartedVerification;
 
@@ -127,6 +156,10 @@ pub(crate) struct Inner {
     pub(crate) erasures: Loader<Erasures>,
     pub(crate) legal_holds: Loader<LegalHolds>,
     pub(crate) roles: Loader<Role>,
+    pub(crate) signing_keys: Loader<SigningKeys>,
+    pub(crate) grants: Loader<Grant>,
+    pub(crate) ready_keys: signing_keys::ReadyKeys,
+    pub(crate) known_tokens: access_tokens::KnownTokens,
     pub(crate) tokens: authenticate::TokenCache,
     pub(crate) audit_reads: audit_reads::RecordedReads,
     pub(crate) refusals: flood::Flood<refusal_limit::Refusal>,
@@ -136,6 +169,7 @@ pub(crate) struct Inner {
     /// Passwords and codes that are being looked at.
     pub(crate) tries: Arc<sign_in::throttle::UnderWay>,
     pub(crate) flood: flood::Flood<activity::Group>,
+    pub(crate) introspections: flood::Flood<introspection::Introspection>,
     pub(crate) writing: health::Writing,
     /// Each look for who names a person reads the whole log: a few at a time leave the rest of the service its disk.
     pub(crate) looking_for_names: tokio::sync::Semaphore,
@@ -185,6 +219,10 @@ impl App {
             legal_holds: Loader::new(&log),
             erasures,
             roles: Loader::new(&log),
+            signing_keys: Loader::new(&log),
+            grants: Loader::new(&log),
+            ready_keys: signing_keys::ReadyKeys::new(),
+            known_tokens: access_tokens::KnownTokens::new(),
             tokens: authenticate::TokenCache::new(),
             audit_reads: audit_reads::RecordedReads::new(),
             refusals: flood::Flood::default(),
@@ -193,6 +231,7 @@ impl App {
             sessions,
             tries: Arc::default(),
             flood: flood::Flood::default(),
+            introspections: flood::Flood::default(),
             writing: health::Writing::default(),
             looking_for_names: tokio::sync::Semaphore::new(persons::MOST_AT_ONCE),
             recording_counts: tokio::sync::Mutex::default(),

@@ -103,7 +103,7 @@ impl Inner {
     pub(crate) async fn demand_standing(&self, context: &Context) -> Result<(), CommandError> {
         match &context.actor {
             Actor::Member(principal) => self.standing_now(context, principal).await.map(drop),
-            Actor::Host { .. } | Actor::Anonymous => Ok(()),
+            Actor::Host { .. } | Actor::Client { .. } | Actor::System | Actor::Anonymous => Ok(()),
         }
     }
 

@@ -10,6 +10,8 @@
 //! | what is kept of a secret | [`Argon2Pool`] | Argon2id, PHC strings |
 //! | what is sealed in the vault | [`DataKey::seal`], [`DataKey::open`] | XChaCha20-Poly1305 |
 //! | what wraps the data keys | [`MasterKey`] | one file or one environment variable |
+//! | a token that anybody can verify | [`JwtSigner`], [`PresentedJwt`] | RFC 7519 with ES256 or RS256 |
+//! | the proof key of a code | [`fits_code_challenge`] | RFC 7636, S256 |
 //! | a private part of an event | [`Disclosure`] | RFC 9901 |
 //! | look-ups that must not be guessed, digests of requests | [`KeyedDigest`] | HMAC-SHA-256 |
 //! | the root of a Merkle tree | [`MerkleTree`] | RFC 6962, SHA-256 |
@@ -27,11 +29,13 @@
 //! There is no I/O here but the master key file and the system's entropy.
 
 mod base62;
+mod code_challenge;
 mod cursor;
 mod data_key;
 mod digest;
 mod disclosure;
 mod framing;
+mod jwt;
 mod master_key;
 mod merkle;
 mod password;
@@ -45,10 +49,15 @@ mod signing_secret;
 mod testing;
 mod verifier;
 
+pub use code_challenge::{fits_code_challenge, is_code_challenge};
 pub use cursor::{CursorKey, ForgedCursor};
 pub use data_key::DataKey;
 pub use digest::KeyedDigest;
 pub use disclosure::{Disclosure, MalformedDisclosure};
+pub use jwt::{
+    GeneratedKey, JwtAlgorithm, JwtError, JwtHeader, JwtKeyError, JwtPublicKey, JwtSigner, JwtType,
+    PresentedJwt, generate_signing_key,
+};
 pub use master_key::{DataKeyRef, MalformedMasterKey, MasterKey, MasterKeyError, MasterKeyId, UnwrapError};
 pub use merkle::MerkleTree;
 pub use password::{UnusablePassword, normalized_password};

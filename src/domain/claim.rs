@@ -3,7 +3,7 @@
 use caseless::Caseless;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{EnvironmentName, SecretId, violation::is_ignorable};
+use crate::{ClientId, EnvironmentName, MemberId, SecretId, violation::is_ignorable};
 
 /// A value that one stream may hold at a time. Taken, moved and released in the same commit as the events.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +56,16 @@ impl Claim {
     /// Which member a personal token belongs to.
     pub fn personal_token(token_id: &str) -> Self {
         Self { namespace: "personal_token".into(), key: token_id.to_owned() }
+    }
+
+    /// The grant by which a member is not asked again for a client.
+    pub fn remembered_grant(environment: &EnvironmentName, client_id: ClientId, member_id: MemberId) -> Self {
+        Self { namespace: Self::remembered_grants(environment), key: format!("{client_id}/{member_id}") }
+    }
+
+    /// Where the grants of an environment are that are remembered.
+    pub fn remembered_grants(environment: &EnvironmentName) -> String {
+        format!("remembered_grant:{environment}")
     }
 
     /// A member's e-mail, given as a keyed digest: never the address, never a plain hash of it.

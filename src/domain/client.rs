@@ -29,7 +29,7 @@ pub use event::{
     RedirectExceptionGranted, RedirectExceptionWithdrawn, RedirectUrisChanged, ResponsibleChanged,
     RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported,
     SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
-    SigningSecretRotationCompleted, StatusChanged,
+    SigningSecretRotationCompleted, StatusChanged, TokensRevoked,
 };
 pub use metadata::{ClientDraft, ClientMetadata, MOST_REDIRECT_URIS};
 pub use payload::PayloadUse;
@@ -103,6 +103,8 @@ pub struct Registration {
     pub payload_encryption: bool,
     /// Whether it is the one client of its type in its environment, and holds that claim.
     pub singleton: bool,
+    /// Tokens of earlier generations are good no longer: each revocation of all, and each deactivation, begins another.
+    pub token_generation: u32,
 }
 
 /// Whether a client gets tokens.
@@ -192,6 +194,7 @@ impl Registration {
             replaced_signing_secret: None,
             payload_encryption: false,
             singleton: created.singleton,
+            token_generation: 0,
         }
     }
 
@@ -251,7 +254,12 @@ impl Registration {
             ClientEvent::PayloadEncryptionChanged(change) => {
                 self.payload_encryption = change.payload_encryption.new;
             }
-            ClientEvent::Deactivated(_) => self.status = Status::Inactive,
+            ClientEvent::TokensRevoked(revoked) => self.token_generation = revoked.token_generation.new,
+            ClientEvent::Deactivated(_) => {
+                self.status = Status::Inactive;
+                // What it had does not come back when it is enabled.
+                self.token_generation += 1;
+            }
             ClientEvent::Enabled(_) => self.status = Status::Active,
             ClientEvent::Deleted(_) => self.status = Status::Deleted,
         }

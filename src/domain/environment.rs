@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 pub use command::{ChangePolicy, ChannelDraft, CreateEnvironment, EnvironmentCommand, PolicyDraft};
 pub use event::{EnvironmentCreated, EnvironmentEvent, FirstPolicy, PolicyChanged, TermsPublished};
-pub use policy::{ChannelDefaults, Policy, ReasonRequired};
+pub use policy::{
+    AccessTokenFormat, ChannelDefaults, Policy, ReasonRequired, RegistrationRule, SecondFactorRule,
+};
 
 use crate::{
     Change, Rule, Violation,

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientEvent, ClientTypeEvent, EnvironmentEvent, ErasureEvent, LegalHoldEvent, MemberEvent, RoleEvent,
-    ScopeEvent, aggregate::Named, upcast,
+    ClientEvent, ClientTypeEvent, EnvironmentEvent, ErasureEvent, GrantEvent, LegalHoldEvent, MemberEvent,
+    RoleEvent, ScopeEvent, SigningKeyEvent, aggregate::Named, upcast,
 };
 
 /// Old and new value of something that changed.
@@ -103,6 +103,10 @@ pub enum Event {
     LegalHold(LegalHoldEvent),
     /// Of a role.
     Role(RoleEvent),
+    /// Of the signing keys of an environment.
+    SigningKey(SigningKeyEvent),
+    /// Of a grant.
+    Grant(GrantEvent),
     /// Something the log or the service recorded about itself or about a request: it changes no aggregate.
     Registry(crate::registry::RegistryEvent),
 }
@@ -149,6 +153,8 @@ from_events!(
     Erasure(ErasureEvent),
     LegalHold(LegalHoldEvent),
     Role(RoleEvent),
+    SigningKey(SigningKeyEvent),
+    Grant(GrantEvent),
     Registry(crate::registry::RegistryEvent)
 );
 

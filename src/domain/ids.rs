@@ -50,6 +50,10 @@ uuid_id!(
     LegalHoldId
 );
 uuid_id!(
+    /// What a member allowed a client.
+    GrantId
+);
+uuid_id!(
     /// A verification of the audit.
     VerificationId
 );

@@ -15,6 +15,8 @@
 //! | [`ScopeDefinition`] | `scope-<name>` | [`ScopeEvent`] |
 //! | [`Erasures`] | `erasure-register` | [`ErasureEvent`] |
 //! | [`LegalHolds`] | `legal_hold-register` | [`LegalHoldEvent`] |
+//! | [`SigningKeys`] | `signing_key-<environment>` | [`SigningKeyEvent`] |
+//! | [`Grant`] | `grant-<id>` | [`GrantEvent`] |
 //!
 //! Each aggregate has a file of its name and a folder beside it: `command` (what may be asked), `event` (what is
 //! stored), `error` (the rules that refuse) and `tests` (given, when, then).
@@ -32,6 +34,7 @@ pub mod client;
 pub mod client_type;
 pub mod environment;
 pub mod erasure;
+pub mod grant;
 pub mod legal_hold;
 pub mod member;
 pub mod oauth;
@@ -39,6 +42,7 @@ pub mod registry;
 pub mod rights;
 pub mod role;
 pub mod scope;
+pub mod signing_keys;
 
 pub use aggregate::{At, Stamped};
 pub use claim::{Claim, ClaimChange, folded};
@@ -47,11 +51,15 @@ pub use client_type::{ClientType, ClientTypeCommand, ClientTypeError, ClientType
 pub use environment::{Environment, EnvironmentCommand, EnvironmentError, EnvironmentEvent};
 pub use erasure::{ErasureCommand, ErasureError, ErasureEvent, Erasures};
 pub use event::{Change, DecodeError, Event};
-pub use ids::{ClientId, EnvironmentName, LegalHoldId, MemberId, PersonId, SecretId, VerificationId};
+pub use grant::{Grant, GrantCommand, GrantError, GrantEvent};
+pub use ids::{
+    ClientId, EnvironmentName, GrantId, LegalHoldId, MemberId, PersonId, SecretId, VerificationId,
+};
 pub use legal_hold::{LegalHoldCommand, LegalHoldError, LegalHoldEvent, LegalHolds};
 pub use member::{Member, MemberCommand, MemberError, MemberEvent};
 pub use permission::Permission;
 pub use rights::{Reach, Rights};
 pub use role::{BuiltInRole, OwnRoles, Role, RoleCommand, RoleError, RoleEvent, RoleGrant, RoleName};
 pub use scope::{ScopeCommand, ScopeDefinition, ScopeError, ScopeEvent};
+pub use signing_keys::{SigningAlgorithm, SigningKeyCommand, SigningKeyError, SigningKeyEvent, SigningKeys};
 pub use violation::{Rule, Violation};

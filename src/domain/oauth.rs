@@ -3,6 +3,7 @@
 mod redirect_mismatch;
 mod redirect_scheme;
 mod redirect_uri;
+mod resource_indicator;
 mod scope_set;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use redirect_mismatch::{RedirectDifference, RedirectMismatch};
 pub use redirect_scheme::RedirectScheme;
 pub use redirect_uri::{RedirectLimits, RedirectRule, RedirectUri};
+pub use resource_indicator::ResourceIndicator;
 pub(crate) use scope_set::MOST_SCOPES;
 pub use scope_set::{ScopeSet, ScopeToken};
 

@@ -4,6 +4,7 @@
 //! golden files of every schema ever written stay in `tests/golden/events`.
 
 mod member;
+mod policy_changed;
 mod signing_secret_rotated;
 
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
@@ -24,8 +25,13 @@ pub struct Upcast {
 }
 
 /// Every step, oldest first.
-const STEPS: &[Upcast] =
-    &[signing_secret_rotated::V1, member::CREATED_V1, member::ROLES_CHANGED_V1, member::TOKEN_ISSUED_V1];
+const STEPS: &[Upcast] = &[
+    signing_secret_rotated::V1,
+    member::CREATED_V1,
+    member::ROLES_CHANGED_V1,
+    member::TOKEN_ISSUED_V1,
+    policy_changed::V1,
+];
 
 /// Brings data to the newest schema its steps lead to; `None` if no step reads it.
 pub(crate) fn to_current(event_type: &str, event_version: u32, data: Value) -> Option<(String, Value)> {

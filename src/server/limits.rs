@@ -72,7 +72,7 @@ impl Limits {
         let class = if command { &self.commands } else { &self.reads };
         match actor {
             Actor::Member(principal) => class.spend(principal.via.id().0.as_str()),
-            Actor::Host { .. } | Actor::Anonymous => Ok(()),
+            Actor::Host { .. } | Actor::Client { .. } | Actor::System | Actor::Anonymous => Ok(()),
         }
     }
 

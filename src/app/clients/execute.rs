@@ -236,7 +236,7 @@ impl Inner {
         Ok((status, (Loader::<Member>::stream(&id)?, loaded.revision)))
     }
 
-    pub(super) async fn policy(
+    pub(crate) async fn policy(
         &self,
         environment: &EnvironmentName,
     ) -> Result<(Policy, (StreamName, Revision)), CommandError> {
@@ -291,6 +291,7 @@ fn ended_credentials(before: &Client, events: &[ClientEvent], now: Timestamp) ->
             | ClientEvent::SecretLeakReported(_)
             | ClientEvent::PayloadEncryptionChanged(_)
             | ClientEvent::SigningSecretRevealed(_)
+            | ClientEvent::TokensRevoked(_)
             | ClientEvent::Deactivated(_)
             | ClientEvent::Enabled(_) => {}
         }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crypto::{Entropy, MasterKey};
 use domain::{
-    Client, ClientEvent, Event, Member, MemberEvent, SecretId,
+    Client, ClientEvent, Event, Member, MemberEvent, SecretId, SigningKeyEvent, SigningKeys,
     client::{SecretState, Status},
     member::IssuedToken,
 };
@@ -51,7 +51,7 @@ pub async fn compare_credentials(
     let ring = KeyRing::open(keys, master_key, log, entropy).await?;
     let now = log.now();
     let mut strays: HashSet<String> = stored.into_iter().collect();
-    for category in [Client::CATEGORY, Member::CATEGORY] {
+    for category in [Client::CATEGORY, Member::CATEGORY, SigningKeys::CATEGORY] {
         let mut after: Option<StreamName> = None;
         loop {
             let streams = log.streams(category, after.as_ref(), PAGE).await?;
@@ -92,11 +92,12 @@ fn compare(ring: &KeyRing, id: &str, sealed: &[u8], commitment: &str) -> Option<
     }
 }
 
-/// Whoever has credentials: a client or a member.
+/// Whoever has credentials: a client, a member, or an environment.
 #[derive(Default)]
 struct Holder {
     client: Client,
     member: Member,
+    signing_keys: SigningKeys,
     /// Every credential it ever had, with what its event committed to.
     commitments: Vec<(SecretId, String)>,
 }
@@ -141,6 +142,7 @@ impl Holder {
                 | ClientEvent::SigningSecretRotationCompleted(_)
                 | ClientEvent::PayloadEncryptionChanged(_)
                 | ClientEvent::SigningSecretRevealed(_)
+                | ClientEvent::TokensRevoked(_)
                 | ClientEvent::Deactivated(_)
                 | ClientEvent::Enabled(_)
                 | ClientEvent::Deleted(_) => (None, None),
@@ -165,6 +167,15 @@ impl Holder {
             });
             self.member.apply(event, envelope.at);
         }
+        if let Event::SigningKey(event) = &event {
+            match event {
+                SigningKeyEvent::Created(created) => {
+                    self.commitments.push((created.key_id.clone(), created.commitment.clone()));
+                }
+                SigningKeyEvent::Retired(_) => {}
+            }
+            self.signing_keys.apply(event, envelope.at);
+        }
         Ok(())
     }
 
@@ -177,10 +188,11 @@ impl Holder {
                 || client.signing_secret.id == *id
                 || client.previous_signing_secret(now).is_some_and(|previous| previous.secret.id == *id)
         });
+        let signs = self.signing_keys.published().any(|key| key.id == *id);
         let of_member = self.member.membership().is_some_and(|member| {
             member.tokens.iter().any(|token| token.id == *id && token.live(now))
                 || member.password.as_ref().is_some_and(|password| password.id == *id)
         });
-        of_client || of_member
+        of_client || of_member || signs
     }
 }

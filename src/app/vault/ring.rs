@@ -27,6 +27,8 @@ pub(crate) struct KeyRing {
     pub(crate) tags: TagKeys,
     /// The MACs of cursors.
     pub(crate) cursors: CursorKey,
+    /// Seals access tokens that say nothing to who holds them.
+    pub(crate) tokens: DataKey,
 }
 
 /// Why the vault could not be opened. Nothing was changed.
@@ -119,6 +121,7 @@ impl KeyRing {
             vaults: all(VAULT)?.into_iter().map(MarkedKey::new).collect(),
             digests: KeyedDigest::new(&digest),
             cursors: CursorKey::new(&digest),
+            tokens: digest.derive("access-tokens"),
             tags: TagKeys::new(1, &newest(TAG)?),
         })
     }

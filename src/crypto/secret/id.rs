@@ -15,7 +15,7 @@ impl SecretId {
     pub const LENGTH: usize = 16;
 
     /// A fresh id.
-    pub(super) fn random(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+    pub fn random(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
         let digits = base62::random::<{ Self::LENGTH }>(entropy)?;
         Ok(Self(digits.into_iter().map(char::from).collect()))
     }

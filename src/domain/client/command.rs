@@ -49,6 +49,8 @@ pub enum ClientCommand {
     CompleteSigningSecretRotation,
     /// Show the signing secret to someone.
     RevealSigningSecret,
+    /// Let no token be good any more that it got so far.
+    RevokeTokens,
     /// No tokens until enabled.
     Deactivate,
     /// Tokens again.

@@ -9,7 +9,7 @@ use super::{
     ChangeClient, ChangeResponsible, Client, ClientCommand, ClientCreated, ClientError, ClientEvent,
     ClientNameChanged, ContactsChanged, CreateClient, DescriptionChanged, PayloadEncryptionChanged,
     RedirectUrisChanged, Registration, ResponsibleChanged, ScopeChanged, SigningSecretRevealed, Status,
-    StatusChanged, metadata, metadata::ClientMetadata,
+    StatusChanged, TokensRevoked, metadata, metadata::ClientMetadata,
 };
 use crate::{
     Change, PersonId, Rule, Violation,
@@ -60,6 +60,11 @@ impl Client {
                 Ok(vec![ClientEvent::SigningSecretRevealed(SigningSecretRevealed {
                     signing_secret_id: client.signing_secret.id.clone(),
                 })])
+            }
+            ClientCommand::RevokeTokens => {
+                let generation = client.token_generation;
+                let token_generation = Change::new(generation, generation + 1);
+                Ok(vec![ClientEvent::TokensRevoked(TokensRevoked { token_generation })])
             }
             ClientCommand::Deactivate if client.status != Status::Active => Err(ClientError::NotActive),
             ClientCommand::Deactivate => Ok(vec![ClientEvent::Deactivated(client.becomes(Status::Inactive))]),

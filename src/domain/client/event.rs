@@ -54,6 +54,8 @@ events! {
         PayloadEncryptionChanged(PayloadEncryptionChanged) = "client.payload_encryption_changed", 1;
         /// Someone saw the signing secret.
         SigningSecretRevealed(SigningSecretRevealed) = "client.signing_secret_revealed", 1;
+        /// All tokens that it got so far are good no longer.
+        TokensRevoked(TokensRevoked) = "client.tokens_revoked", 1;
         /// It gets no token until it is enabled.
         Deactivated(StatusChanged) = "client.deactivated", 1;
         /// It gets tokens again.
@@ -106,6 +108,7 @@ impl ClientEvent {
             | Self::SigningSecretRotationCompleted(_)
             | Self::PayloadEncryptionChanged(_)
             | Self::SigningSecretRevealed(_)
+            | Self::TokensRevoked(_)
             | Self::Deactivated(_)
             | Self::Enabled(_) => Vec::new(),
         }
@@ -174,6 +177,14 @@ pub struct IssuedSigningSecret {
     pub id: SecretId,
     /// Digest of the value's disclosure in the vault.
     pub commitment: String,
+}
+
+/// Which tokens are good: those of the present generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokensRevoked {
+    /// The generation that a token is issued in.
+    pub token_generation: Change<u32>,
 }
 
 /// Old and new name.

@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ChannelDefaults, EnvironmentCreated, EnvironmentError, EnvironmentEvent, FirstPolicy, MOST_TERMS, Policy,
-    PolicyChanged, ReasonRequired, terms_version,
+    AccessTokenFormat, ChannelDefaults, EnvironmentCreated, EnvironmentError, EnvironmentEvent, FirstPolicy,
+    MOST_TERMS, Policy, PolicyChanged, ReasonRequired, RegistrationRule, SecondFactorRule, terms_version,
 };
 use crate::{
     EnvironmentName, Rule,
     client_type::TypeRules,
-    oauth::{RedirectRule, ScopeSet},
+    oauth::{RedirectRule, ResourceIndicator, ScopeSet},
     violation::Violations,
 };
+
+/// More resource servers than any real environment has.
+const MOST_RESOURCES: usize = 100;
 
 /// A request to change one environment.
 #[derive(Clone, Debug)]
@@ -68,6 +71,20 @@ pub struct PolicyDraft {
     pub code_lifetime_seconds: Option<u32>,
     /// Where codes may be sent.
     pub redirect_rule: Option<RedirectRule>,
+    /// What an access token is to whoever holds it.
+    pub access_token_format: Option<AccessTokenFormat>,
+    /// The resource servers that tokens can be asked for, as they came in.
+    pub resources: Option<Vec<String>>,
+    /// How long a signing key signs before the next one does, in seconds.
+    pub signing_key_lifetime_seconds: Option<u32>,
+    /// Who signs in with a second factor.
+    pub second_factor_required: Option<SecondFactorRule>,
+    /// Who may register clients by the protocol (RFC 7591).
+    pub registration: Option<RegistrationRule>,
+    /// How many clients that registered themselves there can be at a time.
+    pub max_registered_clients: Option<u32>,
+    /// A client that registered itself and was not used for so long is deleted, in seconds.
+    pub dormant_after_seconds: Option<u32>,
     /// What stands for what the compatibility API does not send.
     pub compatibility_defaults: ChannelDraft,
     /// What stands for what dynamic registration does not send.
@@ -142,6 +159,17 @@ impl ChangePolicy {
                 &types,
                 wrong,
             ),
+            access_token_format: draft.access_token_format.unwrap_or(old.access_token_format),
+            resources: draft
+                .resources
+                .map_or_else(|| old.resources.clone(), |texts| resources(wrong, &texts)),
+            signing_key_lifetime_seconds: draft
+                .signing_key_lifetime_seconds
+                .unwrap_or(old.signing_key_lifetime_seconds),
+            second_factor_required: draft.second_factor_required.unwrap_or(old.second_factor_required),
+            registration: draft.registration.unwrap_or(old.registration),
+            max_registered_clients: draft.max_registered_clients.unwrap_or(old.max_registered_clients),
+            dormant_after_seconds: draft.dormant_after_seconds.unwrap_or(old.dormant_after_seconds),
             registration_defaults: draft.registration_defaults.applied(
                 &old.registration_defaults,
                 "/policy/registration_defaults",
@@ -209,6 +237,18 @@ impl ChannelDraft {
             terms_required: self.terms_required.unwrap_or(old.terms_required),
         }
     }
+}
+
+/// Resource indicators, each good and none twice.
+fn resources(wrong: &mut Violations, texts: &[String]) -> BTreeSet<ResourceIndicator> {
+    if texts.len() > MOST_RESOURCES {
+        wrong.add("/policy/resources", Rule::TooMany, format!("at most {MOST_RESOURCES}"));
+        return BTreeSet::new();
+    }
+    let read = |(place, text): (usize, &String)| {
+        wrong.keep(&format!("/policy/resources/{place}"), ResourceIndicator::parse(text))
+    };
+    texts.iter().enumerate().filter_map(read).collect()
 }
 
 /// Versions of the developer terms, none twice.

@@ -1,9 +1,15 @@
 //! What happened to an environment.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelDefaults, Policy, ReasonRequired};
-use crate::{Change, EnvironmentName, event::events, oauth::RedirectRule};
+use super::{AccessTokenFormat, ChannelDefaults, Policy, ReasonRequired, RegistrationRule, SecondFactorRule};
+use crate::{
+    Change, EnvironmentName,
+    event::events,
+    oauth::{RedirectRule, ResourceIndicator},
+};
 
 events! {
     /// The events of an `environment-<name>` stream.
@@ -12,7 +18,7 @@ events! {
         /// It exists.
         Created(EnvironmentCreated) = "environment.created", 1;
         /// It demands something else.
-        PolicyChanged(PolicyChanged) = "environment.policy_changed", 1;
+        PolicyChanged(PolicyChanged) = "environment.policy_changed", 2;
         /// New clients must accept another version of the developer terms.
         TermsPublished(TermsPublished) = "environment.terms_published", 1;
     }
@@ -102,6 +108,20 @@ settings! {
     code_lifetime_seconds: u32,
     /// Where codes may be sent.
     redirect_rule: RedirectRule,
+    /// What an access token is to whoever holds it.
+    access_token_format: AccessTokenFormat,
+    /// The resource servers that tokens can be asked for.
+    resources: BTreeSet<ResourceIndicator>,
+    /// How long a signing key signs before the next one does, in seconds.
+    signing_key_lifetime_seconds: u32,
+    /// Who signs in with a second factor.
+    second_factor_required: SecondFactorRule,
+    /// Who may register clients by the protocol (RFC 7591).
+    registration: RegistrationRule,
+    /// How many clients that registered themselves there can be at a time.
+    max_registered_clients: u32,
+    /// A client that registered itself and was not used for so long is deleted, in seconds.
+    dormant_after_seconds: u32,
     /// What stands for what the compatibility API does not send.
     compatibility_defaults: ChannelDefaults,
     /// What stands for what dynamic registration (RFC 7591) does not send.

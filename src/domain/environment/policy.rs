@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Rule,
-    oauth::{RedirectRule, ScopeSet},
+    oauth::{RedirectRule, ResourceIndicator, ScopeSet},
     violation::Violations,
 };
 
@@ -35,12 +35,63 @@ pub struct Policy {
     pub code_lifetime_seconds: u32,
     /// Where codes may be sent.
     pub redirect_rule: RedirectRule,
+    /// What an access token is to whoever holds it.
+    pub access_token_format: AccessTokenFormat,
+    /// The resource servers that tokens can be asked for (RFC 8707 section 2), beside the authorization server itself.
+    pub resources: BTreeSet<ResourceIndicator>,
+    /// How long a signing key signs before the next one does, in seconds.
+    pub signing_key_lifetime_seconds: u32,
+    /// Who signs in with a second factor.
+    pub second_factor_required: SecondFactorRule,
+    /// Who may register clients by the protocol (RFC 7591).
+    pub registration: RegistrationRule,
+    /// How many clients that registered themselves there can be at a time.
+    pub max_registered_clients: u32,
+    /// A client that registered itself and was not used for so long is deleted, in seconds.
+    pub dormant_after_seconds: u32,
     /// What stands for what the compatibility API does not send.
     pub compatibility_defaults: ChannelDefaults,
     /// What stands for what dynamic registration (RFC 7591) does not send.
     pub registration_defaults: ChannelDefaults,
     /// Published versions of the developer terms, newest last; the newest must be accepted.
     pub terms: Vec<String>,
+}
+
+/// What an access token is to whoever holds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessTokenFormat {
+    /// A signed JWT (RFC 9068), which a resource server can read by itself.
+    #[default]
+    Jwt,
+    /// A text that says nothing: a resource server asks (RFC 7662).
+    Opaque,
+}
+
+/// Who signs in with a second factor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondFactorRule {
+    /// Who has one.
+    #[default]
+    Never,
+    /// Who has one, and whoever can change something.
+    Administrators,
+    /// Everybody.
+    Always,
+}
+
+/// Who may register clients by the protocol (RFC 7591).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegistrationRule {
+    /// Nobody.
+    #[default]
+    Closed,
+    /// Who has an initial access token, which a member made.
+    InitialAccessToken,
+    /// Anybody.
+    Open,
 }
 
 /// Which commands must say why.
@@ -85,6 +136,13 @@ impl Default for Policy {
             refresh_token_lifetime_seconds: 30 * DAY,
             code_lifetime_seconds: MINUTE,
             redirect_rule: RedirectRule::default(),
+            access_token_format: AccessTokenFormat::default(),
+            resources: BTreeSet::new(),
+            signing_key_lifetime_seconds: 90 * DAY,
+            second_factor_required: SecondFactorRule::default(),
+            registration: RegistrationRule::default(),
+            max_registered_clients: 1_000,
+            dormant_after_seconds: 90 * DAY,
             compatibility_defaults: ChannelDefaults::default(),
             registration_defaults: ChannelDefaults::default(),
             terms: vec!["2026-01".to_owned()],
@@ -115,6 +173,8 @@ impl Policy {
             ("access_token_lifetime_seconds", self.access_token_lifetime_seconds, MINUTE, DAY),
             ("refresh_token_lifetime_seconds", self.refresh_token_lifetime_seconds, MINUTE, YEAR),
             ("code_lifetime_seconds", self.code_lifetime_seconds, 1, LONGEST_CODE),
+            ("signing_key_lifetime_seconds", self.signing_key_lifetime_seconds, 2 * DAY, 2 * YEAR),
+            ("dormant_after_seconds", self.dormant_after_seconds, DAY, 2 * YEAR),
         ];
         for (setting, seconds, least, most) in bounds {
             if !(least..=most).contains(&seconds) {

@@ -79,6 +79,28 @@ impl ScopeSet {
         self.0.iter().map(ScopeToken::as_str).collect::<Vec<_>>().join(" ")
     }
 
+    /// Whether `name` is one of them.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|token| token.as_str() == name)
+    }
+
+    /// Whether all of them are in `other` too.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.is_subset(&other.0)
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
+    }
+
+    /// Those of them that are in `other` too.
+    #[must_use]
+    pub fn common_with(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).cloned().collect())
+    }
+
     /// Whether the set has no scope at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -36,7 +36,7 @@ pub(crate) fn document(operation: Operation) -> Operation {
 pub(crate) async fn handle(read: Read) -> Result<HttpResponse, Problem> {
     let principal = match read.actor {
         Actor::Member(principal) => principal,
-        Actor::Host { .. } | Actor::Anonymous => {
+        Actor::Host { .. } | Actor::Client { .. } | Actor::System | Actor::Anonymous => {
             return Err(Problem::new(Kind::NotFound).detail("who asks at the host is no member"));
         }
     };

@@ -103,7 +103,7 @@ pub(super) fn needed(http: &HttpRequest, actor: &Actor) -> Result<Option<Permiss
             let environment = path::environment(http).ok();
             let holds = |permission| match actor {
                 Actor::Member(principal) => principal.allows(permission, environment.as_ref()),
-                Actor::Host { .. } | Actor::Anonymous => false,
+                Actor::Host { .. } | Actor::Client { .. } | Actor::System | Actor::Anonymous => false,
             };
             Some(if holds(other) && !holds(permission) { other } else { permission })
         }

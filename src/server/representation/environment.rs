@@ -1,8 +1,12 @@
 //! An environment: what it demands, and the developer terms it published.
 
 use app::Configured;
-use domain::environment::{ChannelDefaults, OpenEnvironment, ReasonRequired};
-use domain::oauth::RedirectRule;
+use std::collections::BTreeSet;
+
+use domain::environment::{
+    AccessTokenFormat, ChannelDefaults, OpenEnvironment, ReasonRequired, RegistrationRule, SecondFactorRule,
+};
+use domain::oauth::{RedirectRule, ResourceIndicator};
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{Position, Revision};
@@ -46,6 +50,24 @@ pub(crate) struct Policy {
     /// Where codes may be sent, beside the exceptions of single clients.
     #[schema(value_type = String, pattern = "^(https_or_loopback|https_only)$")]
     pub(crate) redirect_rule: RedirectRule,
+    /// What an access token is to whoever holds it.
+    #[schema(value_type = String, pattern = "^(jwt|opaque)$")]
+    pub(crate) access_token_format: AccessTokenFormat,
+    /// The resource servers that tokens can be asked for (RFC 8707), beside the authorization server itself.
+    #[schema(value_type = Vec<String>)]
+    pub(crate) resources: BTreeSet<ResourceIndicator>,
+    /// How long a signing key signs before the next one does.
+    pub(crate) signing_key_lifetime_seconds: u32,
+    /// Who signs in with a second factor; who has one always does.
+    #[schema(value_type = String, pattern = "^(never|administrators|always)$")]
+    pub(crate) second_factor_required: SecondFactorRule,
+    /// Who may register clients by the protocol (RFC 7591).
+    #[schema(value_type = String, pattern = "^(closed|initial_access_token|open)$")]
+    pub(crate) registration: RegistrationRule,
+    /// How many clients that registered themselves there can be at a time.
+    pub(crate) max_registered_clients: u32,
+    /// A client that registered itself and was not used for so long is deleted.
+    pub(crate) dormant_after_seconds: u32,
     /// What stands for what the compatibility API does not send.
     pub(crate) compatibility_defaults: Channel,
     /// What stands for what dynamic registration (RFC 7591) does not send.
@@ -91,6 +113,13 @@ impl From<Configured<OpenEnvironment>> for Environment {
             refresh_token_lifetime_seconds: policy.refresh_token_lifetime_seconds,
             code_lifetime_seconds: policy.code_lifetime_seconds,
             redirect_rule: policy.redirect_rule,
+            access_token_format: policy.access_token_format,
+            resources: policy.resources,
+            signing_key_lifetime_seconds: policy.signing_key_lifetime_seconds,
+            second_factor_required: policy.second_factor_required,
+            registration: policy.registration,
+            max_registered_clients: policy.max_registered_clients,
+            dormant_after_seconds: policy.dormant_after_seconds,
             compatibility_defaults: policy.compatibility_defaults.into(),
             registration_defaults: policy.registration_defaults.into(),
         };

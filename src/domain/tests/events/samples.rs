@@ -3,32 +3,36 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    BuiltInRole, Change, ClientEvent, ClientTypeEvent, EnvironmentEvent, EnvironmentName, ErasureEvent,
-    Event, LegalHoldEvent, LegalHoldId, MemberEvent, MemberId, Permission, PersonId, Reach, RoleEvent,
-    RoleGrant, RoleName, ScopeEvent, SecretId, VerificationId,
+    BuiltInRole, Change, ClientEvent, ClientId, ClientTypeEvent, EnvironmentEvent, EnvironmentName,
+    ErasureEvent, Event, GrantEvent, LegalHoldEvent, LegalHoldId, MemberEvent, MemberId, Permission,
+    PersonId, Reach, RoleEvent, RoleGrant, RoleName, ScopeEvent, SecretId, SigningAlgorithm, SigningKeyEvent,
+    VerificationId,
     client::{
         ClientCreated, ClientNameChanged, ContactsChanged, DescriptionChanged, ExpiryChanged, ExpiryMoved,
         ExpiryRestored, IssuedSecret, IssuedSigningSecret, PayloadEncryptionChanged,
         RedirectExceptionGranted, RedirectExceptionWithdrawn, RedirectUrisChanged, ResponsibleChanged,
         RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported,
         SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
-        SigningSecretRotationCompleted, Status, StatusChanged,
+        SigningSecretRotationCompleted, Status, StatusChanged, TokensRevoked,
     },
     client_type::{
         ClientTypeCreated, ClientTypeDeprecated, ClientTypeDescriptionChanged, ClientTypeRestored,
         ClientTypeScopesChanged, DailyQuotaChanged,
     },
     environment::{
-        ChannelDefaults, EnvironmentCreated, FirstPolicy, PolicyChanged, ReasonRequired, TermsPublished,
+        AccessTokenFormat, ChannelDefaults, EnvironmentCreated, FirstPolicy, PolicyChanged, ReasonRequired,
+        RegistrationRule, SecondFactorRule, TermsPublished,
     },
     erasure::{PersonErased, PersonKind, ReasonRedacted},
+    grant::{CodeReused, GrantDenied, GrantEnded, GrantGiven, GrantWidened, RefreshTokenReused},
     legal_hold::{HoldSubject, LegalHoldPlaced, LegalHoldReleased},
     member::{
         DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberStatus, PasswordRemoved, PasswordSet,
         RolesChanged, TokenIssued, TokenRevoked,
     },
     oauth::{
-        GrantType, RedirectRule, RedirectScheme, RedirectUri, ScopeSet, ScopeToken, TokenEndpointAuthMethod,
+        GrantType, RedirectRule, RedirectScheme, RedirectUri, ResourceIndicator, ScopeSet, ScopeToken,
+        TokenEndpointAuthMethod,
     },
     registry::{
         ActivitySegmentClosed, AuditExported, AuditRead, AuditVerificationStarted, AuditVerified,
@@ -37,6 +41,7 @@ use domain::{
     },
     role::{RoleCreated, RoleDeleted, RolePermissionsChanged},
     scope::{ScopeCreated, ScopeDeprecated, ScopeDescriptionChanged, ScopeRestored},
+    signing_keys::{SigningKeyCreated, SigningKeyRetired},
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -77,6 +82,7 @@ pub fn samples() -> Vec<Sample> {
         full(ClientEvent::SigningSecretRotationCompleted(signing_secret_rotation_completed()).into()),
         full(ClientEvent::PayloadEncryptionChanged(payload_encryption_changed()).into()),
         full(ClientEvent::SigningSecretRevealed(signing_secret_revealed()).into()),
+        full(ClientEvent::TokensRevoked(TokensRevoked { token_generation: Change::new(0, 1) }).into()),
         full(ClientEvent::Deactivated(status(Status::Active, Status::Inactive)).into()),
         full(ClientEvent::Enabled(status(Status::Inactive, Status::Active)).into()),
         full(ClientEvent::Deleted(status(Status::Inactive, Status::Deleted)).into()),
@@ -119,6 +125,15 @@ pub fn samples() -> Vec<Sample> {
         full(RoleEvent::Created(role_created()).into()),
         full(RoleEvent::PermissionsChanged(role_permissions_changed()).into()),
         full(RoleEvent::Deleted(RoleDeleted { permissions: permissions() }).into()),
+        full(SigningKeyEvent::Created(signing_key_created()).into()),
+        full(SigningKeyEvent::Retired(signing_key_retired()).into()),
+        full(GrantEvent::Given(grant_given()).into()),
+        full(GrantEvent::Denied(grant_denied()).into()),
+        full(GrantEvent::Widened(grant_widened()).into()),
+        full(GrantEvent::Withdrawn(grant_ended()).into()),
+        full(GrantEvent::Revoked(grant_ended()).into()),
+        full(GrantEvent::CodeReused(code_reused()).into()),
+        full(GrantEvent::RefreshTokenReused(refresh_token_reused()).into()),
         full(RegistryEvent::ClockStepped(clock_stepped()).into()),
         full(RegistryEvent::CommandRefused(command_refused()).into()),
         least(RegistryEvent::CommandRefused(least_command_refused()).into()),
@@ -380,6 +395,66 @@ fn roles_changed() -> RolesChanged {
     RolesChanged { roles: Change::new([auditor()].into(), [auditor(), limited(on_call())].into()) }
 }
 
+fn signing_key_created() -> SigningKeyCreated {
+    SigningKeyCreated {
+        environment: environment(),
+        key_id: secret("aB3dEfGh1JkLmN0p"),
+        algorithm: SigningAlgorithm::Es256,
+        public_key: [("crv", "P-256"), ("kty", "EC"), ("x", "MKBCTNIc"), ("y", "4Etl6SRW")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        commitment: "wOdJ2Cq1TjUF0Qz0u8mIr1KDzZ0E2c0gDoYpyvJ4oWg".into(),
+        active_from: time("2026-11-20T22:13:25.123456Z"),
+    }
+}
+
+fn signing_key_retired() -> SigningKeyRetired {
+    SigningKeyRetired { key_id: secret("aB3dEfGh1JkLmN0p"), algorithm: SigningAlgorithm::Rs256 }
+}
+
+fn grant_given() -> GrantGiven {
+    GrantGiven {
+        environment: environment(),
+        client_id: ClientId(uuid(1)),
+        member_id: MemberId(uuid(2)),
+        scope: scopes(&["matters:read", "openid"]),
+        remembered: true,
+    }
+}
+
+fn grant_denied() -> GrantDenied {
+    let GrantGiven { environment, client_id, member_id, scope, .. } = grant_given();
+    GrantDenied { environment, client_id, member_id, scope }
+}
+
+fn grant_widened() -> GrantWidened {
+    GrantWidened {
+        client_id: ClientId(uuid(1)),
+        member_id: MemberId(uuid(2)),
+        scope: Change::new(scopes(&["openid"]), scopes(&["matters:read", "openid"])),
+    }
+}
+
+fn grant_ended() -> GrantEnded {
+    GrantEnded { client_id: ClientId(uuid(1)), member_id: MemberId(uuid(2)) }
+}
+
+fn code_reused() -> CodeReused {
+    CodeReused {
+        code_id: secret("aB3dEfGh1JkLmN0p"),
+        client_id: ClientId(uuid(1)),
+        member_id: MemberId(uuid(2)),
+    }
+}
+
+fn refresh_token_reused() -> RefreshTokenReused {
+    RefreshTokenReused {
+        token_id: secret("aB3dEfGh1JkLmN0p"),
+        client_id: ClientId(uuid(1)),
+        member_id: MemberId(uuid(2)),
+    }
+}
+
 fn role_created() -> RoleCreated {
     RoleCreated {
         name: on_call(),
@@ -465,6 +540,13 @@ fn policy_changed() -> PolicyChanged {
         refresh_token_lifetime_seconds: Some(Change::new(2_592_000, 86_400)),
         code_lifetime_seconds: Some(Change::new(60, 30)),
         redirect_rule: Some(Change::new(RedirectRule::HttpsOrLoopback, RedirectRule::HttpsOnly)),
+        access_token_format: Some(Change::new(AccessTokenFormat::Jwt, AccessTokenFormat::Opaque)),
+        resources: Some(Change::new([].into(), [resource("https://api.example.com")].into())),
+        signing_key_lifetime_seconds: Some(Change::new(7_776_000, 172_800)),
+        second_factor_required: Some(Change::new(SecondFactorRule::Never, SecondFactorRule::Administrators)),
+        registration: Some(Change::new(RegistrationRule::Closed, RegistrationRule::InitialAccessToken)),
+        max_registered_clients: Some(Change::new(1_000, 20)),
+        dormant_after_seconds: Some(Change::new(7_776_000, 86_400)),
         compatibility_defaults: Some(Change::new(
             defaults(None, &[], true),
             defaults(Some("standard"), &["matters:read", "matters:write"], false),
@@ -474,6 +556,10 @@ fn policy_changed() -> PolicyChanged {
             defaults(None, &[], true),
         )),
     }
+}
+
+fn resource(text: &str) -> ResourceIndicator {
+    ResourceIndicator::parse(text).expect("a resource")
 }
 
 fn least_policy_changed() -> PolicyChanged {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use domain::environment::{ChangePolicy, ChannelDraft, PolicyDraft, ReasonRequired};
+use domain::environment::{
+    AccessTokenFormat, ChangePolicy, ChannelDraft, PolicyDraft, ReasonRequired, RegistrationRule,
+    SecondFactorRule,
+};
 use domain::oauth::RedirectRule;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -43,6 +46,34 @@ pub(super) struct PolicySettings {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, nullable = false, pattern = "^(https_or_loopback|https_only)$")]
     redirect_rule: Option<RedirectRule>,
+    /// `jwt` or `opaque`: what an access token is to whoever holds it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, nullable = false, pattern = "^(jwt|opaque)$")]
+    access_token_format: Option<AccessTokenFormat>,
+    /// The resource servers that tokens can be asked for (RFC 8707), beside the authorization server itself.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, max_items = 100)]
+    resources: Option<Vec<String>>,
+    /// How long a signing key signs before the next one does.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, minimum = 172_800, maximum = 63_072_000)]
+    signing_key_lifetime_seconds: Option<u32>,
+    /// `never`, `administrators` or `always`: who signs in with a second factor. Who has one always does.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, nullable = false, pattern = "^(never|administrators|always)$")]
+    second_factor_required: Option<SecondFactorRule>,
+    /// `closed`, `initial_access_token` or `open`: who may register clients by the protocol (RFC 7591).
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, nullable = false, pattern = "^(closed|initial_access_token|open)$")]
+    registration: Option<RegistrationRule>,
+    /// How many clients that registered themselves there can be at a time.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    max_registered_clients: Option<u32>,
+    /// A client that registered itself and was not used for so long is deleted.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, minimum = 86_400, maximum = 63_072_000)]
+    dormant_after_seconds: Option<u32>,
     /// What stands for what the compatibility API does not send.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ChannelSettings>, nullable = false)]
@@ -89,6 +120,13 @@ impl From<PolicySettings> for ChangePolicy {
             refresh_token_lifetime_seconds: settings.refresh_token_lifetime_seconds,
             code_lifetime_seconds: settings.code_lifetime_seconds,
             redirect_rule: settings.redirect_rule,
+            access_token_format: settings.access_token_format,
+            resources: settings.resources,
+            signing_key_lifetime_seconds: settings.signing_key_lifetime_seconds,
+            second_factor_required: settings.second_factor_required,
+            registration: settings.registration,
+            max_registered_clients: settings.max_registered_clients,
+            dormant_after_seconds: settings.dormant_after_seconds,
             compatibility_defaults: channel(settings.compatibility_defaults),
             registration_defaults: channel(settings.registration_defaults),
         };

@@ -81,8 +81,8 @@ pub(crate) async fn handle(read: Read<Parameters>) -> Result<HttpResponse, Probl
     let after: Option<Key> = cursor.map(|cursor| page::place(cursors, &scope, &cursor)).transpose()?;
     let reach = match actor {
         Actor::Member(principal) => principal.rights.reach(),
-        Actor::Host { .. } => Reach::Everywhere,
-        Actor::Anonymous => Rights::default().reach(),
+        Actor::Host { .. } | Actor::System => Reach::Everywhere,
+        Actor::Client { .. } | Actor::Anonymous => Rights::default().reach(),
     };
     let freshness = Freshness::of(&service, clients::NAME).await;
     let page = service

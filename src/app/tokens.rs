@@ -1,0 +1,392 @@
+//! The token endpoint's use cases: what a client asks for, and what it gets (RFC 6749).
+//!
+//! Whatever the answer, the activity log has it before anyone hears it. What can be used once is spent in the commit of
+//! that record, and a quota is counted in it.
+
+mod client_credentials;
+mod code;
+mod id_token;
+mod refresh;
+mod refusal;
+
+use std::sync::Arc;
+
+use crypto::{Binding, Minted, SecretKind, SecretString, mint};
+use domain::{
+    ClientId, EnvironmentName, GrantId, SecretId,
+    client::Registration,
+    environment::Policy,
+    oauth::{GrantType, ResourceIndicator, ScopeSet},
+};
+use jiff::{SignedDuration, Timestamp};
+use store::{ActivityCommit, ActivityError, Count, Outcome, VoucherChange};
+
+pub(crate) use code::{CODE, CodeVoucher};
+pub use id_token::MemberClaims;
+pub(crate) use refresh::{REFRESH_TOKEN, RefreshVoucher};
+pub use refusal::TokenRefusal;
+
+use crate::{
+    App, Inner,
+    access_tokens::{AccessToken, Confirmation},
+    activity::Deed,
+    authenticate_client::{ClientAuthenticationError, ClientRefusal, ProvedClient},
+    context::Source,
+    error::{CommandError, Fault},
+    look,
+};
+
+/// What a client does who asks for tokens.
+pub(crate) const TOKEN: &str = "token";
+
+/// What a client presents to prove who it is.
+#[derive(Clone, Debug)]
+pub struct ClientCredentials {
+    /// The id that it claims.
+    pub client_id: String,
+    /// How it proves that.
+    pub proof: ClientProof,
+}
+
+/// How a client proves who it is.
+#[derive(Clone, Debug)]
+pub enum ClientProof {
+    /// It cannot: a public client (RFC 6749 section 2.1).
+    None,
+    /// By a secret.
+    Secret(SecretString),
+}
+
+/// A request for tokens.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// The environment that it is asked in.
+    pub environment: EnvironmentName,
+    /// The URL of that environment.
+    pub issuer: String,
+    /// Who asks.
+    pub client: ClientCredentials,
+    /// What for.
+    pub ask: TokenAsk,
+    /// The scopes asked for, as they came in.
+    pub scope: Option<String>,
+    /// The resource servers asked for, as they came in (RFC 8707).
+    pub resources: Vec<String>,
+    /// The thumbprint of the key that the sender proved to have (RFC 9449).
+    pub key_thumbprint: Option<String>,
+    /// The id that the answer carries too.
+    pub request_id: String,
+    /// Where it comes from.
+    pub source: Option<Source>,
+}
+
+/// What tokens are asked for.
+#[derive(Clone, Debug)]
+pub enum TokenAsk {
+    /// The client itself (RFC 6749 section 4.4).
+    ClientCredentials,
+    /// A code (RFC 6749 section 4.1.3).
+    AuthorizationCode {
+        /// The code.
+        code: SecretString,
+        /// Where it was sent.
+        redirect_uri: Option<String>,
+        /// What its challenge was made of (RFC 7636).
+        code_verifier: Option<String>,
+    },
+    /// A refresh token (RFC 6749 section 6).
+    RefreshToken(SecretString),
+}
+
+impl TokenAsk {
+    fn grant_type(&self) -> GrantType {
+        match self {
+            Self::ClientCredentials => GrantType::ClientCredentials,
+            Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
+            Self::RefreshToken(_) => GrantType::RefreshToken,
+        }
+    }
+}
+
+/// Tokens (RFC 6749 section 5.1).
+#[derive(Debug)]
+pub struct IssuedTokens {
+    /// The access token.
+    pub access_token: SecretString,
+    /// Whether it must be presented with a proof of a key.
+    pub is_bound: bool,
+    /// How long it lives, in seconds.
+    pub expires_in: u32,
+    /// What it is good for.
+    pub scope: ScopeSet,
+    /// What the next one is got with.
+    pub refresh_token: Option<SecretString>,
+    /// Who signed in (OpenID Connect Core section 2).
+    pub id_token: Option<SecretString>,
+}
+
+/// Why there are no tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// There is no such environment.
+    #[error("there is no such environment")]
+    NoSuchEnvironment,
+    /// The client is not who it says it is; that is recorded or counted.
+    #[error(transparent)]
+    Client(#[from] ClientRefusal),
+    /// What it asks for is refused; that is recorded or counted.
+    #[error("the request for tokens is refused: {}", .0.as_str())]
+    Refused(TokenRefusal),
+    /// The service could not find out, or could not record it.
+    #[error(transparent)]
+    Failed(#[from] CommandError),
+}
+
+impl From<TokenRefusal> for TokenError {
+    fn from(refusal: TokenRefusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Fault> for TokenError {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault.into())
+    }
+}
+
+impl From<ClientAuthenticationError> for TokenError {
+    fn from(error: ClientAuthenticationError) -> Self {
+        match error {
+            ClientAuthenticationError::NoSuchEnvironment => Self::NoSuchEnvironment,
+            ClientAuthenticationError::Refused(refusal) => Self::Client(refusal),
+            ClientAuthenticationError::Failed(error) => Self::Failed(error),
+        }
+    }
+}
+
+impl App {
+    /// Tokens for a client, if it may have them.
+    ///
+    /// # Errors
+    /// [`TokenError`]; each refusal is recorded or counted before it is answered.
+    pub async fn issue_tokens(&self, request: TokenRequest) -> Result<IssuedTokens, TokenError> {
+        let inner = Arc::clone(&self.inner);
+        // Off the HTTP workers: who hangs up after a code was spent must not cancel its tokens half way.
+        match self.commands.spawn(look::once(async move { inner.issue_tokens(request).await })).await {
+            Ok(result) => result,
+            Err(gone) => Err(Fault::unknown_outcome(gone).into()),
+        }
+    }
+}
+
+/// What is about to be issued, and what is recorded of it.
+struct Draft {
+    token: AccessToken,
+    scope: ScopeSet,
+    vouchers: Vec<VoucherChange>,
+    refresh_token: Option<SecretString>,
+    id_token: Option<SecretString>,
+}
+
+/// All that a request is judged by.
+struct Asked<'r> {
+    request: &'r TokenRequest,
+    policy: &'r Policy,
+    client: &'r ProvedClient,
+    registration: &'r Registration,
+    now: Timestamp,
+}
+
+impl Inner {
+    async fn issue_tokens(&self, request: TokenRequest) -> Result<IssuedTokens, TokenError> {
+        let Some(policy) = self.policy_of(&request.environment).await? else {
+            // Anybody can make up names of environments: nothing is counted by them.
+            let deed = Deed {
+                kind: TOKEN,
+                request_id: request.request_id.clone(),
+                source: request.source.clone(),
+                ..Deed::default()
+            };
+            self.record_refused(deed, "no_such_environment").await?;
+            return Err(TokenError::NoSuchEnvironment);
+        };
+        let known_id = request.client.client_id.parse::<ClientId>().ok();
+        let mut deed = Deed {
+            kind: TOKEN,
+            environment: Some(request.environment.to_string()),
+            client: known_id.map(|id| id.to_string()),
+            request_id: request.request_id.clone(),
+            source: request.source.clone(),
+            ..Deed::default()
+        };
+        let client = match self.prove_client(&request.environment, &request.client).await {
+            Ok(client) => client,
+            Err(ClientAuthenticationError::Refused(refusal)) => {
+                self.record_refused(deed, refusal.as_str()).await?;
+                return Err(refusal.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        deed.credential = client.secret_id.as_ref().map(ToString::to_string);
+        match self.issue_proved(&request, &policy, &client, deed.clone()).await {
+            Err(TokenError::Refused(refusal)) => {
+                self.record_refused(deed, refusal.as_str()).await?;
+                Err(refusal.into())
+            }
+            answered => answered,
+        }
+    }
+
+    async fn issue_proved(
+        &self,
+        request: &TokenRequest,
+        policy: &Policy,
+        client: &ProvedClient,
+        deed: Deed,
+    ) -> Result<IssuedTokens, TokenError> {
+        let registration = client.registration().ok_or(ClientRefusal::NoSuchClient)?;
+        if !registration.grant_types.contains(&request.ask.grant_type()) {
+            return Err(TokenRefusal::GrantTypeNotAllowed.into());
+        }
+        let now = self.log.now();
+        let asked = Asked { request, policy, client, registration, now };
+        let draft = match &request.ask {
+            TokenAsk::ClientCredentials => self.for_itself(&asked)?,
+            TokenAsk::AuthorizationCode { code, redirect_uri, code_verifier } => {
+                self.for_code(&asked, code, redirect_uri.as_deref(), code_verifier.as_deref()).await?
+            }
+            TokenAsk::RefreshToken(token) => self.for_refresh_token(&asked, token).await?,
+        };
+        let access_token =
+            self.write_access_token(&request.environment, policy.access_token_format, &draft.token).await?;
+        let counts = self.quota(client.client_id, registration, now).await?;
+        let deed = Deed {
+            token: Some(draft.token.jti.to_string()),
+            grant: draft.token.grant_id.map(|grant| grant.to_string()),
+            scope: Some(draft.token.scope.clone()),
+            ..deed
+        };
+        let record = self.listed(deed, Outcome::Done, None).await?;
+        let digests = client.learned.iter().cloned().collect();
+        let commit = ActivityCommit { records: vec![record], digests, vouchers: draft.vouchers, counts };
+        match self.activity.append(commit).await {
+            Ok(_) => {}
+            Err(ActivityError::OverLimit { .. }) => return Err(TokenRefusal::OverQuota.into()),
+            // Somebody was faster with the same code or refresh token.
+            Err(ActivityError::VoucherNotLive { .. }) => {
+                return Err(self.spent_meanwhile(request, &draft.token).await);
+            }
+            Err(error @ (ActivityError::Unavailable(_) | ActivityError::VoucherTaken { .. })) => {
+                return Err(Fault::passing("recording activity", error).into());
+            }
+        }
+        Ok(IssuedTokens {
+            access_token: access_token.into(),
+            is_bound: draft.token.cnf.is_some(),
+            expires_in: policy.access_token_lifetime_seconds,
+            scope: draft.scope,
+            refresh_token: draft.refresh_token,
+            id_token: draft.id_token,
+        })
+    }
+
+    /// One more token of the day, if the client's type has a quota (behaviour O2).
+    async fn quota(
+        &self,
+        client_id: ClientId,
+        registration: &Registration,
+        now: Timestamp,
+    ) -> Result<Vec<Count>, Fault> {
+        let client_type = self.client_types.current(&registration.client_type).await?;
+        let quota = client_type.aggregate.listed().and_then(|listed| listed.daily_quota);
+        let Some(quota) = quota else { return Ok(Vec::new()) };
+        Ok(vec![Count {
+            key: quota_key(client_id, now),
+            limit: Some(quota.into()),
+            expires_at: now + SignedDuration::from_hours(48),
+        }])
+    }
+
+    /// The scopes of a request among those that it can have; all of them if it names none.
+    pub(crate) fn scope_within(asked: Option<&str>, most: &ScopeSet) -> Result<ScopeSet, TokenRefusal> {
+        let Some(text) = asked.filter(|text| !text.is_empty()) else { return Ok(most.clone()) };
+        let scope = ScopeSet::parse(text, "/scope").map_err(|_| TokenRefusal::UnknownScope)?;
+        if scope.is_within(most) && !scope.is_empty() { Ok(scope) } else { Err(TokenRefusal::UnknownScope) }
+    }
+
+    /// An access token of this client, for these scopes.
+    fn draft_token(
+        &self,
+        asked: &Asked<'_>,
+        scope: &ScopeSet,
+        audience: Vec<String>,
+        of_grant: Option<OfGrant>,
+    ) -> Result<AccessToken, TokenError> {
+        let iat = asked.now.as_second();
+        let (sub, grant_id, auth_time) = match of_grant {
+            Some(grant) => (grant.subject, Some(grant.grant_id), Some(grant.auth_time)),
+            None => (asked.client.client_id.to_string(), None, None),
+        };
+        Ok(AccessToken {
+            iss: asked.request.issuer.clone(),
+            sub,
+            aud: audience,
+            client_id: asked.client.client_id,
+            exp: iat + i64::from(asked.policy.access_token_lifetime_seconds),
+            iat,
+            jti: self.token_id()?,
+            scope: scope.to_wire(),
+            auth_time,
+            cnf: asked.request.key_thumbprint.clone().map(|jkt| Confirmation { jkt }),
+            grant_id,
+            secret_id: asked.client.secret_id.clone(),
+            generation: asked.registration.token_generation,
+        })
+    }
+
+    /// Whom a token is for: the resources asked for, all of which the environment must know, or else the authorization
+    /// server itself.
+    pub(crate) fn audience(
+        policy: &Policy,
+        issuer: &str,
+        resources: &[String],
+    ) -> Result<Vec<String>, TokenRefusal> {
+        if resources.is_empty() {
+            return Ok(vec![issuer.to_owned()]);
+        }
+        let known = |resource: &String| {
+            let listed = ResourceIndicator::parse(resource).is_ok_and(|it| policy.resources.contains(&it));
+            listed || resource == issuer
+        };
+        if resources.iter().all(known) { Ok(resources.to_vec()) } else { Err(TokenRefusal::UnknownResource) }
+    }
+
+    /// A fresh id of a token.
+    fn token_id(&self) -> Result<SecretId, Fault> {
+        Ok(SecretId(crypto::SecretId::random(self.entropy.as_ref())?.into()))
+    }
+
+    /// A fresh code or refresh token of a client.
+    pub(crate) fn mint_for_client(
+        &self,
+        kind: SecretKind,
+        environment: &EnvironmentName,
+        client_id: ClientId,
+    ) -> Result<Minted, Fault> {
+        let owner = client_id.to_string();
+        let binding = Binding { environment: environment.as_str(), owner: &owner };
+        Ok(mint(kind, &binding, &self.vault.ring.tags, self.entropy.as_ref())?)
+    }
+}
+
+/// What tokens of a grant say beyond those of the client itself.
+struct OfGrant {
+    grant_id: GrantId,
+    subject: String,
+    auth_time: i64,
+}
+
+/// Under which a client's tokens of a UTC day are counted.
+pub(crate) fn quota_key(client_id: ClientId, now: Timestamp) -> String {
+    format!("tokens/{client_id}/{}", now.as_second().div_euclid(86_400))
+}
