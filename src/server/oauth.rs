@@ -1,8 +1,17 @@
 //! What clients ask for themselves, in the dialect of RFC 6749: `/{environment}/…`.
 
 mod basic;
+mod client;
+mod form;
+pub(crate) mod introspect;
+pub(crate) mod jwks;
+pub(crate) mod metadata;
 pub(crate) mod own_client;
 pub(crate) mod payloads;
+mod refusal;
+pub(crate) mod revoke;
+pub(crate) mod token;
+pub(crate) mod userinfo;
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -13,7 +22,7 @@ use domain::EnvironmentName;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{extract::source, middleware::request_id::RequestId, service::Service};
+use crate::{extract::source, middleware::request_id::RequestId, openapi::Operation, service::Service};
 
 /// The body of an error (RFC 6749 section 5.2).
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,6 +30,11 @@ pub(crate) struct OAuthError {
     /// `invalid_client`; `temporarily_unavailable`.
     #[schema(value_type = String, example = "invalid_client")]
     error: &'static str,
+}
+
+/// The endpoints of the protocol are described by their RFCs and by the metadata of an environment, not by OpenAPI.
+pub(crate) fn undocumented(operation: Operation) -> Operation {
+    operation
 }
 
 /// The client behind `Authorization: Basic` (RFC 6749 section 2.3.1), or the answer that it gets. Whatever is wrong, the

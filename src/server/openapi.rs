@@ -17,7 +17,7 @@ pub(crate) use operation::Operation;
 use crate::{
     problem::{FieldError, ProblemBody},
     representation::Changed,
-    routes::{self, Route},
+    routes::{self, Access, Route},
 };
 
 /// What the document calls the personal token.
@@ -37,7 +37,7 @@ pub fn document() -> OpenApi {
         .security_scheme(SECURITY, bearer())
         .security_scheme(CLIENT_SECURITY, basic())
         .build();
-    for route in routes::all() {
+    for route in routes::all().iter().filter(|route| route.access != Access::Protocol) {
         let (operation, schemas) = (route.document)(Operation::of(route)).into_parts();
         components.schemas.extend(schemas);
         paths.add_path_operation(route.path, vec![http_method(route)], operation);

@@ -302,6 +302,7 @@ impl From<CommandError> for Problem {
             | CommandError::Member(_)
             | CommandError::Erasure(ErasureError::MemberActive)
             | CommandError::LegalHold(_)
+            | CommandError::SigningKey(_)
             | CommandError::RoleExists
             | CommandError::BuiltInRole
             | CommandError::PreconditionRequired

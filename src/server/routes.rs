@@ -49,6 +49,8 @@ pub(crate) enum Access {
     Client,
     /// Who holds a permission in the environment that a token acts in: `compatibility::environment`.
     NeedsWhereItActs(Permission),
+    /// Whoever the protocol lets ask, by rules of its own that the endpoint knows.
+    Protocol,
     /// Who holds a permission in the environment that the query limits the answer to; without one, everywhere.
     NeedsWhereAsked(Permission),
     /// Who holds a permission where the thing is that the path names; where nothing is, everywhere. The endpoint demands
@@ -107,6 +109,7 @@ macro_rules! routes {
 
 const ANYONE: Access = Access::Anyone;
 const CLIENT: Access = Access::Client;
+const PROTOCOL: Access = Access::Protocol;
 const SIGNED_IN: Access = Access::SignedIn;
 const CLIENTS_READ: Access = Access::Needs(Permission::ClientsRead);
 const CLIENTS_WRITE: Access = Access::Needs(Permission::ClientsWrite);
@@ -229,6 +232,16 @@ static ROUTES: &[Route] = &routes! {
     POST   "/{environment}/client/payloads/verify"                                      "VerifyOwnPayload"    CLIENT, Activity => oauth::payloads::verify;
     POST   "/{environment}/client/payloads/encrypt"                                     "EncryptOwnPayload"   CLIENT, Activity => oauth::payloads::encrypt;
     POST   "/{environment}/client/payloads/decrypt"                                     "DecryptOwnPayload"   CLIENT, Activity => oauth::payloads::decrypt;
+    GET    "/.well-known/oauth-authorization-server/{environment}"                      "GetMetadata"         PROTOCOL, Nothing => oauth::metadata;
+    GET    "/.well-known/openid-configuration/{environment}"                            "GetOpenIdMetadata"   PROTOCOL, Nothing => oauth::metadata;
+    GET    "/{environment}/.well-known/openid-configuration"                            "GetOpenIdConfiguration" PROTOCOL, Nothing => oauth::metadata;
+    GET    "/{environment}/.well-known/oauth-authorization-server"                      "GetMetadataBelow"    PROTOCOL, Nothing => oauth::metadata;
+    GET    "/{environment}/jwks"                                                        "GetKeySet"           PROTOCOL, Nothing => oauth::jwks;
+    POST   "/{environment}/token"                                                       "IssueTokens"         PROTOCOL, Activity => oauth::token;
+    POST   "/{environment}/introspect"                                                  "Introspect"          PROTOCOL, Activity => oauth::introspect;
+    POST   "/{environment}/revoke"                                                      "RevokeOwnToken"      PROTOCOL, Activity => oauth::revoke;
+    GET    "/{environment}/userinfo"                                                    "GetUserinfo"         PROTOCOL, Activity => oauth::userinfo;
+    POST   "/{environment}/userinfo"                                                    "PostUserinfo"        PROTOCOL, Activity => oauth::userinfo;
     GET    "/"                                                                          "GetPointer"          ANYONE, Nothing => api::pointer;
 };
 

@@ -88,6 +88,11 @@ impl Service {
         format!("{}/{environment}/{endpoint}", self.public_url)
     }
 
+    /// The issuer of an environment (RFC 8414 section 2).
+    pub(crate) fn issuer(&self, environment: &EnvironmentName) -> String {
+        format!("{}/{environment}", self.public_url)
+    }
+
     /// Waits, bounded, until the views of this node have seen `position`; says whether they have.
     pub(crate) async fn views_at(&self, position: Position) -> bool {
         self.views.wait_for(position, self.views_wait).await

@@ -176,6 +176,8 @@ fn member_event(entry: &[u8]) -> anyhow::Result<Option<(MemberId, bool)>> {
         | Event::Erasure(_)
         | Event::LegalHold(_)
         | Event::Role(_)
+        | Event::SigningKey(_)
+        | Event::Grant(_)
         | Event::Registry(_) => return Ok(None),
     };
     Ok(Some((id.parse()?, roles.contains(&BuiltInRole::Administrator.into()))))

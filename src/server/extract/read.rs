@@ -111,7 +111,7 @@ pub(super) fn needed(http: &HttpRequest, actor: &Actor) -> Result<Option<Permiss
             let oneself = path::member_id(http).is_ok_and(|member| actor.is(member));
             (!oneself).then_some(permission)
         }
-        Access::Anyone | Access::Client | Access::SignedIn => None,
+        Access::Anyone | Access::Client | Access::Protocol | Access::SignedIn => None,
     })
 }
 

@@ -49,6 +49,7 @@ impl Operation {
         extensions = match route.access {
             Access::Anyone => extensions.add("x-access", "anyone"),
             Access::Client => extensions.add("x-access", "client"),
+            Access::Protocol => extensions.add("x-access", "protocol"),
             Access::SignedIn => extensions.add("x-access", "signed_in"),
             Access::Needs(permission) => {
                 extensions.add("x-access", "permission").add("x-permission", permission.as_str())
@@ -88,7 +89,7 @@ impl Operation {
             schemas: Vec::new(),
             problems: vec![Kind::RateLimited],
         };
-        if route.access == Access::Anyone {
+        if matches!(route.access, Access::Anyone | Access::Protocol) {
             return operation;
         }
         if route.access == Access::Client {

@@ -5,7 +5,7 @@ use actix_web::http::{
     header::{self, HeaderName, HeaderValue},
 };
 use app::CommandError;
-use domain::{ClientError, ErasureError, LegalHoldError, MemberError};
+use domain::{ClientError, ErasureError, LegalHoldError, MemberError, SigningKeyError};
 
 macro_rules! kinds {
     ($($kind:ident = $status:ident $slug:literal, $title:literal, $detail:literal;)+) => {
@@ -68,6 +68,8 @@ mod table {
         MemberNotInactive    = CONFLICT "member_not_inactive", "Member not inactive", "only a deactivated member can be enabled";
         MemberErased         = CONFLICT "member_erased", "Member erased", "the member was erased: it can only lose what it still has";
         LastAdministrator    = CONFLICT "last_administrator", "Last administrator", "no other administrator without limits could sign in and manage members";
+        SigningKeyRetired    = CONFLICT "signing_key_retired", "Signing key retired", "the signing key was retired before";
+        SigningKeyInUse      = CONFLICT "signing_key_in_use", "Signing key in use", "tokens are signed with it: rotate it first";
         RoleExists           = CONFLICT "role_exists", "Role exists", "there is a role of this name, or there was: a name is not used again";
         BuiltInRole          = CONFLICT "built_in_role", "Built-in role", "a built-in role is as it is: make a role of your own";
         TokenNotLive         = CONFLICT "token_not_live", "Token not live", "the token is revoked or expired already";
@@ -143,6 +145,11 @@ impl Kind {
                 LegalHoldError::NotFound => Self::NotFound,
                 LegalHoldError::Released => Self::LegalHoldReleased,
                 LegalHoldError::PersonErased => Self::PersonErased,
+            },
+            CommandError::SigningKey(error) => match error {
+                SigningKeyError::NoSuchKey(_) => Self::NotFound,
+                SigningKeyError::Retired(_) => Self::SigningKeyRetired,
+                SigningKeyError::InUse(_) => Self::SigningKeyInUse,
             },
             CommandError::RoleExists => Self::RoleExists,
             CommandError::BuiltInRole => Self::BuiltInRole,

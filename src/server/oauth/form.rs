@@ -1,0 +1,90 @@
+//! The parameters of a protocol request (RFC 6749 sections 3.1 and 3.2): each once, none without a value.
+
+use actix_web::{HttpMessage, HttpRequest, http::StatusCode, web::Payload};
+
+use super::refusal::{Refused, refused};
+use crate::{extract::bytes_of, problem::Problem, service::Service};
+
+/// What may stand more than once: a token can be for several resource servers (RFC 8707 section 2).
+const MANY: &str = "resource";
+
+/// The parameters of a request, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// The parameters of a text that is form-urlencoded.
+    pub(super) fn parse(text: &[u8]) -> Self {
+        Self(form_urlencoded::parse(text).into_owned().collect())
+    }
+
+    /// The body of a request to an endpoint that takes nothing from its URL.
+    ///
+    /// # Errors
+    /// The answer that it gets: `invalid_request` in the dialect of RFC 6749, or a problem if the body did not arrive.
+    pub(super) async fn read(
+        service: &Service,
+        http: &HttpRequest,
+        payload: Payload,
+    ) -> Result<Result<Self, Refused>, Problem> {
+        let bytes = bytes_of(service, http, payload).await?;
+        if !http.query_string().is_empty() {
+            let description = "send the parameters in the body: nothing is taken from the URL";
+            return Ok(Err(refused(StatusCode::BAD_REQUEST, "invalid_request", description)));
+        }
+        if !http.content_type().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let description = "send the parameters as application/x-www-form-urlencoded";
+            return Ok(Err(refused(StatusCode::BAD_REQUEST, "invalid_request", description)));
+        }
+        let form = Self::parse(&bytes);
+        if form.repeated().is_empty() {
+            return Ok(Ok(form));
+        }
+        Ok(Err(refused(StatusCode::BAD_REQUEST, "invalid_request", "a parameter stands more than once")))
+    }
+
+    /// A parameter; one without a value is as if it were not there.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let value = self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str());
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// The same, as a text of its own.
+    pub(super) fn owned(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    /// Every resource server that is named.
+    pub(super) fn resources(&self) -> Vec<String> {
+        let resources = self.0.iter().filter(|(name, value)| name == MANY && !value.is_empty());
+        resources.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// The parameters that stand more than once and may not.
+    pub(super) fn repeated(&self) -> Vec<String> {
+        let mut repeated = Vec::new();
+        for (place, (name, _)) in self.0.iter().enumerate() {
+            let before = self.0[..place].iter().any(|(other, _)| other == name);
+            if before && name != MANY && !repeated.contains(name) {
+                repeated.push(name.clone());
+            }
+        }
+        repeated
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Form;
+
+    #[test]
+    fn oauth_39_what_stands_twice_is_seen_and_what_is_empty_is_not_there() {
+        let form = Form::parse(b"a=1&b=&resource=x&a=2&resource=y&c=%20+");
+        assert_eq!(form.repeated(), ["a"]);
+        assert_eq!(
+            (form.get("a"), form.get("b"), form.get("c"), form.get("d")),
+            (Some("1"), None, Some("  "), None)
+        );
+        assert_eq!(form.resources(), ["x", "y"]);
+    }
+}

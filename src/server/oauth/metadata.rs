@@ -1,0 +1,88 @@
+//! `GET /.well-known/oauth-authorization-server/{environment}` and `/{environment}/.well-known/openid-configuration`: what an
+//! environment can do and where (RFC 8414, OpenID Connect Discovery). All addresses come from the configured public URL,
+//! none from the request.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web::Data,
+};
+use domain::{
+    EnvironmentName,
+    oauth::{GrantType, TokenEndpointAuthMethod},
+};
+use serde::Serialize;
+
+pub(crate) use super::undocumented as document;
+use crate::{extract::path, problem::Problem, service::Service};
+
+const KEPT: &str = "public, max-age=3600";
+
+#[derive(Serialize)]
+struct Metadata {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    userinfo_endpoint: String,
+    introspection_endpoint: String,
+    revocation_endpoint: String,
+    end_session_endpoint: String,
+    scopes_supported: [&'static str; 4],
+    response_types_supported: [&'static str; 1],
+    response_modes_supported: [&'static str; 1],
+    grant_types_supported: Vec<&'static str>,
+    subject_types_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: [&'static str; 1],
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
+    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    code_challenge_methods_supported: [&'static str; 1],
+    authorization_response_iss_parameter_supported: bool,
+    claims_supported: [&'static str; 8],
+    prompt_values_supported: [&'static str; 4],
+    request_parameter_supported: bool,
+    request_uri_parameter_supported: bool,
+}
+
+pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<HttpResponse, Problem> {
+    let environment = path::environment(&http)?;
+    // An environment that does not exist has no metadata.
+    service.app.environment(environment.as_str()).await?;
+    Ok(HttpResponse::build(StatusCode::OK)
+        .insert_header((header::CACHE_CONTROL, KEPT))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .json(Metadata::of(&service, &environment)))
+}
+
+impl Metadata {
+    fn of(service: &Service, environment: &EnvironmentName) -> Self {
+        let url = |endpoint| service.oauth_url(environment, endpoint);
+        let methods: Vec<_> = TokenEndpointAuthMethod::ALL.iter().map(|method| method.as_str()).collect();
+        Self {
+            issuer: service.issuer(environment),
+            authorization_endpoint: url("authorize"),
+            token_endpoint: url("token"),
+            jwks_uri: url("jwks"),
+            userinfo_endpoint: url("userinfo"),
+            introspection_endpoint: url("introspect"),
+            revocation_endpoint: url("revoke"),
+            end_session_endpoint: url("sign_out"),
+            scopes_supported: ["openid", "profile", "email", "offline_access"],
+            response_types_supported: ["code"],
+            response_modes_supported: ["query"],
+            grant_types_supported: GrantType::ALL.iter().map(|grant_type| grant_type.as_str()).collect(),
+            subject_types_supported: ["public"],
+            id_token_signing_alg_values_supported: ["RS256"],
+            revocation_endpoint_auth_methods_supported: methods.clone(),
+            token_endpoint_auth_methods_supported: methods,
+            introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+            code_challenge_methods_supported: ["S256"],
+            authorization_response_iss_parameter_supported: true,
+            claims_supported: ["sub", "iss", "aud", "exp", "iat", "auth_time", "name", "email"],
+            prompt_values_supported: ["none", "login", "consent", "select_account"],
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
+        }
+    }
+}
