@@ -47,7 +47,7 @@ pub(crate) fn environment(service: &Service, actor: &Actor) -> EnvironmentName {
             let of_clients = [Permission::ClientsRead, Permission::ClientsWrite].into();
             principal.rights.limited_to(&of_clients, &Reach::Everywhere).reach()
         }
-        Actor::Host { .. } | Actor::Anonymous => Reach::Everywhere,
+        Actor::Host { .. } | Actor::Client { .. } | Actor::System | Actor::Anonymous => Reach::Everywhere,
     };
     let mut within = reach.environments().into_iter().flatten();
     match (within.next(), within.next()) {
