@@ -14,6 +14,7 @@
 //! | `token_uses` | when personal tokens were used |
 //! | `authenticate_client` | whether a client is who it says it is |
 //! | `authorization` | what a client may ask a member for, and what comes of the answer |
+//! | `introduction` | what a member and a client are called, told to each other |
 //! | `introspection` | what a token is worth now; ending one before its time |
 //! | `userinfo` | who signed in, told to the client that may know |
 //! | `tokens` | what the token endpoint gives: for itself, for a code, for a refresh token |
@@ -57,6 +58,7 @@ mod grants;
 mod health;
 mod idempotency;
 mod ids;
+mod introduction;
 mod introspection;
 mod legal_holds;
 mod look;
@@ -107,6 +109,7 @@ pub use erasures::{ErasedPerson, RedactedReason};
 pub use error::{ChangedSince, CommandError, Fault};
 pub use grants::ChangedGrant;
 pub use health::Health;
+pub use introduction::Introduced;
 pub use introspection::{LiveToken, RevocationError, TokenQuestion};
 pub use legal_holds::ChangedLegalHold;
 pub use members::{

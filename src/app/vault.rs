@@ -290,6 +290,16 @@ impl Vault {
         URL_SAFE_NO_PAD.encode(self.ring.digests.digest("request", &[request]))
     }
 
+    /// The keyed digest by which a form is known to be made for somebody.
+    pub(crate) fn form_digest(&self, form: &str, holder: &str) -> [u8; 32] {
+        self.ring.digests.digest("form", &[form.as_bytes(), holder.as_bytes()])
+    }
+
+    /// Whether these bytes are that digest.
+    pub(crate) fn is_form_digest(&self, form: &str, holder: &str, presented: &[u8]) -> bool {
+        self.ring.digests.matches("form", &[form.as_bytes(), holder.as_bytes()], presented)
+    }
+
     fn seal(
         &self,
         key: &MarkedKey,

@@ -65,7 +65,7 @@ impl JwtType {
 }
 
 enum Private {
-    Es256(EcdsaKeyPair),
+    Es256(Box<EcdsaKeyPair>),
     Rs256(Box<RsaKeyPair>),
 }
 

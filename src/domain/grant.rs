@@ -196,7 +196,7 @@ impl Grant {
         match (self, command) {
             (Self::Absent, GrantCommand::Give(given)) => Ok(vec![GrantEvent::Given(given)]),
             (Self::Absent, GrantCommand::Deny(denied)) => Ok(vec![GrantEvent::Denied(denied)]),
-            (Self::Given(grant), GrantCommand::Give(more)) => grant.widen(more),
+            (Self::Given(grant), GrantCommand::Give(more)) => grant.widen(&more),
             (
                 Self::Absent | Self::Denied,
                 GrantCommand::Withdraw
@@ -304,7 +304,7 @@ impl GivenGrant {
         self.ended_at.is_none()
     }
 
-    fn widen(&self, more: GrantGiven) -> Result<Vec<GrantEvent>, GrantError> {
+    fn widen(&self, more: &GrantGiven) -> Result<Vec<GrantEvent>, GrantError> {
         if !self.is_live() {
             return Err(GrantError::Ended);
         }

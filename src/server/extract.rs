@@ -20,7 +20,7 @@ mod time;
 pub(crate) use anonymous::Anonymous;
 pub(crate) use body::{bytes_of, said_in};
 pub(crate) use command::{Command, CommandBody, Why, why};
-pub(crate) use context::source;
+pub(crate) use context::{of as member_context, source};
 pub(crate) use encoding::accepts_gzip;
 pub(crate) use idempotency_key::NAME as IDEMPOTENCY_KEY;
 pub(crate) use json::{Object, Salvaged, json_value, present, salvage, whole, wrong};

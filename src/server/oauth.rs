@@ -1,15 +1,21 @@
 //! What clients ask for themselves, in the dialect of RFC 6749: `/{environment}/…`.
 
+pub(crate) mod authorize;
 mod basic;
+mod browser;
 mod client;
+pub(crate) mod consent;
 mod form;
+pub(crate) mod grants;
 pub(crate) mod introspect;
 pub(crate) mod jwks;
+pub(crate) mod logout;
 pub(crate) mod metadata;
 pub(crate) mod own_client;
 pub(crate) mod payloads;
 mod refusal;
 pub(crate) mod revoke;
+pub(crate) mod sign_in;
 pub(crate) mod token;
 pub(crate) mod userinfo;
 

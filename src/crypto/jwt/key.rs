@@ -91,7 +91,7 @@ pub(super) fn parse(algorithm: JwtAlgorithm, private: &str) -> Result<Private, J
         JwtAlgorithm::Es256 => {
             let random = ring::rand::SystemRandom::new();
             EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &document, &random)
-                .map(Private::Es256)
+                .map(|key| Private::Es256(Box::new(key)))
                 .map_err(malformed)
         }
         JwtAlgorithm::Rs256 => {

@@ -13,7 +13,7 @@ use crate::{compatibility, middleware::request_id::RequestId, problem::Problem, 
 const LONGEST_USER_AGENT: usize = 512;
 
 /// The context of a request by `actor`, without a reason.
-pub(super) fn of(service: &Service, http: &HttpRequest, actor: &Actor) -> Result<Context, Problem> {
+pub(crate) fn of(service: &Service, http: &HttpRequest, actor: &Actor) -> Result<Context, Problem> {
     let RequestId(request_id) = RequestId::of(http);
     let correlation_id = match Uuid::parse_str(&request_id) {
         Ok(id) => id,

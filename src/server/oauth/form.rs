@@ -1,8 +1,8 @@
 //! The parameters of a protocol request (RFC 6749 sections 3.1 and 3.2): each once, none without a value.
 
-use actix_web::{HttpMessage, HttpRequest, http::StatusCode, web::Payload};
+use actix_web::{HttpMessage, HttpRequest, web::Payload};
 
-use super::refusal::{Refused, refused};
+use super::refusal::Refused;
 use crate::{extract::bytes_of, problem::Problem, service::Service};
 
 /// What may stand more than once: a token can be for several resource servers (RFC 8707 section 2).
@@ -30,17 +30,17 @@ impl Form {
         let bytes = bytes_of(service, http, payload).await?;
         if !http.query_string().is_empty() {
             let description = "send the parameters in the body: nothing is taken from the URL";
-            return Ok(Err(refused(StatusCode::BAD_REQUEST, "invalid_request", description)));
+            return Ok(Err(Refused::invalid_request(description)));
         }
         if !http.content_type().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             let description = "send the parameters as application/x-www-form-urlencoded";
-            return Ok(Err(refused(StatusCode::BAD_REQUEST, "invalid_request", description)));
+            return Ok(Err(Refused::invalid_request(description)));
         }
         let form = Self::parse(&bytes);
         if form.repeated().is_empty() {
             return Ok(Ok(form));
         }
-        Ok(Err(refused(StatusCode::BAD_REQUEST, "invalid_request", "a parameter stands more than once")))
+        Ok(Err(Refused::invalid_request("a parameter stands more than once")))
     }
 
     /// A parameter; one without a value is as if it were not there.
@@ -52,6 +52,12 @@ impl Form {
     /// The same, as a text of its own.
     pub(super) fn owned(&self, name: &str) -> Option<String> {
         self.get(name).map(str::to_owned)
+    }
+
+    /// All parameters but one, written anew.
+    pub(super) fn without(&self, name: &str) -> String {
+        let others = self.0.iter().filter(|(given, _)| given != name);
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish()
     }
 
     /// Every resource server that is named.

@@ -10,13 +10,7 @@ use domain::EnvironmentName;
 use serde::Serialize;
 
 pub(crate) use super::undocumented as document;
-use super::{
-    answer,
-    client::credentials,
-    form::Form,
-    refusal::{Refused, refused},
-    token::refusal,
-};
+use super::{answer, client::credentials, form::Form, refusal::Refused, token::refusal};
 use crate::{
     extract::{path, source},
     middleware::request_id::RequestId,
@@ -60,11 +54,11 @@ pub(crate) async fn handle(
     let environment = path::environment(&http)?;
     let form = match Form::read(&service, &http, payload).await? {
         Ok(form) => form,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return Ok(refused.respond()),
     };
     let question = match question(&service, &http, &environment, &form) {
         Ok(question) => question,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return Ok(refused.respond()),
     };
     Ok(match service.app.introspect(question).await {
         Ok(Some(live)) => active(&live, &service.issuer(&environment)),
@@ -82,7 +76,7 @@ pub(super) fn question(
 ) -> Result<TokenQuestion, Refused> {
     let client = credentials(http, form, environment)?;
     let Some(token) = form.owned("token") else {
-        return Err(refused(StatusCode::BAD_REQUEST, "invalid_request", "token is missing"));
+        return Err(Refused::invalid_request("token is missing"));
     };
     Ok(TokenQuestion {
         environment: environment.clone(),

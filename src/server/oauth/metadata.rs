@@ -67,7 +67,7 @@ impl Metadata {
             userinfo_endpoint: url("userinfo"),
             introspection_endpoint: url("introspect"),
             revocation_endpoint: url("revoke"),
-            end_session_endpoint: url("sign_out"),
+            end_session_endpoint: url("logout"),
             scopes_supported: ["openid", "profile", "email", "offline_access"],
             response_types_supported: ["code"],
             response_modes_supported: ["query"],

@@ -19,11 +19,11 @@ pub(crate) async fn handle(
     let environment = path::environment(&http)?;
     let form = match Form::read(&service, &http, payload).await? {
         Ok(form) => form,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return Ok(refused.respond()),
     };
     let question = match question(&service, &http, &environment, &form) {
         Ok(question) => question,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return Ok(refused.respond()),
     };
     Ok(match service.app.end_token(question).await {
         Ok(()) => answer(StatusCode::OK).finish(),

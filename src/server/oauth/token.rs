@@ -47,11 +47,11 @@ pub(crate) async fn handle(
     let environment = path::environment(&http)?;
     let form = match Form::read(&service, &http, payload).await? {
         Ok(form) => form,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return Ok(refused.respond()),
     };
     let request = match request(&service, &http, &environment, &form) {
         Ok(request) => request,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return Ok(refused.respond()),
     };
     Ok(match service.app.issue_tokens(request).await {
         Ok(tokens) => {
@@ -71,8 +71,7 @@ fn request(
     let client = credentials(http, form, environment).inspect_err(|_| {
         service.metrics.client_authentication("missing");
     })?;
-    let missing =
-        |name: &str| refused(StatusCode::BAD_REQUEST, "invalid_request", &format!("{name} is missing"));
+    let missing = |name: &str| Refused::invalid_request(format!("{name} is missing"));
     let ask = match form.get("grant_type") {
         None => return Err(missing("grant_type")),
         Some("client_credentials") => TokenAsk::ClientCredentials,
@@ -86,7 +85,11 @@ fn request(
         ),
         Some(_) => {
             let description = "grant_type must be authorization_code, refresh_token or client_credentials";
-            return Err(refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", description));
+            return Err(Refused::Request {
+                status: StatusCode::BAD_REQUEST,
+                error: "unsupported_grant_type",
+                description: description.into(),
+            });
         }
     };
     Ok(TokenRequest {
@@ -119,7 +122,7 @@ pub(super) fn refusal(
     http: &HttpRequest,
     environment: &EnvironmentName,
     error: &TokenError,
-) -> Refused {
+) -> HttpResponse {
     match error {
         TokenError::NoSuchEnvironment => {
             service.metrics.client_authentication("no_such_environment");

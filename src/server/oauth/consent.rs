@@ -1,0 +1,53 @@
+//! `POST /{environment}/consent`: a member's answer to what a client asks for.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use app::AuthorizationRefusal;
+
+pub(crate) use super::undocumented as document;
+use super::{
+    authorize::{CONSENT, granted, judge, told},
+    browser::{self, forged},
+    form::Form,
+};
+use crate::{extract::bytes_of, problem::Problem, service::Service};
+
+pub(crate) async fn handle(
+    http: HttpRequest,
+    service: Data<Service>,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let environment = match browser::environment(&service, &http).await? {
+        Ok(environment) => environment,
+        Err(page) => return Ok(page),
+    };
+    let form = Form::parse(&bytes_of(&service, &http, payload).await?);
+    let text = |name| form.get(name).unwrap_or_default();
+    let Some(session) = browser::session(&service, &http).await? else {
+        return Ok(forged(&http, &service, &environment));
+    };
+    if !service.app.is_form_proof(CONSENT, &session.id.0, text("csrf")) {
+        return Ok(forged(&http, &service, &environment));
+    }
+    let judged = match judge(&http, &service, &environment, text("continue")).await? {
+        Ok(judged) => judged,
+        Err(answer) => return Ok(answer),
+    };
+    let authorization = judged.authorization;
+    match text("decision") {
+        "allow" => {
+            let context = browser::context(&service, &http, &session, "GiveGrant")?;
+            let remember = form.get("remember").is_some();
+            let given = service.app.give_grant(context, authorization.clone(), remember).await?;
+            granted(&http, &service, &authorization, given.grant_id, &session).await
+        }
+        "deny" => {
+            let context = browser::context(&service, &http, &session, "DenyGrant")?;
+            service.app.deny_grant(context, authorization.clone()).await?;
+            told(&http, &service, &authorization, AuthorizationRefusal::Denied).await
+        }
+        _ => Ok(forged(&http, &service, &environment)),
+    }
+}
