@@ -36,6 +36,7 @@ mod members;
 mod migrate_log;
 mod model;
 mod nodes;
+mod oauth;
 mod old_shapes;
 mod openapi;
 mod operation;

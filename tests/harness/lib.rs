@@ -17,6 +17,7 @@ pub mod http;
 pub mod load;
 pub mod model;
 pub mod npm;
+pub mod oauth;
 pub mod python;
 pub mod schemathesis;
 pub mod service;

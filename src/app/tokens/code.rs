@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn oauth_12_the_verifier_of_rfc_7636_appendix_b_fits_its_challenge() {
         let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-        let check = |verifier| check_verifier(challenge, verifier);
+        let check = |verifier: Option<&str>| check_verifier(challenge, verifier);
         assert_eq!(check(Some("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")), Ok(()));
         assert_eq!(check(None), Err(TokenRefusal::VerifierMissing));
         assert_eq!(check(Some(challenge)), Err(TokenRefusal::VerifierWrong), "the challenge is no verifier");
