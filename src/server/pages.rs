@@ -34,7 +34,7 @@ pub use place::Place;
 pub use scope::AskedScope;
 pub use sign_in::{SecondFactor, SignIn, SignInRefusal};
 pub use sign_out::{SignOut, SignedOut};
-pub use totp::TotpEnrolment;
+pub use totp::{RecoveryCodes, TotpEnrolment};
 
 use crate::problem::{Kind, Problem};
 

@@ -12,8 +12,9 @@ use domain::{
 use jiff::Timestamp;
 
 use super::{
-    Allowed, AllowedGrant, AskedScope, Consent, Contact, ErrorPage, Moment, Person, Place, RedirectFault,
-    Registration, SecondFactor, SignIn, SignInRefusal, SignOut, SignedOut, TotpEnrolment, assets,
+    Allowed, AllowedGrant, AskedScope, Consent, Contact, ErrorPage, Moment, Person, Place, RecoveryCodes,
+    RedirectFault, Registration, SecondFactor, SignIn, SignInRefusal, SignOut, SignedOut, TotpEnrolment,
+    assets,
 };
 
 /// Whatever somebody may call themselves.
@@ -123,10 +124,17 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
         place: wax,
         member: MEMBER,
         action: "second_factor",
+        enrolment_id: "enrolment",
         otpauth: "otpauth://totp/Muniment:ines.duarte%40northgate.example?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Muniment",
         secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
         csrf: "csrf",
         refusal: None,
+    };
+    let recovery = RecoveryCodes {
+        place: pencil,
+        member: MEMBER,
+        codes: &["0f1e2d3c4b5a69788796", "a5b4c3d2e1f00f1e2d3c", "00112233445566778899"],
+        next: "grants",
     };
     let refused = |email, refusal| SignIn { place: wax, email, refusal: Some(refusal), ..sign_in };
     let wrong = Some(SignInRefusal::WrongCode);
@@ -147,6 +155,7 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
         ("error", error.respond()),
         ("error_nowhere", nowhere.respond()),
         ("totp", totp.respond()),
+        ("recovery_codes", recovery.respond()),
         ("totp_refused", TotpEnrolment { refusal: wrong, ..totp }.respond()),
     ]
 }

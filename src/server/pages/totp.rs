@@ -1,4 +1,4 @@
-//! Adding an authenticator as the second factor.
+//! Adding an authenticator as the second factor, and the codes for whoever loses it.
 
 use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
@@ -15,6 +15,8 @@ pub struct TotpEnrolment<'a> {
     pub member: Person<'a>,
     /// Where the form goes, relative to the page.
     pub action: &'a str,
+    /// Which enrolment it is: it goes with the code.
+    pub enrolment_id: &'a str,
     /// The address that an authenticator on this device opens: `otpauth://totp/…`.
     pub otpauth: &'a str,
     /// The key in base32, for an authenticator elsewhere.
@@ -23,6 +25,28 @@ pub struct TotpEnrolment<'a> {
     pub csrf: &'a str,
     /// Why the code did not do.
     pub refusal: Option<SignInRefusal>,
+}
+
+/// Codes that are shown once, each to be used once.
+#[derive(Clone, Copy, Debug, Template)]
+#[template(path = "recovery_codes.html")]
+pub struct RecoveryCodes<'a> {
+    /// Where.
+    pub place: Place<'a>,
+    /// Whose they are.
+    pub member: Person<'a>,
+    /// The codes.
+    pub codes: &'a [&'a str],
+    /// The page that comes next, relative to this one.
+    pub next: &'a str,
+}
+
+impl RecoveryCodes<'_> {
+    /// The page.
+    #[must_use]
+    pub fn respond(&self) -> HttpResponse {
+        answer(self, StatusCode::OK, None)
+    }
 }
 
 impl TotpEnrolment<'_> {
