@@ -19,6 +19,7 @@ const FLAGS =
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 // What is left of a desk at a zoom of 400 per cent: nobody has to scroll sideways there either.
 const NARROWEST = 320;
+const PATIENCE = 10_000;
 // How often Tab is pressed before something counts as out of reach.
 const REACH = 40;
 
@@ -100,7 +101,7 @@ async function examine(page, shot, javascript, fault) {
   }
 }
 
-// A step is one of: open an address; reach something by Tab; type; press a key; see a text, a title or an address.
+// A step is one of: open an address; reach something by Tab; type; press a key; see a title, a text, or what an address has.
 async function take(page, step, name, javascript, fault) {
   if (step.open) await page.goto(new URL(step.open, request.base).href);
   if (step.reach) await reach(page, step.reach);
@@ -108,7 +109,7 @@ async function take(page, step, name, javascript, fault) {
   if (step.press) await press(page, step.press, step.leads ?? false);
   if (step.title && !(await page.title()).startsWith(step.title)) throw new Error(`is not "${step.title}"`);
   if (step.text && !(await page.innerText("body")).includes(step.text)) throw new Error(`does not say "${step.text}"`);
-  if (step.at) await page.waitForURL((url) => url.href.startsWith(step.at));
+  if (step.at) await page.waitForURL((url) => step.at.every((part) => url.href.includes(part)), { timeout: PATIENCE });
   if (step.examine) await examine(page, `${step.examine}-${name}`, javascript, fault);
 }
 

@@ -18,7 +18,7 @@ pub struct AllowedGrant<'a> {
     pub scopes: Vec<AskedScope>,
     /// When it was allowed.
     pub given_at: Moment,
-    /// When it was last made use of.
+    /// When it was last made use of, if that is known.
     pub last_used_at: Option<Moment>,
 }
 
