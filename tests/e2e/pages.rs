@@ -54,7 +54,7 @@ fn ask(query: &str, title: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn oauth_21_a_member_signs_in_denies_allows_and_withdraws_by_the_keyboard_alone() {
-    let service = Service::start().await;
+    let service = Service::start_without_a_proxy().await;
     let client = Elsewhere::start(
         "<!doctype html><html lang=en><title>Back</title><link rel=icon href=data:,><main><h1>Back</h1></main>",
     )
@@ -63,17 +63,17 @@ async fn oauth_21_a_member_signs_in_denies_allows_and_withdraws_by_the_keyboard_
     let mut body = client_body("Matter sync");
     body["redirect_uris"] = json!([callback]);
     let created = service.post(CLIENTS, &body).await.expect(201);
-    let (ada, _) = service.create_member("Ada Lovelace", &[]).await;
+    let (ada, _) = service.create_member("Ada Lovelace", &["auditor"]).await;
     let path = format!("/api/v1/members/{ada}/password");
     answer(service.request(Method::PUT, &path).json(&json!({ "password": PASSWORD }))).await.expect(200);
 
     let query = format!(
-        "response_type=code&client_id={}&redirect_uri={callback}&scope=matters:read%20matters:write&state=a%20%22b\
+        "response_type=code&client_id={}&redirect_uri={callback}&scope=matters:read%20matters:write&state=xyz\
          &code_challenge={CHALLENGE}&code_challenge_method=S256",
         created.text_of("/client_id")
     );
     let other = query.replace("callback&", "callback/&");
-    let sent_back = |with: &str| json!({ "at": [callback, with, "state=a%20%22b", "iss="], "title": "Back" });
+    let sent_back = |with: &str| json!({ "at": [callback, with, "state=xyz", "iss="], "title": "Back" });
     let enter = |title: &str, picture: &str| json!({ "press": "Enter", "leads": true, "title": title, "examine": format!("walk_{picture}") });
     let steps = json!([
         ask(&query, "Sign in"),

@@ -82,6 +82,8 @@ pub struct Service {
     environment: Environment,
     /// What makes its disk fail when a file `write` or `fsync` is in the folder.
     failing_disk: Option<&'static Path>,
+    /// Whether it says of itself that it is reached by another address than the one it listens on.
+    behind_a_proxy: bool,
 }
 
 impl Service {
@@ -107,6 +109,14 @@ impl Service {
     pub async fn start_with_environment(environment: Environment) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         Self::start_with(folder, None, environment).await
+    }
+
+    /// A service on an empty directory that is reached where it listens: a browser goes where its answers lead.
+    pub async fn start_without_a_proxy() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let mut service = Self::on(folder, None, backend::fresh().await);
+        service.behind_a_proxy = false;
+        service.begun().await
     }
 
     /// A further node of this service, whose log several nodes can use.
@@ -167,6 +177,7 @@ impl Service {
             token: String::new(),
             http: reqwest::Client::builder().no_proxy().build().expect("an HTTP client"),
             finished: false,
+            behind_a_proxy: true,
         }
     }
 
@@ -175,11 +186,14 @@ impl Service {
         failing_disk: Option<&'static Path>,
         environment: Environment,
     ) -> Self {
-        let mut service = Self::on(folder, failing_disk, environment);
-        service.launch().await;
-        let token = std::fs::read_to_string(service.token_file()).expect("the bootstrap token file");
-        token.trim().clone_into(&mut service.token);
-        service
+        Self::on(folder, failing_disk, environment).begun().await
+    }
+
+    async fn begun(mut self) -> Self {
+        self.launch().await;
+        let token = std::fs::read_to_string(self.token_file()).expect("the bootstrap token file");
+        token.trim().clone_into(&mut self.token);
+        self
     }
 
     /// From the next start on the log is in another place: in files if nothing is said of it.
@@ -223,7 +237,7 @@ impl Service {
                 "--bootstrap-token-file",
                 "token",
             ])
-            .args(["--public-url", "https://oauth.example.com"])
+            .args(if self.behind_a_proxy { &["--public-url", "https://oauth.example.com"][..] } else { &[] })
             .envs(self.without_limits().iter().copied())
             .envs(self.environment.iter().cloned())
             .current_dir(self.folder())
