@@ -375,6 +375,7 @@ impl Inner {
             nonce: authorization.nonce,
             auth_time: member.signed_in_at.as_second(),
             methods: member.methods,
+            generation: authorization.registration.token_generation,
             key_thumbprint: authorization.key_thumbprint,
         };
         let data = serde_json::to_vec(&voucher)

@@ -116,6 +116,19 @@ impl App {
         .await
     }
 
+    /// Lets no token be good any more that it got so far. Needs `clients:write`, never `If-Match`.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn revoke_tokens(
+        &self,
+        context: Context,
+        environment: EnvironmentName,
+        client_id: ClientId,
+    ) -> Result<ChangedClient, CommandError> {
+        self.plain(context, environment, client_id, ClientCommand::RevokeTokens).await
+    }
+
     /// Gives it no more tokens until it is enabled. Needs `clients:write`, never `If-Match`.
     ///
     /// # Errors

@@ -26,6 +26,14 @@ pub struct ChangedGrant {
 }
 
 impl App {
+    /// What was given, as the log stands now.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn grant(&self, grant_id: GrantId) -> Result<Option<GivenGrant>, CommandError> {
+        Ok(self.inner.grants.current(&grant_id.to_string()).await?.aggregate.given().cloned())
+    }
+
     /// Takes a member's consent back, by that member. No token of it is good from then on.
     ///
     /// # Errors

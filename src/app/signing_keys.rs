@@ -43,6 +43,8 @@ pub struct ChangedSigningKeys {
     pub revision: Revision,
     /// The position to wait for before reading what the command did.
     pub position: Position,
+    /// Whether this is the answer to a repeated request: nothing happened now.
+    pub replayed: bool,
 }
 
 /// Keys that were opened.
@@ -130,6 +132,7 @@ impl Inner {
                 keys: loaded.aggregate.clone(),
                 revision: loaded.revision,
                 position: replay.recorded.position,
+                replayed: true,
             })
         };
         let allowed = context.demand(Permission::EnvironmentsWrite);
@@ -269,6 +272,7 @@ impl Inner {
                     keys,
                     revision: loaded.revision,
                     position: self.log.head().await?,
+                    replayed: false,
                 });
             }
             let retired = events.iter().filter_map(|event| match event {
@@ -299,7 +303,7 @@ impl Inner {
                     let revision = Revision::new(loaded.revision.get() + events.len() as u64);
                     let position = receipt.position;
                     self.signing_keys.remember(environment.as_str(), keys.clone(), revision, position);
-                    return Ok(ChangedSigningKeys { keys, revision, position });
+                    return Ok(ChangedSigningKeys { keys, revision, position, replayed: false });
                 }
                 Err(NotAppended::ByLog(AppendError::WrongExpectedRevision { .. })) => {
                     self.signing_keys.forget(environment.as_str());

@@ -7,7 +7,7 @@ use actix_web::{
         header::{self, HeaderName},
     },
 };
-use app::{ChangedClient, ChangedMember, ChangedRole, Configured};
+use app::{ChangedClient, ChangedMember, ChangedRole, ChangedSigningKeys, Configured};
 use projections::Checkpoint;
 use store::{Position, Revision};
 
@@ -46,6 +46,12 @@ impl<S> From<&Configured<S>> for Recorded {
     fn from(configured: &Configured<S>) -> Self {
         let Configured { revision, position, replayed, .. } = *configured;
         Self { revision, position, replayed }
+    }
+}
+
+impl From<&ChangedSigningKeys> for Recorded {
+    fn from(changed: &ChangedSigningKeys) -> Self {
+        Self { revision: changed.revision, position: changed.position, replayed: changed.replayed }
     }
 }
 

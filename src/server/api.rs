@@ -17,3 +17,4 @@ pub(crate) mod pointer;
 pub(crate) mod projections;
 pub(crate) mod roles;
 pub(crate) mod scopes;
+pub(crate) mod signing_keys;

@@ -53,5 +53,6 @@ mod secrets;
 mod session;
 mod slow_senders;
 mod tls;
+mod token_ends;
 mod tokens;
 mod verification;

@@ -34,6 +34,8 @@ pub(crate) struct CodeVoucher {
     pub(crate) auth_time: i64,
     /// How (RFC 8176).
     pub(crate) methods: Vec<String>,
+    /// The generation of the client's tokens that it belongs to.
+    pub(crate) generation: u32,
     /// The key that must be proved (RFC 9449 section 10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key_thumbprint: Option<String>,
@@ -63,6 +65,9 @@ impl Inner {
         }
         if !kept.is_live(asked.now) {
             return Err(TokenRefusal::ExpiredCode.into());
+        }
+        if voucher.generation != asked.registration.token_generation {
+            return Err(TokenRefusal::EndedGrant.into());
         }
         if redirect_uri != Some(voucher.redirect_uri.as_str()) {
             return Err(TokenRefusal::RedirectUriDiffers.into());

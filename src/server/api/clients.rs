@@ -17,6 +17,7 @@ pub(crate) mod enable;
 pub(crate) mod get;
 pub(crate) mod grant_redirect_exception;
 pub(crate) mod history;
+pub(crate) mod impact;
 pub(crate) mod issue_secret;
 pub(crate) mod list;
 pub(crate) mod list_secrets;
@@ -26,6 +27,7 @@ mod redirect_uri;
 pub(crate) mod remove_redirect_uri;
 pub(crate) mod reveal_signing_secret;
 pub(crate) mod revoke_secret;
+pub(crate) mod revoke_tokens;
 pub(crate) mod rotate_signing_secret;
 pub(crate) mod withdraw_redirect_exception;
 

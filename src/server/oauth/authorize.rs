@@ -157,15 +157,11 @@ fn parameters(form: &Form) -> AuthorizationParameters {
     }
 }
 
-/// The address at which a request goes on for which its member has just signed in.
-pub(super) fn again(
-    service: &Service,
-    environment: &EnvironmentName,
-    query: &str,
-    session_id: &str,
-) -> String {
+/// The address at which a request goes on for which its member has just signed in: beside the page, however the service was
+/// reached.
+pub(super) fn again(service: &Service, query: &str, session_id: &str) -> String {
     let proof = service.app.form_proof(query, session_id);
-    format!("{}?{query}&{SIGNED_IN}={proof}", service.oauth_url(environment, "authorize"))
+    format!("authorize?{query}&{SIGNED_IN}={proof}")
 }
 
 /// Asks the member.
@@ -278,7 +274,11 @@ fn page(
         status: StatusCode::BAD_REQUEST,
         title: "An application sent you here with a request that cannot be answered",
         words: "Nothing was allowed, and you were not sent on. Go back, and tell whoever runs the application.",
-        advice: refusal.detail(),
+        advice: match mismatch {
+            // In what it differs the page tells beside it.
+            Some(_) => "Register this redirect URI for the client, or send one of those that are, byte for byte.",
+            None => refusal.detail(),
+        },
         redirect: mismatch.map(|(presented, mismatch)| RedirectFault { presented, mismatch }),
         request_id: &RequestId::of(http).0,
     }

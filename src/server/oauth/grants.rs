@@ -39,10 +39,11 @@ pub(crate) mod get {
             Err(page) => return Ok(page),
         };
         let Some(session) = browser::session(&service, &http).await? else {
-            return Ok(see_other(&service.oauth_url(&environment, "sign_in")));
+            return Ok(see_other("sign_in"));
         };
         let form = Form::parse(http.query_string().as_bytes());
-        super::page(&service, &environment, &session, form.get("withdraw"), None).await
+        let withdrawn = super::withdrawn(&service, &session, form.get("withdrawn")).await?;
+        super::page(&service, &environment, &session, form.get("withdraw"), withdrawn.as_deref()).await
     }
 }
 
@@ -58,7 +59,7 @@ pub(crate) mod post {
     use crate::{
         extract::{bytes_of, path::not_found},
         oauth::{
-            browser::{self, forged},
+            browser::{self, forged, see_other},
             form::Form,
         },
         problem::Problem,
@@ -86,11 +87,22 @@ pub(crate) mod post {
         let context = browser::context(&service, &http, &session, "WithdrawGrant")?;
         let changed = service.app.withdraw_grant(context, grant_id).await?;
         service.views_at(changed.position).await;
-        let client = match changed.grant {
-            Some(grant) => super::client_name(&service, &grant.client_id.to_string()).await?,
-            None => String::new(),
-        };
-        super::page(&service, &environment, &session, None, Some(&client)).await
+        Ok(see_other(&format!("grants?withdrawn={grant_id}")))
+    }
+}
+
+/// The name of the client from which this member has withdrawn a grant.
+async fn withdrawn(
+    service: &Service,
+    session: &Session,
+    grant_id: Option<&str>,
+) -> Result<Option<String>, Problem> {
+    let Some(grant_id) = grant_id.and_then(|id| id.parse().ok()) else { return Ok(None) };
+    match service.app.grant(grant_id).await? {
+        Some(grant) if grant.member_id == session.member_id && !grant.is_live() => {
+            client_name(service, &grant.client_id.to_string()).await.map(Some)
+        }
+        Some(_) | None => Ok(None),
     }
 }
 

@@ -139,8 +139,8 @@ pub(crate) mod post {
             Err(SignInError::Failed(error)) => return Err(error.into()),
         };
         let location = match &judged {
-            Some(judged) => again(&service, &environment, &judged.query, &signed_in.session_id.0),
-            None => service.oauth_url(&environment, "grants"),
+            Some(judged) => again(&service, &judged.query, &signed_in.session_id.0),
+            None => "grants".to_owned(),
         };
         let mut response = see_other(&location);
         keep_session(&service, &mut response, &signed_in.session);
