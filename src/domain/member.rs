@@ -43,7 +43,7 @@ pub enum Member {
     #[default]
     Absent,
     /// Created.
-    Enrolled(Membership),
+    Enrolled(Box<Membership>),
 }
 
 /// What an enrolled member is.
@@ -138,7 +138,7 @@ impl Member {
     pub fn apply(&mut self, event: &MemberEvent, at: Timestamp) {
         match (event, self) {
             (MemberEvent::Created(created), state @ Self::Absent) => {
-                *state = Self::Enrolled(Membership {
+                *state = Self::Enrolled(Box::new(Membership {
                     roles: created.roles.clone(),
                     status: MemberStatus::Active,
                     created_at: at,
@@ -146,7 +146,7 @@ impl Member {
                     password: None,
                     totp: None,
                     recovery_codes: None,
-                });
+                }));
             }
             (MemberEvent::RolesChanged(changed), Self::Enrolled(member)) => {
                 member.roles.clone_from(&changed.roles.new);

@@ -21,12 +21,7 @@ impl Node {
         self.app.create_member(host(), request).await.expect("a member").member_id
     }
 
-    async fn first_step(
-        &self,
-        address: &str,
-        email: &str,
-        password: &str,
-    ) -> Result<SignedIn, SignInError> {
+    async fn first_step(&self, address: &str, email: &str, password: &str) -> Result<SignedIn, SignInError> {
         let attempt = SignInAttempt {
             email: Personal::new(email.into()),
             password: password.into(),
