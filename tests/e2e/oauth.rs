@@ -8,7 +8,7 @@ use tests::{
 
 #[tokio::test]
 async fn d5_a_member_signs_in_to_an_application_and_each_step_is_in_the_trail() {
-    let service = Service::start().await;
+    let service = Service::start_without_a_proxy().await;
     let application = service.application("Matter sync").await;
     let ines = service.visitor("Ines Duarte").await;
     let page = ines.authorize(&application.request()).await.expect(200);
@@ -44,7 +44,7 @@ async fn d5_a_member_signs_in_to_an_application_and_each_step_is_in_the_trail() 
 
 #[tokio::test]
 async fn oauth_47_an_old_refresh_token_ends_all_tokens_of_its_grant() {
-    let service = Service::start().await;
+    let service = Service::start_without_a_proxy().await;
     let application = service.application("Matter sync").await;
     let ines = service.visitor("Ines Duarte").await;
     let code = ines.allow(&application.request()).await;

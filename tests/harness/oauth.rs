@@ -133,12 +133,8 @@ impl Service {
         let path = format!("/api/v1/audit/events?client={}&order=asc&limit=500", application.id);
         let found = self.get(&path).await.expect(200);
         let items = found.body["items"].as_array().cloned().unwrap_or_default();
-        items
-            .iter()
-            .map(|item| {
-                item["event"]["type"].as_str().or(item["type"].as_str()).unwrap_or_default().to_owned()
-            })
-            .collect()
+        let type_of = |item: &Value| item["entry"]["type"].as_str().unwrap_or_default().to_owned();
+        items.iter().map(type_of).collect()
     }
 }
 
@@ -228,14 +224,6 @@ impl<'s> Visitor<'s> {
     pub async fn try_password(&self, page: &Answer, password: &str) -> Answer {
         let mut form = hidden(page);
         form.extend([("email".to_owned(), self.email.clone()), ("password".to_owned(), password.to_owned())]);
-        let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        self.post("sign_in", &form).await
-    }
-
-    /// Enters a code on the page that is shown.
-    pub async fn try_code(&self, page: &Answer, code: &str) -> Answer {
-        let mut form = hidden(page);
-        form.push(("code".to_owned(), code.to_owned()));
         let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         self.post("sign_in", &form).await
     }
