@@ -4,7 +4,6 @@ mod command;
 mod error;
 mod event;
 mod password;
-mod second_factor;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -14,14 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use command::{ChangeRoles, CreateMember, EnrolTotp, IssueToken, MadeWith, MemberCommand, NewCredential};
+pub use command::{ChangeRoles, CreateMember, IssueToken, MadeWith, MemberCommand, NewPassword};
 pub use error::MemberError;
 pub use event::{
     DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberEvent, PasswordRemoved, PasswordSet,
-    RecoveryCodesIssued, RolesChanged, StatusChanged, TokenIssued, TokenRevoked, TotpEnrolled, TotpRemoved,
+    RolesChanged, StatusChanged, TokenIssued, TokenRevoked,
 };
 pub use password::{LEAST_PASSWORD_CHARS, MOST_PASSWORD_BYTES, Password, check_password};
-pub use second_factor::SecondFactor;
 pub use token::{MAX_TOKEN_LIFETIME_SECONDS, PersonalToken};
 
 use crate::{
@@ -43,7 +41,7 @@ pub enum Member {
     #[default]
     Absent,
     /// Created.
-    Enrolled(Box<Membership>),
+    Enrolled(Membership),
 }
 
 /// What an enrolled member is.
@@ -60,10 +58,6 @@ pub struct Membership {
     pub tokens: Vec<PersonalToken>,
     /// Its password, if it has one.
     pub password: Option<Password>,
-    /// The device whose codes it signs in with beside the password.
-    pub totp: Option<SecondFactor>,
-    /// Its recovery codes, for when it has lost the device.
-    pub recovery_codes: Option<SecondFactor>,
 }
 
 /// Whether a member can sign in.
@@ -126,11 +120,6 @@ impl Member {
                 Ok(member.set_password(password))
             }
             (Self::Enrolled(member), MemberCommand::RemovePassword) => member.remove_password(),
-            (Self::Enrolled(member), MemberCommand::EnrolTotp(enrol)) => member.enrol_totp(enrol),
-            (Self::Enrolled(member), MemberCommand::IssueRecoveryCodes(codes)) => {
-                member.issue_recovery_codes(codes)
-            }
-            (Self::Enrolled(member), MemberCommand::RemoveTotp) => member.remove_totp(),
         }
     }
 
@@ -138,15 +127,13 @@ impl Member {
     pub fn apply(&mut self, event: &MemberEvent, at: Timestamp) {
         match (event, self) {
             (MemberEvent::Created(created), state @ Self::Absent) => {
-                *state = Self::Enrolled(Box::new(Membership {
+                *state = Self::Enrolled(Membership {
                     roles: created.roles.clone(),
                     status: MemberStatus::Active,
                     created_at: at,
                     tokens: created.token.iter().map(|token| PersonalToken::issued(token, at)).collect(),
                     password: None,
-                    totp: None,
-                    recovery_codes: None,
-                }));
+                });
             }
             (MemberEvent::RolesChanged(changed), Self::Enrolled(member)) => {
                 member.roles.clone_from(&changed.roles.new);
@@ -167,19 +154,6 @@ impl Member {
                 member.password = Some(Password::set(password, at));
             }
             (MemberEvent::PasswordRemoved(_), Self::Enrolled(member)) => member.password = None,
-            (MemberEvent::TotpEnrolled(TotpEnrolled { id, commitment, .. }), Self::Enrolled(member)) => {
-                member.totp = Some(SecondFactor::new(id, commitment, at));
-            }
-            (
-                MemberEvent::RecoveryCodesIssued(RecoveryCodesIssued { id, commitment, .. }),
-                Self::Enrolled(member),
-            ) => {
-                member.recovery_codes = Some(SecondFactor::new(id, commitment, at));
-            }
-            (MemberEvent::TotpRemoved(_), Self::Enrolled(member)) => {
-                member.totp = None;
-                member.recovery_codes = None;
-            }
             // Who it is stands in the vault alone.
             (MemberEvent::DetailsChanged(_) | MemberEvent::Created(_), Self::Enrolled(_))
             | (
@@ -190,10 +164,7 @@ impl Member {
                 | MemberEvent::TokenIssued(_)
                 | MemberEvent::TokenRevoked(_)
                 | MemberEvent::PasswordSet(_)
-                | MemberEvent::PasswordRemoved(_)
-                | MemberEvent::TotpEnrolled(_)
-                | MemberEvent::TotpRemoved(_)
-                | MemberEvent::RecoveryCodesIssued(_),
+                | MemberEvent::PasswordRemoved(_),
                 Self::Absent,
             ) => {}
         }
@@ -212,10 +183,7 @@ impl Member {
                 | MemberEvent::Enabled(_)
                 | MemberEvent::TokenRevoked(_)
                 | MemberEvent::PasswordSet(_)
-                | MemberEvent::PasswordRemoved(_)
-                | MemberEvent::TotpEnrolled(_)
-                | MemberEvent::TotpRemoved(_)
-                | MemberEvent::RecoveryCodesIssued(_) => None,
+                | MemberEvent::PasswordRemoved(_) => None,
             })
             .map(|token| ClaimChange::Take(Claim::personal_token(&token.id.0)))
             .collect()
@@ -327,7 +295,7 @@ impl CreateMember {
         let token = self.token.map(|token| token.checked(&mut wrong, &rights, now));
         wrong.refuse(MemberError::Invalid)?;
         let mut events = vec![MemberEvent::Created(MemberCreated { roles, token })];
-        events.extend(self.password.map(|NewCredential { id, commitment }| {
+        events.extend(self.password.map(|NewPassword { id, commitment }| {
             MemberEvent::PasswordSet(PasswordSet { id, commitment, replaced: None })
         }));
         Ok(events)

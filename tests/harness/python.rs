@@ -17,16 +17,24 @@ static INSTALLING: Mutex<()> = Mutex::new(());
 /// # Panics
 /// If there is no Python with venv, or no package of this version.
 pub fn program(package: &str, version: &str, name: &str) -> PathBuf {
+    let wanted = format!("{package}=={version}");
+    environment(&format!("{package}-{version}"), &wanted).join("bin").join(Path::new(name))
+}
+
+/// An environment of this name with what is wanted, package and version on each line: made if it is not there.
+///
+/// # Panics
+/// If there is no Python with venv, or no package of such a version.
+pub fn environment(name: &str, wanted: &str) -> PathBuf {
     let _alone = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = target().join(format!("{package}-{version}"));
+    let folder = target().join(name);
     let installed = folder.join("installed");
-    if !installed.is_file() {
+    if std::fs::read_to_string(&installed).ok().as_deref() != Some(wanted) {
         must_work(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-        let package = format!("{package}=={version}");
-        must_work(Command::new(folder.join("bin/pip")).args(["install", "--quiet", &package]));
-        std::fs::write(&installed, package).expect("a file");
+        must_work(Command::new(folder.join("bin/pip")).args(["install", "--quiet"]).args(wanted.lines()));
+        std::fs::write(&installed, wanted).expect("a file");
     }
-    folder.join("bin").join(Path::new(name))
+    folder
 }
 
 fn must_work(command: &mut Command) {

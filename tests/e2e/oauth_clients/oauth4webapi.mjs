@@ -1,0 +1,67 @@
+// Every flow through oauth4webapi.
+
+import { everyFlow, issuer, library } from "./flows.mjs";
+
+const oauth = await library("oauth4webapi");
+
+const authentications = {
+  client_secret_basic: oauth.ClientSecretBasic,
+  client_secret_post: oauth.ClientSecretPost,
+  none: oauth.None,
+};
+const insecure = { [oauth.allowInsecureRequests]: true };
+
+async function connect(method, { id, secret }) {
+  const url = new URL(issuer);
+  const server = await oauth.processDiscoveryResponse(url, await oauth.discoveryRequest(url, insecure));
+  const client = { client_id: id };
+  const proof = authentications[method](secret);
+  return {
+    async begin(parameters) {
+      const verifier = oauth.generateRandomCodeVerifier();
+      const [state, nonce] = [oauth.generateRandomState(), oauth.generateRandomNonce()];
+      const address = new URL(server.authorization_endpoint);
+      address.search = new URLSearchParams({
+        client_id: id,
+        response_type: "code",
+        code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+        code_challenge_method: "S256",
+        state,
+        nonce,
+        ...parameters,
+      });
+      return { url: address, verifier, state, nonce };
+    },
+    async redeem(returned, { verifier, state, nonce }) {
+      const parameters = oauth.validateAuthResponse(server, client, returned, state);
+      const address = `${returned.origin}${returned.pathname}`;
+      const answer = await oauth.authorizationCodeGrantRequest(server, client, proof, parameters, address, verifier, insecure);
+      const wanted = { expectedNonce: nonce, requireIdToken: true };
+      const tokens = await oauth.processAuthorizationCodeResponse(server, client, answer, wanted);
+      await oauth.validateApplicationLevelSignature(server, answer, insecure);
+      return tokens;
+    },
+    claims: (tokens) => oauth.getValidatedIdTokenClaims(tokens),
+    userinfo: async (tokens, subject) => {
+      const answer = await oauth.userInfoRequest(server, client, tokens.access_token, insecure);
+      return oauth.processUserInfoResponse(server, client, subject, answer);
+    },
+    async refresh(token) {
+      const answer = await oauth.refreshTokenGrantRequest(server, client, proof, token, insecure);
+      return oauth.processRefreshTokenResponse(server, client, answer);
+    },
+    async ownTokens(scope) {
+      const answer = await oauth.clientCredentialsGrantRequest(server, client, proof, { scope }, insecure);
+      return oauth.processClientCredentialsResponse(server, client, answer);
+    },
+    async introspect(token) {
+      const answer = await oauth.introspectionRequest(server, client, proof, token, insecure);
+      return oauth.processIntrospectionResponse(server, client, answer);
+    },
+    async revoke(token) {
+      await oauth.processRevocationResponse(await oauth.revocationRequest(server, client, proof, token, insecure));
+    },
+  };
+}
+
+await everyFlow(connect);
