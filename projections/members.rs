@@ -40,7 +40,7 @@ impl Projection for Members {
     }
 
     fn view_version(&self) -> u32 {
-        2
+        3
     }
 
     fn schema(&self) -> &'static str {

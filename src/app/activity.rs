@@ -36,6 +36,8 @@ pub(crate) const AUTHENTICATION: &str = "authentication";
 pub(crate) const MEMBER_AUTHENTICATION: &str = "member_authentication";
 /// What somebody tries who signs in as a person.
 pub(crate) const SIGN_IN: &str = "sign_in";
+/// What somebody tries who takes the second step of a sign-in.
+pub(crate) const SECOND_FACTOR: &str = "second_factor";
 /// What a member does who ends its session.
 pub(crate) const SIGN_OUT: &str = "sign_out";
 /// How often counters and segments are looked at.
@@ -58,11 +60,12 @@ pub(crate) struct Deed {
 }
 
 /// What activity there can be.
-pub const ACTIVITY_KINDS: [&str; 13] = [
+pub const ACTIVITY_KINDS: [&str; 14] = [
     AUTHORIZATION,
     AUTHENTICATION,
     MEMBER_AUTHENTICATION,
     SIGN_IN,
+    SECOND_FACTOR,
     SIGN_OUT,
     TOKEN,
     INTROSPECTION,

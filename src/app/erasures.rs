@@ -25,7 +25,7 @@ use crate::{
     error::{CommandError, Fault},
     execute::{MOST_ATTEMPTS, NotAppended, Proposal, ProposedStream, claim_key},
     idempotency::Replay,
-    members::own_among,
+    members::{ended_credentials, own_among},
     private_parts::PrivatePart,
 };
 
@@ -176,12 +176,16 @@ impl Inner {
             let member_stream = Loader::<Member>::stream(&id)?;
             let mut proposal = Proposal { forgotten_persons: vec![person_id.0], ..Proposal::default() };
             let mut of_member = ProposedStream::unmoved(member_stream.clone(), member.revision);
-            // Whoever is erased signs in no more, and what tells about its password goes with it.
-            if let Some(password) = membership.and_then(|membership| membership.password.as_ref()) {
-                let removed = member.aggregate.decide(MemberCommand::RemovePassword, self.log.now())?;
-                of_member.events = removed.into_iter().map(Event::Member).collect();
-                proposal.destroyed_credentials.push(password.id.to_string());
+            // Whoever is erased signs in no more, and what tells about its password and its device goes with it.
+            let mut removed = Vec::new();
+            if membership.is_some_and(|membership| membership.password.is_some()) {
+                removed.extend(member.aggregate.decide(MemberCommand::RemovePassword, self.log.now())?);
             }
+            if membership.is_some_and(|membership| membership.totp.is_some()) {
+                removed.extend(member.aggregate.decide(MemberCommand::RemoveTotp, self.log.now())?);
+            }
+            proposal.destroyed_credentials = ended_credentials(&removed);
+            of_member.events = removed.into_iter().map(Event::Member).collect();
             unmoved.push(of_member);
             if membership.is_some() {
                 proposal.claims = self.emails_of(&member_stream).await?;

@@ -238,6 +238,7 @@ impl From<MemberError> for CommandError {
             | MemberError::Erased
             | MemberError::LastAdministrator
             | MemberError::NoPassword
+            | MemberError::NoTotp
             | MemberError::NoSuchToken(_)
             | MemberError::TokenNotLive(_)
             | MemberError::TooManyTokens { .. } => Self::Member(error),
@@ -296,6 +297,7 @@ impl CommandError {
                 MemberError::Erased => "member_erased",
                 MemberError::LastAdministrator => "last_administrator",
                 MemberError::NoPassword => "no_password",
+                MemberError::NoTotp => "no_totp",
                 MemberError::NoSuchToken(_) => "no_such_token",
                 MemberError::TokenNotLive(_) => "token_not_live",
                 MemberError::TooManyTokens { .. } => "too_many_tokens",

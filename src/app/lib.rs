@@ -113,15 +113,15 @@ pub use introduction::Introduced;
 pub use introspection::{LiveToken, RevocationError, TokenQuestion};
 pub use legal_holds::ChangedLegalHold;
 pub use members::{
-    ChangeDetailsRequest, ChangedMember, CreateMemberRequest, IssueTokenRequest, IssuedPersonalToken,
-    RoleRequest, SetPasswordRequest,
+    BegunEnrolment, ChangeDetailsRequest, ChangedMember, ConfirmTotpRequest, CreateMemberRequest,
+    IssueTokenRequest, IssuedPersonalToken, IssuedRecoveryCodes, RoleRequest, SetPasswordRequest,
 };
 pub use persons::Person;
 pub use private_parts::{OpenedPart, PrivatePart};
 pub use rebuild::RecordedRebuild;
 pub use roles::{ChangedRole, CreateRoleRequest, KnownRole};
-pub use sessions::{AuthenticationMethod, Session, SessionLimits};
-pub use sign_in::{SignInAttempt, SignInError, SignedIn};
+pub use sessions::{AuthenticationMethod, NewSession, Session, SessionLimits};
+pub use sign_in::{PendingSignIn, SecondFactorAttempt, SignInAttempt, SignInError, SignedIn};
 pub use signing_keys::ChangedSigningKeys;
 pub use tokens::{
     ClientCredentials, ClientProof, IssuedTokens, MemberClaims, TokenAsk, TokenError, TokenRefusal,

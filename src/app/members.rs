@@ -5,6 +5,7 @@ pub(crate) mod details;
 mod execute;
 pub(crate) mod passwords;
 mod request;
+pub(crate) mod second_factor;
 mod tokens;
 
 use crypto::Personal;
@@ -14,11 +15,12 @@ use domain::{
 };
 use store::{AppendError, Position, Revision};
 
-pub(crate) use execute::{Along, own_among};
+pub(crate) use execute::{Along, ended_credentials, own_among};
 pub(crate) use request::parse_permissions;
 pub use request::{
     ChangeDetailsRequest, CreateMemberRequest, IssueTokenRequest, RoleRequest, SetPasswordRequest,
 };
+pub use second_factor::{BegunEnrolment, ConfirmTotpRequest, IssuedRecoveryCodes};
 pub use tokens::IssuedPersonalToken;
 
 use crate::{

@@ -5,11 +5,11 @@
 //! has another password than the one that the session began with, has none any more at the very next request.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use crypto::{Binding, ExposeSecret, Minted, Presented, SecretKind};
+use crypto::{Binding, ExposeSecret, Minted, Presented, SecretKind, SecretString};
 use domain::{Member, MemberId, SecretId, member::MemberStatus};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{ActivityCommit, Outcome, Voucher, VoucherChange};
+use store::{ActivityCommit, ActivityError, Outcome, Voucher, VoucherChange};
 
 use crate::{
     App, Inner, Principal, Via,
@@ -20,7 +20,6 @@ use crate::{
     error::{CommandError, Fault},
     look,
     members::own_among,
-    sign_in::{SignInError, SignedIn},
     standing::Standing,
 };
 
@@ -53,6 +52,9 @@ pub enum AuthenticationMethod {
     /// By a password.
     #[serde(rename = "pwd")]
     Password,
+    /// By a code of a device, or a recovery code.
+    #[serde(rename = "otp")]
+    OneTimePassword,
 }
 
 impl AuthenticationMethod {
@@ -61,8 +63,32 @@ impl AuthenticationMethod {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Password => "pwd",
+            Self::OneTimePassword => "otp",
         }
     }
+}
+
+/// A session that has begun.
+#[derive(Debug)]
+pub struct NewSession {
+    /// What its member presents from now on; shown once.
+    pub session: SecretString,
+    /// Its id.
+    pub session_id: SecretId,
+    /// The member.
+    pub member_id: MemberId,
+    /// It ends then at the latest.
+    pub ends_at: Timestamp,
+}
+
+/// What a session begins with.
+pub(crate) struct BeginSession {
+    pub(crate) member: MemberId,
+    /// The password that the member has proved to know.
+    pub(crate) password: SecretId,
+    pub(crate) methods: Vec<AuthenticationMethod>,
+    /// What is used up by it.
+    pub(crate) along: Vec<VoucherChange>,
 }
 
 /// A member who has signed in.
@@ -122,15 +148,15 @@ impl App {
 }
 
 impl Inner {
-    /// Begins a session in the same commit as the record of the sign-in.
+    /// Begins a session in the same commit as the record of the sign-in; `None` if something that it uses up was used up
+    /// before.
     pub(crate) async fn begin_session(
         &self,
         deed: Deed,
-        member: MemberId,
-        password: SecretId,
-        methods: Vec<AuthenticationMethod>,
-    ) -> Result<SignedIn, SignInError> {
-        let Minted { id, secret, .. } = self.mint_session().map_err(Fault::from)?;
+        begin: BeginSession,
+    ) -> Result<Option<NewSession>, Fault> {
+        let BeginSession { member, password, methods, along } = begin;
+        let Minted { id, secret, .. } = self.mint_session()?;
         let id = SecretId(id.into());
         let now = self.log.now();
         let ends_at = now.saturating_add(self.sessions.lifetime).unwrap_or(Timestamp::MAX);
@@ -150,17 +176,20 @@ impl Inner {
         };
         let deed = Deed { token: Some(id.to_string()), ..deed };
         let record = self.listed(deed, Outcome::Done, None).await?;
-        let vouchers = vec![VoucherChange::Issue(voucher)];
+        let vouchers = along.into_iter().chain([VoucherChange::Issue(voucher)]).collect();
         let commit = ActivityCommit { records: vec![record], vouchers, ..ActivityCommit::default() };
-        self.append_activity(commit).await?;
-        Ok(SignedIn { session: secret, session_id: id, member_id: member, ends_at })
+        match self.activity.append(commit).await {
+            Ok(_) => Ok(Some(NewSession { session: secret, session_id: id, member_id: member, ends_at })),
+            Err(ActivityError::VoucherTaken { .. } | ActivityError::VoucherNotLive { .. }) => Ok(None),
+            Err(error @ (ActivityError::Unavailable(_) | ActivityError::OverLimit { .. })) => {
+                Err(Fault::passing("recording activity", error))
+            }
+        }
     }
 
     pub(crate) async fn session(&self, text: &str) -> Result<Option<Session>, CommandError> {
         let Ok(presented) = Presented::parse(text) else { return Ok(None) };
-        let is_ours = presented.kind() == SecretKind::Session
-            && presented.verify_tag(&self.vault.ring.tags, &BINDING).is_ok();
-        if !is_ours {
+        if !self.is_tagged_session(&presented) {
             return Ok(None);
         }
         let id = SecretId(presented.id().as_str().to_owned());
@@ -243,7 +272,13 @@ impl Inner {
         now.saturating_add(self.sessions.idle).unwrap_or(Timestamp::MAX).min(ends_at)
     }
 
-    fn mint_session(&self) -> Result<Minted, crypto::EntropyError> {
+    /// Whether it is the secret of a session, or of a sign-in that may become one, that was made here.
+    pub(crate) fn is_tagged_session(&self, presented: &Presented<'_>) -> bool {
+        presented.kind() == SecretKind::Session
+            && presented.verify_tag(&self.vault.ring.tags, &BINDING).is_ok()
+    }
+
+    pub(crate) fn mint_session(&self) -> Result<Minted, crypto::EntropyError> {
         crypto::mint(SecretKind::Session, &BINDING, &self.vault.ring.tags, self.entropy.as_ref())
     }
 

@@ -4,22 +4,23 @@
 //! failed, whose address, Argon2id, state of the member. Whatever the answer, the activity log has it before anyone hears it, in
 //! the same commit as the count of the failure or the session.
 
+mod second_factor;
 pub(crate) mod throttle;
 
 use crypto::{Personal, SecretString};
 use domain::{
-    MemberId, SecretId,
+    MemberId,
     member::{MemberStatus, Password},
 };
-use jiff::Timestamp;
 
+pub use self::second_factor::{PendingSignIn, SecondFactorAttempt};
 use self::throttle::{CountedBy, TooMany};
 use crate::{
     App, Inner,
     activity::{Deed, SIGN_IN},
     context::Source,
     error::{CommandError, Fault},
-    sessions::AuthenticationMethod,
+    sessions::{AuthenticationMethod, BeginSession, NewSession},
 };
 
 /// What the password of nobody is compared with: as dear as any other.
@@ -39,17 +40,13 @@ pub struct SignInAttempt {
     pub source: Option<Source>,
 }
 
-/// Somebody who has signed in.
+/// What has become of an attempt that was right.
 #[derive(Debug)]
-pub struct SignedIn {
-    /// What they present from now on; shown once.
-    pub session: SecretString,
-    /// Its id.
-    pub session_id: SecretId,
-    /// The member.
-    pub member_id: MemberId,
-    /// The session ends then at the latest.
-    pub ends_at: Timestamp,
+pub enum SignedIn {
+    /// The member has signed in.
+    Complete(NewSession),
+    /// The member has a second factor, which is asked for next.
+    SecondFactor(PendingSignIn),
 }
 
 /// Why somebody is not signed in.
@@ -58,6 +55,9 @@ pub enum SignInError {
     /// There is no such member, or the password is wrong, or the member cannot sign in: one answer.
     #[error("the address or the password is wrong")]
     Refused,
+    /// The sign-in has to begin again: it took too long, or something has happened to the member.
+    #[error("the sign-in has to begin again")]
+    Over,
     /// Too many have failed from there.
     #[error("too many attempts: try again after {retry_after_seconds} seconds")]
     Throttled {
@@ -85,13 +85,27 @@ pub(crate) enum SignInRefusal {
     WrongPassword,
     /// The member is deactivated.
     MemberInactive,
+    /// Neither a code that the device shows now, nor a recovery code.
+    WrongCode,
+    /// A code that was taken before.
+    CodeUsed,
+    /// The first step does not count any more.
+    Over,
     /// Too many have failed before.
     Throttled,
 }
 
 impl SignInRefusal {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::UnknownMember, Self::NoPassword, Self::WrongPassword, Self::MemberInactive, Self::Throttled];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::UnknownMember,
+        Self::NoPassword,
+        Self::WrongPassword,
+        Self::MemberInactive,
+        Self::WrongCode,
+        Self::CodeUsed,
+        Self::Over,
+        Self::Throttled,
+    ];
 
     /// The name in the activity log.
     pub(crate) fn as_str(self) -> &'static str {
@@ -100,6 +114,9 @@ impl SignInRefusal {
             Self::NoPassword => "no_password",
             Self::WrongPassword => "wrong_password",
             Self::MemberInactive => "member_inactive",
+            Self::WrongCode => "wrong_code",
+            Self::CodeUsed => "code_used",
+            Self::Over => "over",
             Self::Throttled => "throttled",
         }
     }
@@ -110,10 +127,11 @@ struct Found {
     member_id: MemberId,
     status: MemberStatus,
     password: Option<Password>,
+    has_second_factor: bool,
 }
 
 impl App {
-    /// Signs a member in by e-mail and password.
+    /// Signs a member in by e-mail and password, or asks for its second factor.
     ///
     /// # Errors
     /// [`SignInError`]; a failure means that nobody knows whether they are right, or that it could not be recorded.
@@ -138,10 +156,20 @@ impl Inner {
         let counted_by = self.counted_by(&claimed, attempt.source.as_ref());
         let check = self.judge_password(found.as_ref(), &attempt.password);
         self.try_once(&counted_by, &deed, check).await?;
-        let (Some(Found { member_id, .. }), Some(password)) = (found, password) else {
+        let (Some(Found { member_id, has_second_factor, .. }), Some(password)) = (found, password) else {
             return Err(SignInError::Refused);
         };
-        self.begin_session(deed, member_id, password.id, vec![AuthenticationMethod::Password]).await
+        if has_second_factor {
+            return Ok(SignedIn::SecondFactor(self.pend(deed, member_id, password.id).await?));
+        }
+        let begin = BeginSession {
+            member: member_id,
+            password: password.id,
+            methods: vec![AuthenticationMethod::Password],
+            along: Vec::new(),
+        };
+        let session = self.begin_session(deed, begin).await?;
+        session.map(SignedIn::Complete).ok_or(SignInError::Over)
     }
 
     async fn found(&self, email: &Personal<String>) -> Result<Option<Found>, Fault> {
@@ -151,6 +179,7 @@ impl Inner {
             member_id,
             status: membership.status,
             password: membership.password.clone(),
+            has_second_factor: membership.totp.is_some(),
         }))
     }
 
@@ -180,12 +209,12 @@ impl Inner {
     }
 
     /// Lets somebody try to prove who they are, if not too many have failed; a refusal is recorded and counted.
-    pub(crate) async fn try_once(
+    pub(crate) async fn try_once<T>(
         &self,
         counted_by: &CountedBy,
         deed: &Deed,
-        check: impl Future<Output = Result<Result<(), SignInRefusal>, CommandError>>,
-    ) -> Result<(), SignInError> {
+        check: impl Future<Output = Result<Result<T, SignInRefusal>, CommandError>>,
+    ) -> Result<T, SignInError> {
         let _until_the_end = match self.admitted(counted_by).await? {
             Ok(admitted) => admitted,
             Err(TooMany { retry_after_seconds }) => {
@@ -194,7 +223,7 @@ impl Inner {
             }
         };
         match check.await? {
-            Ok(()) => Ok(()),
+            Ok(proved) => Ok(proved),
             Err(refusal) => {
                 let counts = counted_by.failure(self.log.now());
                 self.record_failed(deed.clone(), refusal.as_str(), counts).await?;

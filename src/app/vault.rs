@@ -141,8 +141,18 @@ impl Vault {
         let damaged = |error| Fault::permanent("opening a credential", error);
         let sealed =
             log.credential(id).await?.ok_or_else(|| damaged(CredentialError::Missing(id.to_owned())))?;
-        let swapped = || damaged(CredentialError::Swapped(id.to_owned()));
-        let encoded = self.ring.unseal(&credential_place(id), &sealed).ok_or_else(swapped)?;
+        self.open_sealed(id, &sealed, commitment)
+    }
+
+    /// The same for one that is not in the vault yet.
+    pub(crate) fn open_sealed(
+        &self,
+        id: &str,
+        sealed: &[u8],
+        commitment: &str,
+    ) -> Result<Personal<String>, Fault> {
+        let swapped = || Fault::permanent("opening a credential", CredentialError::Swapped(id.to_owned()));
+        let encoded = self.ring.unseal(&credential_place(id), sealed).ok_or_else(swapped)?;
         let disclosure = committed_to(&encoded, commitment).ok_or_else(swapped)?;
         disclosure.expose_value().as_str().map(|text| Personal::new(text.to_owned())).ok_or_else(swapped)
     }

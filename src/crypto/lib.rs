@@ -7,6 +7,7 @@
 //! | whether a text has one of either in it | [`has_secret`] | their prefixes |
 //! | payloads that it signs and encrypts | [`SigningSecret::sign`], [`Jwe`] | HMAC-SHA-256; RFC 7516 with A256GCM |
 //! | a password as it is compared | [`normalized_password`] | RFC 8265 |
+//! | codes of a device | [`totp_step`] | RFC 6238 |
 //! | what is kept of a secret | [`Argon2Pool`] | Argon2id, PHC strings |
 //! | what is sealed in the vault | [`DataKey::seal`], [`DataKey::open`] | XChaCha20-Poly1305 |
 //! | what wraps the data keys | [`MasterKey`] | one file or one environment variable |
@@ -47,6 +48,7 @@ mod secret;
 mod signing_secret;
 #[cfg(test)]
 mod testing;
+mod totp;
 mod verifier;
 
 pub use code_challenge::{fits_code_challenge, is_code_challenge};
@@ -73,4 +75,7 @@ pub use secret::{
     TagKeys, WrongTag, has_secret, mint,
 };
 pub use signing_secret::{MalformedSigningSecret, SigningSecret};
+#[cfg(any(test, feature = "testing"))]
+pub use totp::totp_code;
+pub use totp::{UnusableTotp, mint_totp, totp_step, totp_uri};
 pub use verifier::{Argon2Pool, UnsupportedVerifier, VerifierError};

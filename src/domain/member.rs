@@ -4,6 +4,7 @@ mod command;
 mod error;
 mod event;
 mod password;
+mod second_factor;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -13,13 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use command::{ChangeRoles, CreateMember, IssueToken, MadeWith, MemberCommand, NewPassword};
+pub use command::{ChangeRoles, CreateMember, EnrolTotp, IssueToken, MadeWith, MemberCommand, NewCredential};
 pub use error::MemberError;
 pub use event::{
     DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberEvent, PasswordRemoved, PasswordSet,
-    RolesChanged, StatusChanged, TokenIssued, TokenRevoked,
+    RecoveryCodesIssued, RolesChanged, StatusChanged, TokenIssued, TokenRevoked, TotpEnrolled, TotpRemoved,
 };
 pub use password::{LEAST_PASSWORD_CHARS, MOST_PASSWORD_BYTES, Password, check_password};
+pub use second_factor::SecondFactor;
 pub use token::{MAX_TOKEN_LIFETIME_SECONDS, PersonalToken};
 
 use crate::{
@@ -41,7 +43,7 @@ pub enum Member {
     #[default]
     Absent,
     /// Created.
-    Enrolled(Membership),
+    Enrolled(Box<Membership>),
 }
 
 /// What an enrolled member is.
@@ -58,6 +60,10 @@ pub struct Membership {
     pub tokens: Vec<PersonalToken>,
     /// Its password, if it has one.
     pub password: Option<Password>,
+    /// The device whose codes it signs in with beside the password.
+    pub totp: Option<SecondFactor>,
+    /// Its recovery codes, for when it has lost the device.
+    pub recovery_codes: Option<SecondFactor>,
 }
 
 /// Whether a member can sign in.
@@ -120,6 +126,11 @@ impl Member {
                 Ok(member.set_password(password))
             }
             (Self::Enrolled(member), MemberCommand::RemovePassword) => member.remove_password(),
+            (Self::Enrolled(member), MemberCommand::EnrolTotp(enrol)) => member.enrol_totp(enrol),
+            (Self::Enrolled(member), MemberCommand::IssueRecoveryCodes(codes)) => {
+                member.issue_recovery_codes(codes)
+            }
+            (Self::Enrolled(member), MemberCommand::RemoveTotp) => member.remove_totp(),
         }
     }
 
@@ -127,13 +138,15 @@ impl Member {
     pub fn apply(&mut self, event: &MemberEvent, at: Timestamp) {
         match (event, self) {
             (MemberEvent::Created(created), state @ Self::Absent) => {
-                *state = Self::Enrolled(Membership {
+                *state = Self::Enrolled(Box::new(Membership {
                     roles: created.roles.clone(),
                     status: MemberStatus::Active,
                     created_at: at,
                     tokens: created.token.iter().map(|token| PersonalToken::issued(token, at)).collect(),
                     password: None,
-                });
+                    totp: None,
+                    recovery_codes: None,
+                }));
             }
             (MemberEvent::RolesChanged(changed), Self::Enrolled(member)) => {
                 member.roles.clone_from(&changed.roles.new);
@@ -154,6 +167,19 @@ impl Member {
                 member.password = Some(Password::set(password, at));
             }
             (MemberEvent::PasswordRemoved(_), Self::Enrolled(member)) => member.password = None,
+            (MemberEvent::TotpEnrolled(TotpEnrolled { id, commitment, .. }), Self::Enrolled(member)) => {
+                member.totp = Some(SecondFactor::new(id, commitment, at));
+            }
+            (
+                MemberEvent::RecoveryCodesIssued(RecoveryCodesIssued { id, commitment, .. }),
+                Self::Enrolled(member),
+            ) => {
+                member.recovery_codes = Some(SecondFactor::new(id, commitment, at));
+            }
+            (MemberEvent::TotpRemoved(_), Self::Enrolled(member)) => {
+                member.totp = None;
+                member.recovery_codes = None;
+            }
             // Who it is stands in the vault alone.
             (MemberEvent::DetailsChanged(_) | MemberEvent::Created(_), Self::Enrolled(_))
             | (
@@ -164,7 +190,10 @@ impl Member {
                 | MemberEvent::TokenIssued(_)
                 | MemberEvent::TokenRevoked(_)
                 | MemberEvent::PasswordSet(_)
-                | MemberEvent::PasswordRemoved(_),
+                | MemberEvent::PasswordRemoved(_)
+                | MemberEvent::TotpEnrolled(_)
+                | MemberEvent::TotpRemoved(_)
+                | MemberEvent::RecoveryCodesIssued(_),
                 Self::Absent,
             ) => {}
         }
@@ -183,7 +212,10 @@ impl Member {
                 | MemberEvent::Enabled(_)
                 | MemberEvent::TokenRevoked(_)
                 | MemberEvent::PasswordSet(_)
-                | MemberEvent::PasswordRemoved(_) => None,
+                | MemberEvent::PasswordRemoved(_)
+                | MemberEvent::TotpEnrolled(_)
+                | MemberEvent::TotpRemoved(_)
+                | MemberEvent::RecoveryCodesIssued(_) => None,
             })
             .map(|token| ClaimChange::Take(Claim::personal_token(&token.id.0)))
             .collect()
@@ -295,7 +327,7 @@ impl CreateMember {
         let token = self.token.map(|token| token.checked(&mut wrong, &rights, now));
         wrong.refuse(MemberError::Invalid)?;
         let mut events = vec![MemberEvent::Created(MemberCreated { roles, token })];
-        events.extend(self.password.map(|NewPassword { id, commitment }| {
+        events.extend(self.password.map(|NewCredential { id, commitment }| {
             MemberEvent::PasswordSet(PasswordSet { id, commitment, replaced: None })
         }));
         Ok(events)

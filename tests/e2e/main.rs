@@ -52,6 +52,7 @@ mod rolling_upgrade;
 mod secrecy;
 mod secrets;
 mod session;
+mod sign_in;
 mod slow_senders;
 mod tls;
 mod token_ends;

@@ -161,6 +161,59 @@ fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
+async fn l1_a_device_is_enrolled_and_taken_away_and_its_codes_are_shown_once() {
+    let service = Service::start().await;
+    let (ada, token) = service.create_member("Ada Lovelace", &["auditor"]).await;
+    let totp = format!("/api/v1/members/{ada}/totp");
+    let ask = async |method: Method, path: &str, body: Value| {
+        answer(service.request_as(&token, method, path).json(&body)).await
+    };
+    ask(Method::POST, &totp, json!({})).await.expect_problem(404, "no_password");
+    set(&service, &token, &ada, &json!({ "password": FIRST })).await.expect(200);
+    ask(Method::POST, &totp, json!({})).await.expect_problem(422, "invalid_request");
+    ask(Method::DELETE, &totp, json!({ "current_password": FIRST })).await.expect_problem(404, "no_totp");
+    let begun = ask(Method::POST, &totp, json!({ "current_password": FIRST })).await.expect(200);
+    let secret = begun.text_of("/secret");
+    let uri = begun.text_of("/otpauth_uri");
+    assert!(uri.starts_with("otpauth://totp/Muniment:ada.lovelace%40members.example?"), "{uri}");
+    let confirm = format!("{totp}/confirm");
+    let id = begun.text_of("/enrolment_id");
+    let body = json!({ "enrolment_id": id, "code": "12345" });
+    let refused = ask(Method::POST, &confirm, body).await.expect_problem(422, "invalid_request");
+    assert_eq!(refused.broken_rules(), [("/code".to_owned(), "wrong_secret".to_owned())]);
+    let body = json!({ "enrolment_id": id, "code": code_of(secret), "ticket": "INC-7" });
+    let key = |body: &Value| {
+        let request = service.request_as(&token, Method::POST, &confirm);
+        answer(request.header("idempotency-key", "enrol").json(body))
+    };
+    let enrolled = key(&body).await.expect(200);
+    let codes = enrolled.body["recovery_codes"].as_array().expect("codes").clone();
+    assert_eq!(codes.len(), 10);
+    assert!(enrolled.body["member"]["totp_enrolled_at"].is_string(), "{}", enrolled.text);
+    let again = key(&body).await.expect(200);
+    assert_eq!(again.body["recovery_codes"], json!(null), "shown once");
+    ask(Method::POST, &confirm, body).await.expect_problem(422, "invalid_request");
+
+    let other = format!("{totp}/recovery_codes");
+    let others = ask(Method::POST, &other, json!({ "current_password": FIRST })).await.expect(200);
+    assert_ne!(others.body["recovery_codes"], json!(codes));
+    assert_eq!(events(&service, &ada, "member.recovery_codes_issued").await, 2);
+    // Who has lost the device has it taken away by who rules over it; at the host, too.
+    let removed = service.muniment(["api", "DELETE", &totp]);
+    assert!(removed.status.success(), "{removed:?}");
+    assert_eq!(events(&service, &ada, "member.totp_removed").await, 1);
+    let doctor = service.muniment(["doctor"]);
+    assert!(doctor.status.success(), "no credential is left over: {doctor:?}");
+    service.finish().await;
+}
+
+/// What a device with this secret shows now.
+fn code_of(secret: &str) -> String {
+    let now = std::time::UNIX_EPOCH.elapsed().expect("a time after 1970").as_secs();
+    crypto::totp_code(&secret.into(), now).expect("a code")
+}
+
+#[tokio::test]
 async fn l1_passwords_are_set_at_the_host_with_and_without_a_service() {
     let mut service = Service::start().await;
     let file = service.folder().join("password");

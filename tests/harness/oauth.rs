@@ -228,6 +228,14 @@ impl<'s> Visitor<'s> {
         self.post("sign_in", &form).await
     }
 
+    /// Enters a code on the page that is shown.
+    pub async fn try_code(&self, page: &Answer, code: &str) -> Answer {
+        let mut form = hidden(page);
+        form.push(("code".to_owned(), code.to_owned()));
+        let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.post("sign_in", &form).await
+    }
+
     /// Answers the question that is shown.
     pub async fn decide(&self, page: &Answer, decision: &str, remember: bool) -> Answer {
         let mut form = hidden(page);

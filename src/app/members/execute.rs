@@ -182,7 +182,10 @@ impl Inner {
 fn takes_away(command: &MemberCommand) -> bool {
     matches!(
         command,
-        MemberCommand::RevokeToken { .. } | MemberCommand::Deactivate { .. } | MemberCommand::RemovePassword
+        MemberCommand::RevokeToken { .. }
+            | MemberCommand::Deactivate { .. }
+            | MemberCommand::RemovePassword
+            | MemberCommand::RemoveTotp
     )
 }
 
@@ -193,7 +196,7 @@ pub(crate) fn own_among<'a>(grants: impl IntoIterator<Item = &'a RoleGrant>) -> 
 }
 
 /// Verifiers that nothing will ever be checked against again.
-fn ended_credentials(events: &[MemberEvent]) -> Vec<String> {
+pub(crate) fn ended_credentials(events: &[MemberEvent]) -> Vec<String> {
     let mut ended = Vec::new();
     for event in events {
         match event {
@@ -203,6 +206,16 @@ fn ended_credentials(events: &[MemberEvent]) -> Vec<String> {
             }
             MemberEvent::PasswordSet(set) => ended.extend(set.replaced.iter().map(ToString::to_string)),
             MemberEvent::PasswordRemoved(removed) => ended.push(removed.id.to_string()),
+            MemberEvent::TotpEnrolled(enrolled) => {
+                ended.extend(enrolled.replaced.iter().map(ToString::to_string));
+            }
+            MemberEvent::TotpRemoved(removed) => {
+                ended.push(removed.id.to_string());
+                ended.extend(removed.recovery_codes.iter().map(ToString::to_string));
+            }
+            MemberEvent::RecoveryCodesIssued(issued) => {
+                ended.extend(issued.replaced.iter().map(ToString::to_string));
+            }
             MemberEvent::Created(_)
             | MemberEvent::DetailsChanged(_)
             | MemberEvent::RolesChanged(_)

@@ -6,7 +6,7 @@
 use crypto::{ExposeSecret, Personal, SecretString};
 use domain::{
     Event, Member, MemberCommand, MemberEvent, MemberId, Permission, Rule, Violation,
-    member::{Membership, NewPassword, Password},
+    member::{Membership, NewCredential, Password},
 };
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ const CURRENT: &str = "/current_password";
 
 /// A password that may be set, and what of it goes along with the command.
 pub(crate) struct SealedPassword {
-    pub(crate) password: NewPassword,
+    pub(crate) password: NewCredential,
     pub(crate) credential: store::Credential,
 }
 
@@ -72,15 +72,7 @@ impl App {
         self.run(move |inner| async move {
             let allowed = own_or(&context, member_id, Permission::MembersWrite);
             let work = async {
-                let known = inner.ruled_membership(&context, member_id).await?;
-                let mut wrong = context.violations(false);
-                wrong.extend(misses_current(&context, member_id, &known, current_password.as_ref()));
-                if !wrong.is_empty() {
-                    return Err(CommandError::Invalid(wrong));
-                }
-                let held = inner.identity(member_id).await?;
-                let email = text(held.as_ref(), "email");
-                inner.demand_current(&context, member_id, &known, email, current_password.as_ref()).await?;
+                let known = inner.proved(&context, member_id, current_password.as_ref()).await?;
                 inner
                     .execute_password(&context, member_id, &known, Along::default(), || {
                         MemberCommand::RemovePassword
@@ -117,8 +109,26 @@ impl Inner {
         self.execute_password(context, member_id, &known, along, command).await
     }
 
+    /// The member, if whoever asks may rule over how it signs in: a member over its own who knows its password.
+    pub(super) async fn proved(
+        &self,
+        context: &Context,
+        member_id: MemberId,
+        current: Option<&SecretString>,
+    ) -> Result<Membership, CommandError> {
+        let known = self.ruled_membership(context, member_id).await?;
+        let mut wrong = context.violations(false);
+        wrong.extend(misses_current(context, member_id, &known, current));
+        if !wrong.is_empty() {
+            return Err(CommandError::Invalid(wrong));
+        }
+        let held = self.identity(member_id).await?;
+        self.demand_current(context, member_id, &known, text(held.as_ref(), "email"), current).await?;
+        Ok(known)
+    }
+
     /// The member, if whoever asks holds all that its roles give.
-    async fn ruled_membership(
+    pub(super) async fn ruled_membership(
         &self,
         context: &Context,
         member_id: MemberId,
@@ -130,8 +140,9 @@ impl Inner {
         Ok(membership.clone())
     }
 
-    /// A command on the password that is `known`: if there is another one by now, nobody has proved to know that.
-    async fn execute_password(
+    /// A command on how a member signs in whose password is `known`: if there is another one by now, nobody has proved to know
+    /// that.
+    pub(super) async fn execute_password(
         &self,
         context: &Context,
         member_id: MemberId,
@@ -176,7 +187,7 @@ impl Inner {
         };
         match self.try_once(&counted_by, &deed, check).await {
             Ok(()) => Ok(()),
-            Err(SignInError::Refused) => {
+            Err(SignInError::Refused | SignInError::Over) => {
                 let wrong = Violation::new(CURRENT, Rule::WrongSecret, "is not the member's password");
                 Err(CommandError::Invalid(vec![wrong]))
             }
@@ -188,7 +199,7 @@ impl Inner {
     }
 
     /// Who a member is; nobody is shown it.
-    async fn identity(&self, member_id: MemberId) -> Result<Option<Value>, CommandError> {
+    pub(super) async fn identity(&self, member_id: MemberId) -> Result<Option<Value>, CommandError> {
         let stream = Loader::<Member>::stream(&member_id.to_string())?;
         self.newest_part(&stream, &SAID_BY, MEMBER).await
     }
@@ -216,7 +227,7 @@ impl Inner {
         let verifier = self.argon2.hash(normalized, self.entropy.array()?).await?;
         let sealed = self.vault.seal_credential(&id.0, VERIFIER, &verifier)?;
         Ok(SealedPassword {
-            password: NewPassword { id, commitment: sealed.commitment },
+            password: NewCredential { id, commitment: sealed.commitment },
             credential: sealed.row,
         })
     }

@@ -21,12 +21,7 @@ impl Node {
         self.app.create_member(host(), request).await.expect("a member").member_id
     }
 
-    async fn sign_in_from(
-        &self,
-        address: &str,
-        email: &str,
-        password: &str,
-    ) -> Result<SignedIn, SignInError> {
+    async fn first_step(&self, address: &str, email: &str, password: &str) -> Result<SignedIn, SignInError> {
         let attempt = SignInAttempt {
             email: Personal::new(email.into()),
             password: password.into(),
@@ -36,17 +31,29 @@ impl Node {
         self.app.sign_in(attempt).await
     }
 
+    async fn sign_in_from(
+        &self,
+        address: &str,
+        email: &str,
+        password: &str,
+    ) -> Result<NewSession, SignInError> {
+        match self.first_step(address, email, password).await? {
+            SignedIn::Complete(session) => Ok(session),
+            SignedIn::SecondFactor(pending) => panic!("asked for a second factor: {pending:?}"),
+        }
+    }
+
     /// The id of the verifier of a member's password.
     async fn password_of(&self, member_id: MemberId) -> String {
         let member = self.app.member(&host(), member_id).await.expect("a member");
         member.membership.password.expect("a password").id.to_string()
     }
 
-    async fn signed_in(&self) -> SignedIn {
+    async fn signed_in(&self) -> NewSession {
         self.sign_in_from(HERE, EMAIL, PASSWORD).await.expect("a session")
     }
 
-    async fn session(&self, signed_in: &SignedIn) -> Option<Session> {
+    async fn session(&self, signed_in: &NewSession) -> Option<Session> {
         self.app.session(signed_in.session.expose_secret()).await.expect("an answer")
     }
 
@@ -229,7 +236,7 @@ async fn l1_who_guesses_is_stopped_and_locks_nobody_out_from_elsewhere() {
         match answer.expect_err("wrong") {
             SignInError::Refused => refused += 1,
             SignInError::Throttled { retry_after_seconds } => assert!(retry_after_seconds > 0),
-            SignInError::Failed(error) => panic!("{error}"),
+            error @ (SignInError::Over | SignInError::Failed(_)) => panic!("{error}"),
         }
     }
     assert!(refused <= 10, "{refused}");
@@ -273,4 +280,157 @@ async fn l1_the_current_password_is_guessed_no_more_often_than_at_a_sign_in() {
     node.clock.advance(SignedDuration::from_mins(15));
     change(PASSWORD).await.expect("another password");
     assert!(change("another password of hers").await.is_err(), "the session ended with the password");
+}
+
+/// A device of a member, and the member's recovery codes.
+struct Device {
+    secret: SecretString,
+    codes: Vec<SecretString>,
+}
+
+impl Node {
+    fn shown_by(&self, secret: &SecretString) -> String {
+        let now = u64::try_from(store::Clock::now(self.clock.as_ref()).as_second()).expect("a time");
+        crypto::totp_code(secret, now).expect("a code")
+    }
+
+    async fn enrol_device(&self, member_id: MemberId) -> Device {
+        let begun = self.app.begin_totp(host(), member_id, None).await.expect("an enrolment");
+        let code = self.shown_by(&begun.secret);
+        let request = ConfirmTotpRequest { enrolment_id: begun.enrolment_id.to_string(), code };
+        let issued = self.app.confirm_totp(host(), member_id, request).await.expect("a device");
+        Device { secret: begun.secret, codes: issued.codes.expect("codes") }
+    }
+
+    async fn pending(&self) -> PendingSignIn {
+        match self.first_step(HERE, EMAIL, PASSWORD).await.expect("a first step") {
+            SignedIn::SecondFactor(pending) => pending,
+            SignedIn::Complete(session) => panic!("asked for nothing else: {session:?}"),
+        }
+    }
+
+    async fn second_step(&self, pending: &PendingSignIn, code: &str) -> Result<NewSession, SignInError> {
+        let attempt = SecondFactorAttempt {
+            pending: pending.pending.expose_secret().into(),
+            code: code.into(),
+            request_id: "r-1".into(),
+            source: Some(Source { address: Personal::new(HERE.into()), user_agent: None }),
+        };
+        self.app.second_factor(attempt).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_member_with_a_device_signs_in_with_its_code_and_each_code_counts_once() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let before = node.signed_in().await;
+    let device = node.enrol_device(ada).await;
+    assert!(node.session(&before).await.is_some(), "who is signed in stays so");
+
+    let pending = node.pending().await;
+    assert!(node.app.session(pending.pending.expose_secret()).await.expect("an answer").is_none());
+    // The code that proved the device is used up.
+    let used = node.second_step(&pending, &node.shown_by(&device.secret)).await.expect_err("used");
+    assert!(matches!(used, SignInError::Refused), "{used:?}");
+    node.clock.advance(SignedDuration::from_secs(60));
+    let code = node.shown_by(&device.secret);
+    let spaced = format!("{} {}", &code[..3], &code[3..]);
+    let session = node.second_step(&pending, &spaced).await.expect("a session");
+    let session = node.session(&session).await.expect("it works");
+    assert_eq!(session.methods.iter().map(|method| method.as_str()).collect::<Vec<_>>(), ["pwd", "otp"]);
+    let again = node.second_step(&pending, &code).await.expect_err("the first step is used up");
+    assert!(matches!(again, SignInError::Over), "{again:?}");
+    let again = node.second_step(&node.pending().await, &code).await.expect_err("the code is used up");
+    assert!(matches!(again, SignInError::Refused), "{again:?}");
+
+    // A code of half a minute ago counts, an older one does not.
+    node.clock.advance(SignedDuration::from_secs(60));
+    let pending = node.pending().await;
+    let code = node.shown_by(&device.secret);
+    node.clock.advance(SignedDuration::from_secs(90));
+    node.second_step(&pending, &code).await.expect_err("too old");
+    let code = node.shown_by(&device.secret);
+    node.clock.advance(SignedDuration::from_secs(30));
+    node.second_step(&pending, &code).await.expect("half a minute");
+
+    // Waiting too long, and another password in between.
+    let pending = node.pending().await;
+    node.clock.advance(SignedDuration::from_mins(5));
+    let over = node.second_step(&pending, &node.shown_by(&device.secret)).await.expect_err("too long");
+    assert!(matches!(over, SignInError::Over), "{over:?}");
+    let pending = node.pending().await;
+    let request = SetPasswordRequest { password: PASSWORD.into(), current_password: None };
+    node.app.set_password(host(), ada, request).await.expect("a password");
+    let over = node.second_step(&pending, &node.shown_by(&device.secret)).await.expect_err("another one");
+    assert!(matches!(over, SignInError::Over), "{over:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_recovery_code_counts_once_and_guesses_are_stopped() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let device = node.enrol_device(ada).await;
+    assert_eq!(device.codes.len(), 10);
+    let code = device.codes[3].expose_secret().to_uppercase();
+    node.second_step(&node.pending().await, &code).await.expect("a session");
+    let node = node.reopened().await;
+    let again = node.second_step(&node.pending().await, &code).await.expect_err("used");
+    assert!(matches!(again, SignInError::Refused), "{again:?}");
+    // Others in their place: of the old ones none counts.
+    let others = node.app.issue_recovery_codes(host(), ada, None).await.expect("codes");
+    let old = node.second_step(&node.pending().await, device.codes[4].expose_secret()).await;
+    assert!(matches!(old, Err(SignInError::Refused)), "{old:?}");
+    let new = others.codes.expect("codes");
+    node.second_step(&node.pending().await, new[0].expose_secret()).await.expect("a session");
+    // Two at one moment are one.
+    let (one, other) = (node.pending().await, node.pending().await);
+    let code = new[1].expose_secret();
+    let (one, other) = tokio::join!(node.second_step(&one, code), node.second_step(&other, code));
+    assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1, "{one:?} {other:?}");
+
+    let pending = node.pending().await;
+    while let Err(SignInError::Refused) = node.second_step(&pending, "000000").await {}
+    let throttled = node.second_step(&pending, new[2].expose_secret()).await.expect_err("too many");
+    assert!(matches!(throttled, SignInError::Throttled { .. }), "{throttled:?}");
+    // Without the device, the password is enough again; nothing of it is left in the vault.
+    node.app.remove_totp(host(), ada, None).await.expect("none");
+    node.sign_in_from(ELSEWHERE, EMAIL, PASSWORD).await.expect("a session");
+    let stored = node.log.credential_ids().await.expect("the vault");
+    assert_eq!(stored.len(), 2, "the first admin's token and her password: {stored:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_device_is_enrolled_only_by_its_own_code_and_in_time() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let bob = node.enrol("bob@members.example", None).await;
+    let none = node.app.begin_totp(host(), bob, None).await.expect_err("it would be the only factor");
+    assert_eq!(none.slug(), "no_password");
+    let begun = node.app.begin_totp(host(), ada, None).await.expect("an enrolment");
+    assert!(begun.uri.expose_secret().starts_with("otpauth://totp/"));
+    let code = node.shown_by(&begun.secret);
+    let other = if code == "000000" { "000001" } else { "000000" };
+    for (member, id, code) in [
+        (ada, begun.enrolment_id.to_string(), other),
+        (ada, "0123".to_owned(), &code),
+        (bob, begun.enrolment_id.to_string(), &code),
+    ] {
+        let request = ConfirmTotpRequest { enrolment_id: id, code: code.to_owned() };
+        let refused = node.app.confirm_totp(host(), member, request).await.expect_err("wrong");
+        assert_eq!(refused.slug(), "invalid_request");
+    }
+    node.signed_in().await;
+    node.clock.advance(SignedDuration::from_mins(10));
+    let code = node.shown_by(&begun.secret);
+    let request = ConfirmTotpRequest { enrolment_id: begun.enrolment_id.to_string(), code };
+    node.app.confirm_totp(host(), ada, request).await.expect_err("too late");
+    // A member over itself has to know its password.
+    let session = node.session(&node.signed_in().await).await.expect("it works");
+    let context = || Context { actor: Actor::Member(session.principal.clone()), ..host() };
+    for current in [None, Some("wrong".into())] {
+        let refused = node.app.begin_totp(context(), ada, current).await.expect_err("not proved");
+        assert_eq!(refused.slug(), "invalid_request");
+    }
+    node.app.begin_totp(context(), ada, Some(PASSWORD.into())).await.expect("an enrolment");
 }

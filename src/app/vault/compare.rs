@@ -158,12 +158,15 @@ impl Holder {
                 MemberEvent::Created(created) => created.token.as_ref().map(of_token),
                 MemberEvent::TokenIssued(issued) => Some(of_token(&issued.token)),
                 MemberEvent::PasswordSet(set) => Some((set.id.clone(), set.commitment.clone())),
+                MemberEvent::TotpEnrolled(device) => Some((device.id.clone(), device.commitment.clone())),
+                MemberEvent::RecoveryCodesIssued(codes) => Some((codes.id.clone(), codes.commitment.clone())),
                 MemberEvent::RolesChanged(_)
                 | MemberEvent::DetailsChanged(_)
                 | MemberEvent::Deactivated(_)
                 | MemberEvent::Enabled(_)
                 | MemberEvent::TokenRevoked(_)
-                | MemberEvent::PasswordRemoved(_) => None,
+                | MemberEvent::PasswordRemoved(_)
+                | MemberEvent::TotpRemoved(_) => None,
             });
             self.member.apply(event, envelope.at);
         }
@@ -192,6 +195,7 @@ impl Holder {
         let of_member = self.member.membership().is_some_and(|member| {
             member.tokens.iter().any(|token| token.id == *id && token.live(now))
                 || member.password.as_ref().is_some_and(|password| password.id == *id)
+                || [&member.totp, &member.recovery_codes].into_iter().flatten().any(|factor| factor.id == *id)
         });
         of_client || of_member || signs
     }

@@ -167,7 +167,10 @@ fn member_event(entry: &[u8]) -> anyhow::Result<Option<(MemberId, bool)>> {
             | MemberEvent::TokenIssued(_)
             | MemberEvent::TokenRevoked(_)
             | MemberEvent::PasswordSet(_)
-            | MemberEvent::PasswordRemoved(_),
+            | MemberEvent::PasswordRemoved(_)
+            | MemberEvent::TotpEnrolled(_)
+            | MemberEvent::TotpRemoved(_)
+            | MemberEvent::RecoveryCodesIssued(_),
         )
         | Event::Client(_)
         | Event::Environment(_)

@@ -36,9 +36,15 @@ pub enum MemberCommand {
         another_administrator: bool,
     },
     /// Give it a password, in place of the one that it has.
-    SetPassword(NewPassword),
+    SetPassword(NewCredential),
     /// Let it have no password any more.
     RemovePassword,
+    /// Ask for the codes of a device beside its password.
+    EnrolTotp(EnrolTotp),
+    /// Recovery codes, in place of those that it has.
+    IssueRecoveryCodes(NewCredential),
+    /// Ask for its password alone again.
+    RemoveTotp,
 }
 
 /// Enrol a member; who it is goes into the vault in the same commit.
@@ -51,15 +57,24 @@ pub struct CreateMember {
     /// The token it begins with, if any: the first admin's.
     pub token: Option<IssuedToken>,
     /// The password it begins with, if any.
-    pub password: Option<NewPassword>,
+    pub password: Option<NewCredential>,
 }
 
-/// A password whose verifier goes into the vault in the same commit.
+/// Enrol a device that has proved to have the secret.
 #[derive(Clone, Debug)]
-pub struct NewPassword {
-    /// The id of the verifier.
+pub struct EnrolTotp {
+    /// The device's secret.
+    pub totp: NewCredential,
+    /// The digests of its recovery codes.
+    pub recovery_codes: NewCredential,
+}
+
+/// Something that goes into the vault in the same commit: a verifier of a password, a device's secret, digests of codes.
+#[derive(Clone, Debug)]
+pub struct NewCredential {
+    /// Its id.
     pub id: SecretId,
-    /// Digest of the verifier's disclosure in the vault.
+    /// Digest of its disclosure in the vault.
     pub commitment: String,
 }
 

@@ -32,9 +32,12 @@ pub enum MemberError {
     /// The token is revoked or expired already.
     #[error("the token `{0}` no longer works")]
     TokenNotLive(SecretId),
-    /// There is no password to remove.
+    /// There is no password.
     #[error("the member has no password")]
     NoPassword,
+    /// There is no device.
+    #[error("the member has no second factor")]
+    NoTotp,
     /// More live tokens than can be told apart.
     #[error("the member has {most} live tokens already: revoke one first")]
     TooManyTokens {

@@ -29,6 +29,12 @@ events! {
         PasswordSet(PasswordSet) = "member.password_set", 1;
         /// It has no password any more.
         PasswordRemoved(PasswordRemoved) = "member.password_removed", 1;
+        /// It signs in with the codes of a device, too, or of another one than before.
+        TotpEnrolled(TotpEnrolled) = "member.totp_enrolled", 1;
+        /// It has no device any more, and no recovery codes.
+        TotpRemoved(TotpRemoved) = "member.totp_removed", 1;
+        /// It has recovery codes, or others than before.
+        RecoveryCodesIssued(RecoveryCodesIssued) = "member.recovery_codes_issued", 1;
     }
 }
 
@@ -143,4 +149,41 @@ pub struct PasswordSet {
 pub struct PasswordRemoved {
     /// The id that its verifier had.
     pub id: SecretId,
+}
+
+/// A device, of whose secret nothing is said here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TotpEnrolled {
+    /// The id of its secret in the vault.
+    pub id: SecretId,
+    /// Digest of the secret's disclosure in the vault.
+    pub commitment: String,
+    /// The secret of the device in whose place it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<SecretId>,
+}
+
+/// One device less.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TotpRemoved {
+    /// The id that its secret had.
+    pub id: SecretId,
+    /// The recovery codes that went with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_codes: Option<SecretId>,
+}
+
+/// Recovery codes, of which nothing is said here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecoveryCodesIssued {
+    /// The id of their digests in the vault.
+    pub id: SecretId,
+    /// Digest of the digests' disclosure in the vault.
+    pub commitment: String,
+    /// Those in whose place they came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<SecretId>,
 }

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{MemberError, MemberEvent, Membership, NewPassword, PasswordRemoved, PasswordSet};
+use super::{MemberError, MemberEvent, Membership, NewCredential, PasswordRemoved, PasswordSet};
 use crate::{Rule, SecretId};
 
 /// The fewest characters of a password.
@@ -148,7 +148,7 @@ impl Password {
 }
 
 impl Membership {
-    pub(super) fn set_password(&self, NewPassword { id, commitment }: NewPassword) -> Vec<MemberEvent> {
+    pub(super) fn set_password(&self, NewCredential { id, commitment }: NewCredential) -> Vec<MemberEvent> {
         let replaced = self.password.as_ref().map(|password| password.id.clone());
         vec![MemberEvent::PasswordSet(PasswordSet { id, commitment, replaced })]
     }
@@ -231,15 +231,15 @@ mod tests {
     use super::{MOST_PASSWORD_BYTES, check_password};
     use crate::{
         BuiltInRole, Member, MemberCommand, MemberError, MemberEvent, OwnRoles, Rule, SecretId,
-        member::{CreateMember, NewPassword, PasswordRemoved, PasswordSet},
+        member::{CreateMember, NewCredential, PasswordRemoved, PasswordSet},
     };
 
-    fn new(name: &str) -> NewPassword {
-        NewPassword { id: SecretId(name.into()), commitment: format!("of {name}") }
+    fn new(name: &str) -> NewCredential {
+        NewCredential { id: SecretId(name.into()), commitment: format!("of {name}") }
     }
 
     fn set(name: &str, replaced: Option<&str>) -> MemberEvent {
-        let NewPassword { id, commitment } = new(name);
+        let NewCredential { id, commitment } = new(name);
         let replaced = replaced.map(|name| SecretId(name.into()));
         MemberEvent::PasswordSet(PasswordSet { id, commitment, replaced })
     }

@@ -16,5 +16,6 @@ pub(crate) mod responsibilities;
 pub(crate) mod revoke_token;
 mod role;
 pub(crate) mod set_password;
+pub(crate) mod totp;
 
 use role::GivenRole;

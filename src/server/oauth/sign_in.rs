@@ -1,12 +1,12 @@
 //! `/{environment}/sign_in`: a member proves who they are, and goes on with what they came for.
 
 use actix_web::{HttpRequest, HttpResponse};
-use app::{Authorization, SignInAttempt, SignInError};
-use crypto::Personal;
+use app::{Authorization, NewSession, SecondFactorAttempt, SignInAttempt, SignInError, SignedIn};
+use crypto::{ExposeSecret, Personal};
 
 use super::browser::{Browser, place};
 use crate::{
-    pages::{SignIn, SignInRefusal},
+    pages::{SecondFactor, SignIn, SignInRefusal},
     problem::Problem,
     service::Service,
 };
@@ -79,20 +79,34 @@ pub(crate) mod post {
         HttpRequest, HttpResponse,
         web::{Data, Payload},
     };
+    use domain::EnvironmentName;
 
-    use super::{Browser, FORM, Personal, SignInAttempt, SignInError, SignInRefusal, page, plain_page};
+    use super::{
+        Browser, ExposeSecret, FORM, NewSession, Personal, SecondFactor, SecondFactorAttempt, SignInAttempt,
+        SignInError, SignInRefusal, SignedIn, page, place, plain_page,
+    };
     pub(crate) use crate::oauth::undocumented as document;
     use crate::{
         extract::{bytes_of, source},
         middleware::request_id::RequestId,
         oauth::{
-            authorize::{again, judge},
+            authorize::{Judged, again, judge},
             browser::{self, keep_session, see_other},
             form::Form,
         },
         problem::Problem,
         service::Service,
     };
+
+    /// A step of a sign-in that is being taken.
+    struct Step<'s> {
+        http: &'s HttpRequest,
+        service: &'s Service,
+        environment: &'s EnvironmentName,
+        form: &'s Form,
+        /// What goes on afterwards.
+        judged: Option<Judged>,
+    }
 
     pub(crate) async fn handle(
         http: HttpRequest,
@@ -104,8 +118,7 @@ pub(crate) mod post {
             Err(page) => return Ok(page),
         };
         let form = Form::parse(&bytes_of(&service, &http, payload).await?);
-        let text = |name| form.get(name).unwrap_or_default();
-        let query = text("continue");
+        let query = form.get("continue").unwrap_or_default();
         let judged = if query.is_empty() {
             None
         } else {
@@ -114,36 +127,100 @@ pub(crate) mod post {
                 Err(answer) => return Ok(answer),
             }
         };
-        let email = text("email");
-        let once_more = |refusal| match &judged {
-            Some(judged) => page(&http, &service, &judged.authorization, &judged.query, email, Some(refusal)),
-            None => plain_page(&http, &service, &environment, email, Some(refusal)),
-        };
-        let own = Browser::known(&service, &http)
-            .is_some_and(|browser| service.app.is_form_proof(FORM, &browser.id, text("csrf")));
+        let own = Browser::known(&service, &http).is_some_and(|browser| {
+            service.app.is_form_proof(FORM, &browser.id, form.get("csrf").unwrap_or_default())
+        });
+        let step = Step { http: &http, service: &service, environment: &environment, form: &form, judged };
         if !own {
-            return once_more(SignInRefusal::StaleForm);
+            return step.first_again(Some(SignInRefusal::StaleForm));
         }
-        let attempt = SignInAttempt {
-            email: Personal::new(email.to_owned()),
-            password: text("password").to_owned().into(),
-            request_id: RequestId::of(&http).0,
-            source: source(&service, &http),
-        };
-        let signed_in = match service.app.sign_in(attempt).await {
-            Ok(signed_in) => signed_in,
-            Err(SignInError::Refused) => return once_more(SignInRefusal::NoMatch),
-            Err(SignInError::Throttled { retry_after_seconds }) => {
-                return once_more(SignInRefusal::Wait { seconds: retry_after_seconds });
+        match form.get("pending") {
+            Some(pending) => step.second(pending).await,
+            None => step.first().await,
+        }
+    }
+
+    impl Step<'_> {
+        async fn first(&self) -> Result<HttpResponse, Problem> {
+            let attempt = SignInAttempt {
+                email: Personal::new(self.text("email").to_owned()),
+                password: self.text("password").to_owned().into(),
+                request_id: RequestId::of(self.http).0,
+                source: source(self.service, self.http),
+            };
+            match self.service.app.sign_in(attempt).await {
+                Ok(SignedIn::Complete(session)) => Ok(self.signed_in(&session)),
+                Ok(SignedIn::SecondFactor(pending)) => {
+                    self.second_page(pending.pending.expose_secret(), None)
+                }
+                Err(SignInError::Refused) => self.first_again(Some(SignInRefusal::NoMatch)),
+                Err(SignInError::Over) => self.first_again(Some(SignInRefusal::StaleForm)),
+                Err(SignInError::Throttled { retry_after_seconds }) => {
+                    self.first_again(Some(SignInRefusal::Wait { seconds: retry_after_seconds }))
+                }
+                Err(SignInError::Failed(error)) => Err(error.into()),
             }
-            Err(SignInError::Failed(error)) => return Err(error.into()),
-        };
-        let location = match &judged {
-            Some(judged) => again(&service, &judged.query, &signed_in.session_id.0),
-            None => "grants".to_owned(),
-        };
-        let mut response = see_other(&location);
-        keep_session(&service, &mut response, &signed_in.session);
-        Ok(response)
+        }
+
+        async fn second(&self, pending: &str) -> Result<HttpResponse, Problem> {
+            let attempt = SecondFactorAttempt {
+                pending: pending.to_owned().into(),
+                code: self.text("code").to_owned().into(),
+                request_id: RequestId::of(self.http).0,
+                source: source(self.service, self.http),
+            };
+            match self.service.app.second_factor(attempt).await {
+                Ok(session) => Ok(self.signed_in(&session)),
+                Err(SignInError::Refused) => self.second_page(pending, Some(SignInRefusal::WrongCode)),
+                Err(SignInError::Over) => self.first_again(Some(SignInRefusal::StaleForm)),
+                Err(SignInError::Throttled { retry_after_seconds }) => {
+                    self.second_page(pending, Some(SignInRefusal::Wait { seconds: retry_after_seconds }))
+                }
+                Err(SignInError::Failed(error)) => Err(error.into()),
+            }
+        }
+
+        fn signed_in(&self, session: &NewSession) -> HttpResponse {
+            let location = match &self.judged {
+                Some(judged) => again(self.service, &judged.query, &session.session_id.0),
+                None => "grants".to_owned(),
+            };
+            let mut response = see_other(&location);
+            keep_session(self.service, &mut response, &session.session);
+            response
+        }
+
+        fn first_again(&self, refusal: Option<SignInRefusal>) -> Result<HttpResponse, Problem> {
+            let Self { http, service, environment, .. } = *self;
+            let email = self.text("email");
+            match &self.judged {
+                Some(judged) => page(http, service, &judged.authorization, &judged.query, email, refusal),
+                None => plain_page(http, service, environment, email, refusal),
+            }
+        }
+
+        fn second_page(
+            &self,
+            pending: &str,
+            refusal: Option<SignInRefusal>,
+        ) -> Result<HttpResponse, Problem> {
+            let browser = Browser::of(self.service, self.http)?;
+            let authorization = self.judged.as_ref().map(|judged| &judged.authorization);
+            let page = SecondFactor {
+                place: place(self.service, self.environment),
+                client_name: authorization.map(|it| it.registration.client_name.as_str()),
+                redirect_uri: authorization.map(|it| it.redirect_uri.as_str()),
+                continue_query: self.judged.as_ref().map_or("", |judged| &judged.query),
+                csrf: &self.service.app.form_proof(FORM, &browser.id),
+                pending,
+                refusal,
+            }
+            .respond();
+            Ok(browser.keep(page))
+        }
+
+        fn text(&self, name: &str) -> &str {
+            self.form.get(name).unwrap_or_default()
+        }
     }
 }

@@ -50,6 +50,7 @@ mod table {
         NotFound             = NOT_FOUND "not_found", "Not found", "there is no such thing here; another environment's ids mean nothing in this one";
         NoSuchSecret         = NOT_FOUND "no_such_secret", "No such secret", "the client has no secret with this id";
         NoPassword           = NOT_FOUND "no_password", "No password", "the member has no password";
+        NoTotp               = NOT_FOUND "no_totp", "No second factor", "the member has no device whose codes it signs in with";
         NoSuchToken          = NOT_FOUND "no_such_token", "No such token", "the member has no token with this id";
         MethodNotAllowed     = METHOD_NOT_ALLOWED "method_not_allowed", "Method not allowed", "the path answers the methods named in `Allow`";
         RequestTimeout       = REQUEST_TIMEOUT "request_timeout", "Request timeout", "the body did not arrive in time";
@@ -133,6 +134,7 @@ impl Kind {
                 MemberError::Erased => Self::MemberErased,
                 MemberError::LastAdministrator => Self::LastAdministrator,
                 MemberError::NoPassword => Self::NoPassword,
+                MemberError::NoTotp => Self::NoTotp,
                 MemberError::NoSuchToken(_) => Self::NoSuchToken,
                 MemberError::TokenNotLive(_) => Self::TokenNotLive,
                 MemberError::TooManyTokens { .. } => Self::TooManyTokens,

@@ -37,6 +37,10 @@ pub(crate) struct Member {
     #[serde(with = "domain::time::micros::option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) password_set_at: Option<Timestamp>,
+    /// Since when it signs in with the codes of its device, too; null if it does not.
+    #[serde(with = "domain::time::micros::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) totp_enrolled_at: Option<Timestamp>,
     /// How many events its stream has: its `ETag`.
     #[schema(value_type = u64)]
     pub(crate) revision: Revision,
@@ -140,6 +144,7 @@ impl Member {
                 .map(|token| Token::new(token, now))
                 .collect(),
             password_set_at: membership.password.as_ref().map(|password| password.set_at),
+            totp_enrolled_at: membership.totp.as_ref().map(|totp| totp.since),
             revision: *revision,
             position: *position,
         }

@@ -14,7 +14,10 @@ use domain::{
     },
     client_type::TypeRules,
     environment::Policy,
-    member::{ChangeRoles, CreateMember, IssueToken, MemberDetail, MemberStatus, Membership, NewPassword},
+    member::{
+        ChangeRoles, CreateMember, EnrolTotp, IssueToken, MemberDetail, MemberStatus, Membership,
+        NewCredential,
+    },
     oauth::ScopeSet,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -414,6 +417,8 @@ proptest! {
             Just(MemberAsk::Rename),
             Just(MemberAsk::SetPassword),
             Just(MemberAsk::RemovePassword),
+            Just(MemberAsk::EnrolTotp),
+            Just(MemberAsk::RemoveTotp),
         ], ), 0..30)
     ) {
         member_walk(&asks);
@@ -430,6 +435,8 @@ enum MemberAsk {
     Rename,
     SetPassword,
     RemovePassword,
+    EnrolTotp,
+    RemoveTotp,
 }
 
 impl MemberAsk {
@@ -437,7 +444,13 @@ impl MemberAsk {
     fn another_administrator(&self) -> bool {
         match self {
             Self::Roles(_, another) | Self::Revoke(_, another) | Self::Deactivate(another) => *another,
-            Self::Issue(..) | Self::Enable | Self::Rename | Self::SetPassword | Self::RemovePassword => false,
+            Self::Issue(..)
+            | Self::Enable
+            | Self::Rename
+            | Self::SetPassword
+            | Self::RemovePassword
+            | Self::EnrolTotp
+            | Self::RemoveTotp => false,
         }
     }
 }
@@ -510,11 +523,22 @@ fn member_command(ask: &MemberAsk, step: usize) -> MemberCommand {
         }
         MemberAsk::Enable => MemberCommand::Enable,
         MemberAsk::Rename => MemberCommand::ChangeDetails { details: [MemberDetail::Name].into() },
-        MemberAsk::SetPassword => MemberCommand::SetPassword(NewPassword {
+        MemberAsk::SetPassword => MemberCommand::SetPassword(NewCredential {
             id: SecretId(format!("p{step}")),
             commitment: format!("commitment {step}"),
         }),
         MemberAsk::RemovePassword => MemberCommand::RemovePassword,
+        MemberAsk::EnrolTotp => MemberCommand::EnrolTotp(EnrolTotp {
+            totp: NewCredential {
+                id: SecretId(format!("d{step}")),
+                commitment: format!("commitment {step}"),
+            },
+            recovery_codes: NewCredential {
+                id: SecretId(format!("c{step}")),
+                commitment: format!("commitment {step}"),
+            },
+        }),
+        MemberAsk::RemoveTotp => MemberCommand::RemoveTotp,
         MemberAsk::Issue(permission, lifetime) => MemberCommand::IssueToken(IssueToken {
             id: SecretId(format!("t{step}")),
             label: "laptop".into(),

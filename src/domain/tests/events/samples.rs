@@ -28,7 +28,7 @@ use domain::{
     legal_hold::{HoldSubject, LegalHoldPlaced, LegalHoldReleased},
     member::{
         DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberStatus, PasswordRemoved, PasswordSet,
-        RolesChanged, TokenIssued, TokenRevoked,
+        RecoveryCodesIssued, RolesChanged, TokenIssued, TokenRevoked, TotpEnrolled, TotpRemoved,
     },
     oauth::{
         GrantType, RedirectRule, RedirectScheme, RedirectUri, ResourceIndicator, ScopeSet, ScopeToken,
@@ -104,6 +104,18 @@ pub fn samples() -> Vec<Sample> {
         full(MemberEvent::PasswordSet(password_set()).into()),
         least(MemberEvent::PasswordSet(PasswordSet { replaced: None, ..password_set() }).into()),
         full(MemberEvent::PasswordRemoved(PasswordRemoved { id: secret("7pQz3d") }).into()),
+        full(MemberEvent::TotpEnrolled(totp_enrolled()).into()),
+        least(MemberEvent::TotpEnrolled(TotpEnrolled { replaced: None, ..totp_enrolled() }).into()),
+        full(MemberEvent::TotpRemoved(totp_removed()).into()),
+        least(MemberEvent::TotpRemoved(TotpRemoved { recovery_codes: None, ..totp_removed() }).into()),
+        full(MemberEvent::RecoveryCodesIssued(recovery_codes_issued()).into()),
+        least(
+            MemberEvent::RecoveryCodesIssued(RecoveryCodesIssued {
+                replaced: None,
+                ..recovery_codes_issued()
+            })
+            .into(),
+        ),
         full(EnvironmentEvent::Created(environment_created()).into()),
         full(EnvironmentEvent::PolicyChanged(policy_changed()).into()),
         least(EnvironmentEvent::PolicyChanged(least_policy_changed()).into()),
@@ -492,6 +504,22 @@ fn least_issued_token() -> IssuedToken {
 
 fn password_set() -> PasswordSet {
     PasswordSet { id: secret("7pQz3d"), commitment: commitment('P'), replaced: Some(secret("8pRz4e")) }
+}
+
+fn totp_enrolled() -> TotpEnrolled {
+    TotpEnrolled { id: secret("9tOz5f"), commitment: commitment('T'), replaced: Some(secret("0tPz6g")) }
+}
+
+fn totp_removed() -> TotpRemoved {
+    TotpRemoved { id: secret("9tOz5f"), recovery_codes: Some(secret("1rCz7h")) }
+}
+
+fn recovery_codes_issued() -> RecoveryCodesIssued {
+    RecoveryCodesIssued {
+        id: secret("1rCz7h"),
+        commitment: commitment('R'),
+        replaced: Some(secret("2rDz8i")),
+    }
 }
 
 /// Spelled out, because a permission of tomorrow must not change the sample of today.

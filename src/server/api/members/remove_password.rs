@@ -13,14 +13,14 @@ use crate::{
     representation::Member,
 };
 
-/// Who does it, and why.
+/// That a member who changes how it signs in is the one who does it, and why.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RemovePassword {
-    /// The password that the member has; a member who removes its own must say it.
+pub(crate) struct WithCurrentPassword {
+    /// The password that the member has; a member who does this to itself must say it.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 1024)]
-    current_password: Option<SecretString>,
+    pub(crate) current_password: Option<SecretString>,
     /// Why, in free text; sealed.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 1000)]
@@ -30,17 +30,17 @@ pub(crate) struct RemovePassword {
     ticket: Option<String>,
 }
 
-why!(RemovePassword, or_nothing, secrets["current_password"]);
+why!(WithCurrentPassword, or_nothing, secrets["current_password"]);
 
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
         .summary("Take a member's password away")
-        .optional_body::<RemovePassword>()
+        .optional_body::<WithCurrentPassword>()
         .json::<Member>(StatusCode::OK, "The member")
         .problems(&[Kind::NotFound, Kind::NoPassword, Kind::GrantExceeds])
 }
 
-pub(crate) async fn handle(command: Command<RemovePassword>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn handle(command: Command<WithCurrentPassword>) -> Result<HttpResponse, Problem> {
     let Command { http, service, context, body, .. } = command;
     let member_id = path::member_id(&http)?;
     let member = service.app.remove_password(context, member_id, body.current_password).await?;

@@ -1,0 +1,347 @@
+//! The second factor of members: enrolling a device, taking it away, recovery codes.
+//!
+//! A device is enrolled in two steps: its secret is shown, and lies sealed in a voucher until a code proves that the device has
+//! it. Only then is it in the vault, and the log says so. Who may do that is who may set the password.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use crypto::{ExposeSecret, SecretString};
+use domain::{
+    Event, Member, MemberCommand, MemberError, MemberEvent, MemberId, Permission, Rule, SecretId, Violation,
+    member::{EnrolTotp, NewCredential, SecondFactor},
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{ActivityCommit, Voucher, VoucherChange};
+
+use super::{Along, ChangedMember, details::text, own_or};
+use crate::{
+    App, Inner,
+    aggregates::Loader,
+    context::Context,
+    error::{CommandError, Fault},
+    idempotency::Replay,
+};
+
+/// The kind of voucher of a device that is not proved yet.
+const ENROLMENT: &str = "totp_enrolment";
+/// How long it may take to prove it.
+const ENROLMENT_TIME: SignedDuration = SignedDuration::from_mins(10);
+/// What the vault calls a device's secret.
+const TOTP: &str = "totp_secret";
+/// What the vault calls the digests of recovery codes.
+const RECOVERY_CODES: &str = "recovery_codes";
+const DIGEST_LABEL: &str = "recovery-code";
+/// How many recovery codes there are at a time.
+const CODES: usize = 10;
+/// Bytes of a recovery code: enough that no dictionary finds one, few enough to be typed.
+const CODE_BYTES: usize = 10;
+
+/// A device that is to be proved.
+#[derive(Debug)]
+pub struct BegunEnrolment {
+    /// Named with the code.
+    pub enrolment_id: SecretId,
+    /// What the device has to have, in base32; shown once.
+    pub secret: SecretString,
+    /// The same for a picture.
+    pub uri: SecretString,
+    /// It has to be proved before then.
+    pub expires_at: Timestamp,
+}
+
+/// A code for a device that is being enrolled.
+#[derive(Debug)]
+pub struct ConfirmTotpRequest {
+    /// What [`App::begin_totp`] answered.
+    pub enrolment_id: String,
+    /// What the device shows.
+    pub code: String,
+}
+
+/// A member with new recovery codes.
+#[derive(Debug)]
+pub struct IssuedRecoveryCodes {
+    /// The member.
+    pub member: ChangedMember,
+    /// The codes, shown once; `None` for a replay.
+    pub codes: Option<Vec<SecretString>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Enrolment {
+    member: MemberId,
+    /// The secret, sealed as it will be in the vault.
+    sealed: String,
+    commitment: String,
+}
+
+impl App {
+    /// Makes a secret for a device of a member, which counts once a code has proved that the device has it. Needs what
+    /// [`App::set_password`] does.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn begin_totp(
+        &self,
+        context: Context,
+        member_id: MemberId,
+        current_password: Option<SecretString>,
+    ) -> Result<BegunEnrolment, CommandError> {
+        self.run(move |inner| async move {
+            let allowed = own_or(&context, member_id, Permission::MembersWrite);
+            let stream = Loader::<Member>::stream(&member_id.to_string())?;
+            let work = inner.begin_totp(&context, member_id, current_password.as_ref());
+            let replayed = |_| async { Err(CommandError::IdempotencyMismatch) };
+            inner.guarded(&context, Some(&stream), allowed, work, replayed).await
+        })
+        .await
+    }
+
+    /// Enrols the device, in place of the one there was, and issues recovery codes. Needs what [`App::set_password`] does.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn confirm_totp(
+        &self,
+        context: Context,
+        member_id: MemberId,
+        request: ConfirmTotpRequest,
+    ) -> Result<IssuedRecoveryCodes, CommandError> {
+        self.run(move |inner| async move {
+            let allowed = own_or(&context, member_id, Permission::MembersWrite);
+            let stream = Loader::<Member>::stream(&member_id.to_string())?;
+            let work = inner.confirm_totp(&context, member_id, &request);
+            let replayed = |replay| inner.replayed_codes(replay);
+            inner.guarded(&context, Some(&stream), allowed, work, replayed).await
+        })
+        .await
+    }
+
+    /// Issues recovery codes in place of those there were. Needs what [`App::set_password`] does.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn issue_recovery_codes(
+        &self,
+        context: Context,
+        member_id: MemberId,
+        current_password: Option<SecretString>,
+    ) -> Result<IssuedRecoveryCodes, CommandError> {
+        self.run(move |inner| async move {
+            let allowed = own_or(&context, member_id, Permission::MembersWrite);
+            let stream = Loader::<Member>::stream(&member_id.to_string())?;
+            let work = async {
+                let known = inner.proved(&context, member_id, current_password.as_ref()).await?;
+                let (codes, sealed) = inner.new_codes()?;
+                let along = Along { credentials: vec![sealed.credential], ..Along::default() };
+                let command = || MemberCommand::IssueRecoveryCodes(sealed.new.clone());
+                let member = inner.execute_password(&context, member_id, &known, along, command).await?;
+                Ok(IssuedRecoveryCodes { member, codes: Some(codes) })
+            };
+            let replayed = |replay| inner.replayed_codes(replay);
+            inner.guarded(&context, Some(&stream), allowed, work, replayed).await
+        })
+        .await
+    }
+
+    /// Takes the device and the recovery codes away. Needs what [`App::set_password`] does.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn remove_totp(
+        &self,
+        context: Context,
+        member_id: MemberId,
+        current_password: Option<SecretString>,
+    ) -> Result<ChangedMember, CommandError> {
+        self.run(move |inner| async move {
+            let allowed = own_or(&context, member_id, Permission::MembersWrite);
+            let work = async {
+                let known = inner.proved(&context, member_id, current_password.as_ref()).await?;
+                let command = || MemberCommand::RemoveTotp;
+                inner.execute_password(&context, member_id, &known, Along::default(), command).await
+            };
+            inner.on_member(&context, member_id, allowed, work).await
+        })
+        .await
+    }
+}
+
+/// Something for the vault, and what the command says of it.
+struct Sealed {
+    new: NewCredential,
+    credential: store::Credential,
+}
+
+impl Inner {
+    async fn begin_totp(
+        &self,
+        context: &Context,
+        member_id: MemberId,
+        current_password: Option<&SecretString>,
+    ) -> Result<BegunEnrolment, CommandError> {
+        let known = self.proved(context, member_id, current_password).await?;
+        if known.password.is_none() {
+            return Err(MemberError::NoPassword.into());
+        }
+        let held = self.identity(member_id).await?;
+        let secret = crypto::mint_totp(self.entropy.as_ref())?;
+        let account = text(held.as_ref(), "email").map_or_else(|| member_id.to_string(), str::to_owned);
+        let uri = crypto::totp_uri(&secret, &account).map_err(unusable)?;
+        let enrolment_id = self.credential_id()?;
+        let sealed = self.vault.seal_credential(&enrolment_id.0, TOTP, secret.expose_secret())?;
+        let enrolment = Enrolment {
+            member: member_id,
+            sealed: URL_SAFE_NO_PAD.encode(sealed.row.sealed),
+            commitment: sealed.commitment,
+        };
+        let expires_at = self.log.now().saturating_add(ENROLMENT_TIME).unwrap_or(Timestamp::MAX);
+        let voucher = Voucher {
+            kind: ENROLMENT,
+            id: enrolment_id.to_string(),
+            data: serde_json::to_vec(&enrolment)
+                .map_err(|error| Fault::permanent("writing an enrolment", error))?,
+            expires_at,
+        };
+        let vouchers = vec![VoucherChange::Issue(voucher)];
+        self.append_activity(ActivityCommit { vouchers, ..ActivityCommit::default() }).await?;
+        Ok(BegunEnrolment { enrolment_id, secret, uri, expires_at })
+    }
+
+    async fn confirm_totp(
+        &self,
+        context: &Context,
+        member_id: MemberId,
+        request: &ConfirmTotpRequest,
+    ) -> Result<IssuedRecoveryCodes, CommandError> {
+        let known = self.ruled_membership(context, member_id).await?;
+        let wrong = context.violations(false);
+        if !wrong.is_empty() {
+            return Err(CommandError::Invalid(wrong));
+        }
+        let Some((totp, secret)) = self.enrolment_of(member_id, &request.enrolment_id).await? else {
+            let detail = "is none that was begun for this member within the last ten minutes";
+            let wrong = Violation::new("/enrolment_id", Rule::Unknown, detail);
+            return Err(CommandError::Invalid(vec![wrong]));
+        };
+        let step = crypto::totp_step(&secret, &digits(&request.code), self.seconds()).map_err(unusable)?;
+        let Some(step) = step else {
+            let detail = "is not what the device shows now: look at its clock";
+            return Err(CommandError::Invalid(vec![Violation::new("/code", Rule::WrongSecret, detail)]));
+        };
+        let (codes, recovery_codes) = self.new_codes()?;
+        let along =
+            Along { credentials: vec![totp.credential, recovery_codes.credential], ..Along::default() };
+        let command = || {
+            MemberCommand::EnrolTotp(EnrolTotp {
+                totp: totp.new.clone(),
+                recovery_codes: recovery_codes.new.clone(),
+            })
+        };
+        let member = self.execute_password(context, member_id, &known, along, command).await?;
+        let spent = VoucherChange::Revoke { kind: ENROLMENT, id: request.enrolment_id.clone() };
+        let vouchers = vec![spent, self.step_taken(&totp.new.id, step)];
+        let commit = ActivityCommit { vouchers, ..ActivityCommit::default() };
+        if let Err(fault) = self.append_activity(commit).await {
+            // Both are over in minutes anyway.
+            tracing::warn!(error = %fault, "ending an enrolment");
+        }
+        Ok(IssuedRecoveryCodes { member, codes: Some(codes) })
+    }
+
+    /// The device that was begun for this member under an id.
+    async fn enrolment_of(
+        &self,
+        member_id: MemberId,
+        id: &str,
+    ) -> Result<Option<(Sealed, SecretString)>, Fault> {
+        let voucher = self.activity.voucher(ENROLMENT, id).await?;
+        let Some(voucher) = voucher.filter(|voucher| voucher.is_live(self.log.now())) else {
+            return Ok(None);
+        };
+        let enrolment: Enrolment = serde_json::from_slice(&voucher.data)
+            .map_err(|error| Fault::permanent("reading an enrolment", error))?;
+        let Enrolment { member, sealed, commitment } = enrolment;
+        if member != member_id {
+            return Ok(None);
+        }
+        let sealed = URL_SAFE_NO_PAD
+            .decode(&sealed)
+            .map_err(|error| Fault::permanent("reading an enrolment", error))?;
+        let opened = self.vault.open_sealed(id, &sealed, &commitment)?;
+        let new = NewCredential { id: SecretId(id.to_owned()), commitment };
+        let credential = store::Credential { id: id.to_owned(), sealed };
+        Ok(Some((Sealed { new, credential }, SecretString::from(opened.expose().as_str()))))
+    }
+
+    /// New recovery codes, and what is kept of them: ten random bytes each, which no dictionary finds in a keyed digest.
+    fn new_codes(&self) -> Result<(Vec<SecretString>, Sealed), Fault> {
+        let mut codes = Vec::with_capacity(CODES);
+        let mut digests = Vec::with_capacity(CODES);
+        for _ in 0..CODES {
+            let bytes: [u8; CODE_BYTES] = self.entropy.array()?;
+            let code: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            digests.push(self.code_digest(&code));
+            codes.push(SecretString::from(code));
+        }
+        let kept = serde_json::to_string(&digests)
+            .map_err(|error| Fault::permanent("writing recovery codes", error))?;
+        Ok((codes, self.sealed(RECOVERY_CODES, &kept)?))
+    }
+
+    /// Which of a member's recovery codes this is.
+    pub(crate) async fn place_of_code(
+        &self,
+        codes: &SecondFactor,
+        code: &str,
+    ) -> Result<Option<usize>, Fault> {
+        let (id, commitment) = (&codes.id.0, &codes.commitment);
+        let kept = self.vault.open_credential(self.log.as_ref(), id, commitment).await?;
+        let digests: Vec<String> = serde_json::from_str(kept.expose())
+            .map_err(|error| Fault::permanent("reading recovery codes", error))?;
+        let digest = self.code_digest(code);
+        Ok(digests.iter().position(|known| *known == digest))
+    }
+
+    /// The step of time that a code of a member's device is of, if it is one of now.
+    pub(crate) async fn step_of_code(&self, totp: &SecondFactor, code: &str) -> Result<Option<u64>, Fault> {
+        let kept = self.vault.open_credential(self.log.as_ref(), &totp.id.0, &totp.commitment).await?;
+        let secret = SecretString::from(kept.expose().as_str());
+        crypto::totp_step(&secret, code, self.seconds()).map_err(unusable)
+    }
+
+    fn code_digest(&self, code: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.vault.ring.digests.digest(DIGEST_LABEL, &[code.as_bytes()]))
+    }
+
+    fn sealed(&self, name: &str, value: &str) -> Result<Sealed, Fault> {
+        let id = self.credential_id()?;
+        let sealed = self.vault.seal_credential(&id.0, name, value)?;
+        Ok(Sealed { new: NewCredential { id, commitment: sealed.commitment }, credential: sealed.row })
+    }
+
+    fn seconds(&self) -> u64 {
+        u64::try_from(self.log.now().as_second()).unwrap_or_default()
+    }
+
+    async fn replayed_codes(&self, replay: Replay) -> Result<IssuedRecoveryCodes, CommandError> {
+        let event = replay.event()?;
+        let is_one = matches!(
+            event,
+            Event::Member(MemberEvent::TotpEnrolled(_) | MemberEvent::RecoveryCodesIssued(_))
+        );
+        if !is_one {
+            return Err(CommandError::IdempotencyMismatch);
+        }
+        Ok(IssuedRecoveryCodes { member: self.replayed_member(&replay).await?, codes: None })
+    }
+}
+
+/// A code without what people put between its characters.
+pub(crate) fn digits(code: &str) -> String {
+    code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn unusable(error: crypto::UnusableTotp) -> Fault {
+    Fault::permanent("reading a device's secret", error)
+}

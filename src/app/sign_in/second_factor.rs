@@ -1,0 +1,206 @@
+//! The second step of a sign-in: a code of the member's device, or a recovery code. Each is taken once.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use crypto::{ExposeSecret, Minted, Presented, SecretString};
+use domain::{
+    MemberId, SecretId,
+    member::{MemberStatus, Membership},
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{ActivityCommit, Outcome, Voucher, VoucherChange};
+
+use super::{SignInError, SignInRefusal};
+use crate::{
+    App, Inner,
+    activity::{Deed, SECOND_FACTOR},
+    context::Source,
+    error::{CommandError, Fault},
+    members::second_factor::digits,
+    sessions::{AuthenticationMethod, BeginSession, NewSession},
+};
+
+/// The kind of voucher of a sign-in that waits for its second step.
+const PENDING: &str = "pending_sign_in";
+/// How long it waits.
+const PENDING_TIME: SignedDuration = SignedDuration::from_mins(5);
+/// The kind of voucher of a step of time whose code was taken.
+const STEP: &str = "totp_step";
+/// Longer than any code of a step is right.
+const STEP_TIME: SignedDuration = SignedDuration::from_mins(5);
+/// The kind of voucher of a recovery code that was taken.
+const RECOVERY_CODE: &str = "recovery_code";
+/// Longer than anybody keeps their codes.
+const RECOVERY_CODE_TIME: SignedDuration = SignedDuration::from_hours(24 * 366 * 100);
+const DIGEST_LABEL: &str = "pending-sign-in";
+/// Digits of a device's code.
+const CODE_DIGITS: usize = 6;
+
+/// A sign-in that waits for its second step.
+#[derive(Debug)]
+pub struct PendingSignIn {
+    /// What is presented with the code; shown once.
+    pub pending: SecretString,
+    /// The member.
+    pub member_id: MemberId,
+    /// It waits until then.
+    pub expires_at: Timestamp,
+}
+
+/// What somebody presents who takes the second step.
+#[derive(Debug)]
+pub struct SecondFactorAttempt {
+    /// What the first step answered.
+    pub pending: SecretString,
+    /// A code of the device, or a recovery code.
+    pub code: SecretString,
+    /// The id that the answer carries too.
+    pub request_id: String,
+    /// Where they ask from.
+    pub source: Option<Source>,
+}
+
+/// What is kept of the first step.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    member: MemberId,
+    digest: String,
+    /// The password that it was taken with.
+    password: SecretId,
+}
+
+impl App {
+    /// Completes a sign-in.
+    ///
+    /// # Errors
+    /// [`SignInError`]; [`SignInError::Over`] if the first step has to be taken again.
+    pub async fn second_factor(&self, attempt: SecondFactorAttempt) -> Result<NewSession, SignInError> {
+        self.run(move |inner| async move { Ok(inner.second_factor(&attempt).await) }).await?
+    }
+}
+
+impl Inner {
+    /// Lets a sign-in whose first step is taken wait for the second.
+    pub(crate) async fn pend(
+        &self,
+        deed: Deed,
+        member: MemberId,
+        password: SecretId,
+    ) -> Result<PendingSignIn, SignInError> {
+        let Minted { id, secret, .. } = self.mint_session().map_err(Fault::from)?;
+        let kept = Kept { member, digest: self.pending_digest(secret.expose_secret()), password };
+        let expires_at = self.log.now().saturating_add(PENDING_TIME).unwrap_or(Timestamp::MAX);
+        let data = serde_json::to_vec(&kept).map_err(|error| Fault::permanent("writing a sign-in", error))?;
+        let voucher = Voucher { kind: PENDING, id: id.into(), data, expires_at };
+        let record = self.listed(deed, Outcome::Done, None).await?;
+        let vouchers = vec![VoucherChange::Issue(voucher)];
+        let commit = ActivityCommit { records: vec![record], vouchers, ..ActivityCommit::default() };
+        self.append_activity(commit).await?;
+        Ok(PendingSignIn { pending: secret, member_id: member, expires_at })
+    }
+
+    async fn second_factor(&self, attempt: &SecondFactorAttempt) -> Result<NewSession, SignInError> {
+        let deed = Deed {
+            kind: SECOND_FACTOR,
+            request_id: attempt.request_id.clone(),
+            source: attempt.source.clone(),
+            ..Deed::default()
+        };
+        let Some((id, kept, membership)) = self.pending(&attempt.pending).await? else {
+            self.record_refused(deed, SignInRefusal::Over.as_str()).await?;
+            return Err(SignInError::Over);
+        };
+        let credential = membership.totp.as_ref().map(|totp| totp.id.to_string());
+        let deed = Deed { credential, ..deed };
+        let counted_by = self.counted_by(&kept.member.to_string(), attempt.source.as_ref());
+        let check = self.judge_code(&membership, &attempt.code);
+        let taken = self.try_once(&counted_by, &deed, check).await?;
+        let begin = BeginSession {
+            member: kept.member,
+            password: kept.password,
+            methods: vec![AuthenticationMethod::Password, AuthenticationMethod::OneTimePassword],
+            along: vec![VoucherChange::Spend { kind: PENDING, id: id.0 }, taken],
+        };
+        match self.begin_session(deed.clone(), begin).await? {
+            Some(session) => Ok(session),
+            // The same code, or the same first step, at the same moment.
+            None => {
+                let counts = counted_by.failure(self.log.now());
+                self.record_failed(deed, SignInRefusal::CodeUsed.as_str(), counts).await?;
+                Err(SignInError::Refused)
+            }
+        }
+    }
+
+    /// The first step that somebody presents, if it still counts, and the member.
+    async fn pending(&self, text: &SecretString) -> Result<Option<(SecretId, Kept, Membership)>, Fault> {
+        let Ok(presented) = Presented::parse(text.expose_secret()) else { return Ok(None) };
+        if !self.is_tagged_session(&presented) {
+            return Ok(None);
+        }
+        let id = SecretId(presented.id().as_str().to_owned());
+        let voucher = self.activity.voucher(PENDING, &id.0).await?;
+        let Some(voucher) = voucher.filter(|voucher| voucher.is_live(self.log.now())) else {
+            return Ok(None);
+        };
+        let kept: Kept = serde_json::from_slice(&voucher.data)
+            .map_err(|error| Fault::permanent("reading a sign-in", error))?;
+        if kept.digest != self.pending_digest(presented.expose_secret()) {
+            return Ok(None);
+        }
+        let loaded = self.members.current(&kept.member.to_string()).await?;
+        let membership = loaded.aggregate.membership().filter(|membership| {
+            membership.status == MemberStatus::Active
+                && membership.password.as_ref().is_some_and(|password| password.id == kept.password)
+        });
+        Ok(membership.cloned().map(|membership| (id, kept, membership)))
+    }
+
+    /// What taking a code uses up, if it is one of the member's and was not taken before.
+    async fn judge_code(
+        &self,
+        membership: &Membership,
+        code: &SecretString,
+    ) -> Result<Result<VoucherChange, SignInRefusal>, CommandError> {
+        let code = digits(code.expose_secret());
+        let is_of_device = code.len() == CODE_DIGITS;
+        let now = self.log.now();
+        let taken = if let Some(totp) = membership.totp.as_ref().filter(|_| is_of_device) {
+            match self.step_of_code(totp, &code).await? {
+                Some(step) => step_voucher(&totp.id, step, now),
+                None => return Ok(Err(SignInRefusal::WrongCode)),
+            }
+        } else if let Some(codes) = membership.recovery_codes.as_ref().filter(|_| !is_of_device) {
+            match self.place_of_code(codes, &code).await? {
+                Some(place) => {
+                    voucher(RECOVERY_CODE, format!("{}/{place}", codes.id), now, RECOVERY_CODE_TIME)
+                }
+                None => return Ok(Err(SignInRefusal::WrongCode)),
+            }
+        } else {
+            return Ok(Err(SignInRefusal::WrongCode));
+        };
+        if self.activity.voucher(taken.kind, &taken.id).await.map_err(Fault::from)?.is_some() {
+            return Ok(Err(SignInRefusal::CodeUsed));
+        }
+        Ok(Ok(VoucherChange::Issue(taken)))
+    }
+
+    /// The mark of a step of time whose code was taken.
+    pub(crate) fn step_taken(&self, totp: &SecretId, step: u64) -> VoucherChange {
+        VoucherChange::Issue(step_voucher(totp, step, self.log.now()))
+    }
+
+    fn pending_digest(&self, secret: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.vault.ring.digests.digest(DIGEST_LABEL, &[secret.as_bytes()]))
+    }
+}
+
+fn step_voucher(totp: &SecretId, step: u64, now: Timestamp) -> Voucher {
+    voucher(STEP, format!("{totp}/{step}"), now, STEP_TIME)
+}
+
+fn voucher(kind: &'static str, id: String, now: Timestamp, lives: SignedDuration) -> Voucher {
+    let expires_at = now.saturating_add(lives).unwrap_or(Timestamp::MAX);
+    Voucher { kind, id, data: Vec::new(), expires_at }
+}
