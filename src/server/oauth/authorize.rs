@@ -24,8 +24,6 @@ use crate::{
     service::Service,
 };
 
-/// The form that consent is given by.
-pub(super) const CONSENT: &str = "consent";
 /// The parameter by which a request shows that its member has signed in for it.
 const SIGNED_IN: &str = "muniment_signed_in";
 
@@ -164,6 +162,11 @@ pub(super) fn again(service: &Service, query: &str, session_id: &str) -> String 
     format!("authorize?{query}&{SIGNED_IN}={proof}")
 }
 
+/// What the form of one request is known by: it was shown to who had signed in as that request demands.
+pub(super) fn consent_form(query: &str) -> String {
+    format!("consent?{query}")
+}
+
 /// Asks the member.
 async fn consent(service: &Service, judged: &Judged, session: &Session) -> Result<HttpResponse, Problem> {
     let Judged { authorization, query, .. } = judged;
@@ -186,7 +189,7 @@ async fn consent(service: &Service, judged: &Judged, session: &Session) -> Resul
         scopes: scopes(service, authorization.scope.0.iter().map(domain::oauth::ScopeToken::as_str)).await?,
         redirect_uri: &authorization.redirect_uri,
         continue_query: query,
-        csrf: &service.app.form_proof(CONSENT, &session.id.0),
+        csrf: &service.app.form_proof(&consent_form(query), &session.id.0),
     };
     Ok(page.respond())
 }

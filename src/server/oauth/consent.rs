@@ -8,7 +8,7 @@ use app::AuthorizationRefusal;
 
 pub(crate) use super::undocumented as document;
 use super::{
-    authorize::{CONSENT, granted, judge, told},
+    authorize::{consent_form, granted, judge, told},
     browser::{self, forged},
     form::Form,
 };
@@ -28,13 +28,13 @@ pub(crate) async fn handle(
     let Some(session) = browser::session(&service, &http).await? else {
         return Ok(forged(&http, &service, &environment));
     };
-    if !service.app.is_form_proof(CONSENT, &session.id.0, text("csrf")) {
-        return Ok(forged(&http, &service, &environment));
-    }
     let judged = match judge(&http, &service, &environment, text("continue")).await? {
         Ok(judged) => judged,
         Err(answer) => return Ok(answer),
     };
+    if !service.app.is_form_proof(&consent_form(&judged.query), &session.id.0, text("csrf")) {
+        return Ok(forged(&http, &service, &environment));
+    }
     let authorization = judged.authorization;
     match text("decision") {
         "allow" => {
