@@ -111,7 +111,7 @@ async fn o5_a_token_lives_no_longer_than_the_secret_it_was_got_with() {
     let with_new =
         Application { id: application.id.clone(), secret: rotated.text_of("/client_secret").to_owned() };
     assert_eq!(service.introspected(&with_new, &token).await["active"], true, "both work for an hour");
-    let first = rotated.text_of("/secrets/0/id").to_owned();
+    let first = rotated.text_of("/client/secrets/0/id").to_owned();
     service.delete(&format!("{secrets}/{first}")).await.expect(200);
     assert_eq!(service.introspected(&with_new, &token).await, inactive());
     refused(&service, &application, "invalid_client").await;
