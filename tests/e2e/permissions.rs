@@ -256,7 +256,7 @@ fn example(path: &str, environment: &str, member: &str) -> String {
         .replace("{legal_hold_id}", NOTHING)
         .replace("{verification_id}", NOTHING)
         .replace("{position}", "1")
-        .replace("{secret_id}", "x")
+        .replace("{secret_id}", "x").replace("{key_id}", "x")
         .replace("{token_id}", "x")
         .replace("{name}", "standard")
         .replace("{scheme}", "com.example.app")
@@ -277,6 +277,7 @@ fn body_of(operation: &str) -> Value {
         "ChangeRoles" => json!({ "roles": ["auditor"] }),
         "ChangePolicy" => json!({ "policy": {} }),
         "ChangePermissions" => json!({ "permissions": ["audit:read"] }),
+        "RotateSigningKey" => json!({ "algorithm": "ES256" }),
         _ => json!({}),
     }
 }
