@@ -208,7 +208,7 @@ async fn l1_a_device_is_enrolled_and_taken_away_and_its_codes_are_shown_once() {
 }
 
 /// What a device with this secret shows now.
-fn code_of(secret: &str) -> String {
+pub fn code_of(secret: &str) -> String {
     let now = std::time::UNIX_EPOCH.elapsed().expect("a time after 1970").as_secs();
     crypto::totp_code(&secret.into(), now).expect("a code")
 }
