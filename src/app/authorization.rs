@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crypto::{SecretKind, SecretString, is_code_challenge};
 use domain::{
-    ClientId, EnvironmentName, GrantCommand, GrantId, MemberId,
+    ClientId, EnvironmentName, GrantCommand, GrantId, MemberId, Permission,
     client::{Registration, Status},
-    environment::Policy,
+    environment::{Policy, SecondFactorRule},
     grant::{GrantDenied, GrantGiven},
     oauth::{GrantType, RedirectMismatch, ScopeSet},
 };
@@ -25,6 +25,7 @@ use crate::{
     grants::ChangedGrant,
     ids::uuid_v7,
     look,
+    sessions::{AuthenticationMethod, Session},
     tokens::{CODE, CodeVoucher, TokenRefusal},
 };
 
@@ -163,6 +164,26 @@ impl App {
         request: AuthorizationRequest,
     ) -> Result<Authorization, AuthorizationError> {
         look::once(self.inner.check_authorization(request)).await
+    }
+
+    /// Whether an environment wants a second factor of this member, and the session began without one.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn lacks_second_factor(
+        &self,
+        environment: &EnvironmentName,
+        session: &Session,
+    ) -> Result<bool, CommandError> {
+        let Some(policy) = self.inner.policy_of(environment).await? else { return Ok(false) };
+        let wanted = match policy.second_factor_required {
+            SecondFactorRule::Never => false,
+            SecondFactorRule::Administrators => Permission::CHANGING
+                .iter()
+                .any(|permission| session.principal.allows(*permission, Some(environment))),
+            SecondFactorRule::Always => true,
+        };
+        Ok(wanted && !session.methods.contains(&AuthenticationMethod::OneTimePassword))
     }
 
     /// The grant by which this member need not be asked, if there is one.

@@ -25,6 +25,19 @@ macro_rules! permissions {
     };
 }
 
+impl Permission {
+    /// Those by which something is changed or shown that is secret.
+    pub const CHANGING: [Self; 7] = [
+        Self::ClientsWrite,
+        Self::SecretsReveal,
+        Self::CatalogWrite,
+        Self::EnvironmentsWrite,
+        Self::OfferingsWrite,
+        Self::ProvidersWrite,
+        Self::MembersWrite,
+    ];
+}
+
 permissions! {
     /// Read clients and their public history.
     ClientsRead = "clients:read",

@@ -205,3 +205,24 @@ async fn oauth_79_a_key_that_leaked_is_retired_and_what_it_signed_is_worth_nothi
     assert!(!ids.contains(&&first) && ids.contains(&&signing(&rotated)), "{ids:?}");
     service.finish().await;
 }
+
+#[tokio::test]
+async fn l1_an_environment_that_asks_for_a_second_factor_lets_nobody_consent_without() {
+    let service = Service::start().await;
+    let application = service.application("Matter sync").await;
+    let ines = service.visitor("Ines Duarte").await;
+    let code = ines.allow(&application.request()).await;
+    service.redeem(&application, &code).await.expect(200);
+    let sandbox = service.get("/api/v1/environments/sandbox").await.expect(200);
+    let policy = json!({ "policy": { "second_factor_required": "administrators" } });
+    let changed =
+        service.patch("/api/v1/environments/sandbox", sandbox.header("etag"), &policy).await.expect(200);
+    ines.allow(&application.request()).await;
+    let policy = json!({ "policy": { "second_factor_required": "always" } });
+    service.patch("/api/v1/environments/sandbox", changed.header("etag"), &policy).await.expect(200);
+    let refused = ines.authorize(&application.request()).await.expect(403);
+    assert!(refused.text.contains("second factor"), "{}", refused.text);
+    let deeds = service.deeds(&application).await;
+    assert_eq!(deeds.last(), Some(&("authorization".to_owned(), "second_factor_missing".to_owned())));
+    service.finish().await;
+}

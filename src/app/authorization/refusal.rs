@@ -63,6 +63,8 @@ refusals! {
     LoginRequired = "login_required", "login_required", "the member must sign in";
     /// The member would have to be asked, and must see nothing.
     ConsentRequired = "consent_required", "consent_required", "the member must be asked";
+    /// The environment wants a second factor of this member, who signed in without one.
+    SecondFactorMissing = "second_factor_missing", "login_required", "the member must sign in with a second factor";
     /// The member said no.
     Denied = "denied", "access_denied", "the member did not allow it";
 }

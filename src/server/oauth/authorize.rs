@@ -93,6 +93,12 @@ async fn asked(http: &HttpRequest, service: &Data<Service>, query: &str) -> Resu
         }
         Some(_) | None => return sign_in::page(http, service, authorization, query, "", None),
     };
+    if service.app.lacks_second_factor(&environment, &session).await? {
+        if authorization.prompt_none {
+            return told(http, service, authorization, AuthorizationRefusal::LoginRequired).await;
+        }
+        return second_factor_missing(http, service, authorization).await;
+    }
     match service.app.remembered_grant(authorization, session.member_id).await? {
         Some(grant_id) => granted(http, service, authorization, grant_id, &session).await,
         None if authorization.prompt_none => {
@@ -229,6 +235,27 @@ pub(super) async fn granted(
     let mut answer = vec![("code", code.expose_secret()), ("iss", issuer.as_str())];
     answer.extend(authorization.state.as_deref().map(|state| ("state", state)));
     Ok(see_other(&with_parameters(&authorization.redirect_uri, &answer)))
+}
+
+/// Tells a member that this environment wants a second factor, which the member has not got; that is recorded first.
+pub(super) async fn second_factor_missing(
+    http: &HttpRequest,
+    service: &Service,
+    authorization: &Authorization,
+) -> Result<HttpResponse, Problem> {
+    let (request_id, source) = (RequestId::of(http).0, source(service, http));
+    let refusal = AuthorizationRefusal::SecondFactorMissing;
+    service.app.refused_authorization(authorization, refusal, request_id, source).await?;
+    let page = ErrorPage {
+        place: Some(place(service, &authorization.environment)),
+        status: StatusCode::FORBIDDEN,
+        title: "This environment asks for a second factor",
+        words: "Nothing was allowed. Set up an authenticator for your account, sign out, and sign in again with its code.",
+        advice: "POST /api/v1/members/{member_id}/totp begins it; the policy of the environment says who needs one.",
+        redirect: None,
+        request_id: &RequestId::of(http).0,
+    };
+    Ok(page.respond())
 }
 
 /// Sends the member back with an error; that is recorded first.

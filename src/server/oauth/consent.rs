@@ -8,7 +8,7 @@ use app::AuthorizationRefusal;
 
 pub(crate) use super::undocumented as document;
 use super::{
-    authorize::{consent_form, granted, judge, told},
+    authorize::{consent_form, granted, judge, second_factor_missing, told},
     browser::{self, forged},
     form::Form,
 };
@@ -36,6 +36,9 @@ pub(crate) async fn handle(
         return Ok(forged(&http, &service, &environment));
     }
     let authorization = judged.authorization;
+    if service.app.lacks_second_factor(&environment, &session).await? {
+        return second_factor_missing(&http, &service, &authorization).await;
+    }
     match text("decision") {
         "allow" => {
             let context = browser::context(&service, &http, &session, "GiveGrant")?;

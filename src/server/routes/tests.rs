@@ -29,6 +29,7 @@ fn example(path: &str) -> String {
         .replace("{legal_hold_id}", id)
         .replace("{verification_id}", id)
         .replace("{secret_id}", "x")
+        .replace("{key_id}", "x")
         .replace("{token_id}", "x")
         .replace("{name}", "standard")
         .replace("{scheme}", "com.example.app")
