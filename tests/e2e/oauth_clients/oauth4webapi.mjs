@@ -1,6 +1,8 @@
 // Every flow through oauth4webapi.
 
-import { everyFlow, issuer, library } from "./flows.mjs";
+import assert from "node:assert/strict";
+
+import { applications, everyFlow, issuer, library } from "./flows.mjs";
 
 const oauth = await library("oauth4webapi");
 
@@ -17,6 +19,7 @@ async function connect(method, { id, secret }) {
   const client = { client_id: id };
   const proof = authentications[method](secret);
   return {
+    server,
     async begin(parameters) {
       const verifier = oauth.generateRandomCodeVerifier();
       const [state, nonce] = [oauth.generateRandomState(), oauth.generateRandomNonce()];
@@ -35,7 +38,8 @@ async function connect(method, { id, secret }) {
     async redeem(returned, { verifier, state, nonce }) {
       const parameters = oauth.validateAuthResponse(server, client, returned, state);
       const address = `${returned.origin}${returned.pathname}`;
-      const answer = await oauth.authorizationCodeGrantRequest(server, client, proof, parameters, address, verifier, insecure);
+      const sent = [parameters, address, verifier, insecure];
+      const answer = await oauth.authorizationCodeGrantRequest(server, client, proof, ...sent);
       const wanted = { expectedNonce: nonce, requireIdToken: true };
       const tokens = await oauth.processAuthorizationCodeResponse(server, client, answer, wanted);
       await oauth.validateApplicationLevelSignature(server, answer, insecure);
@@ -65,3 +69,13 @@ async function connect(method, { id, secret }) {
 }
 
 await everyFlow(connect);
+
+// Whoever is called with an access token reads it without asking anybody but for the keys, and takes it for nobody else.
+const application = applications.client_secret_basic;
+const { server, ownTokens } = await connect("client_secret_basic", application);
+const { access_token: token } = await ownTokens("matters:read");
+const call = new Request("https://api.example.com/", { headers: { authorization: `Bearer ${token}` } });
+const { client_id, scope } = await oauth.validateJwtAccessToken(server, call, issuer, insecure);
+assert.deepEqual([client_id, scope], [application.id, "matters:read"]);
+const elsewhere = oauth.validateJwtAccessToken(server, call, "https://api.example.com", insecure);
+await assert.rejects(elsewhere, { code: "OAUTH_JWT_CLAIM_COMPARISON_FAILED" });
