@@ -32,6 +32,8 @@ struct PublicKey<'a> {
 
 pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<HttpResponse, Problem> {
     let environment = path::environment(&http)?;
+    // Keys are made where there are none: not for every name that somebody makes up.
+    service.app.environment(environment.as_str()).await?;
     let keys = service.app.signing_keys(environment).await?;
     let keys = keys
         .published()
