@@ -146,6 +146,26 @@ fn every_test_that_proves_a_behaviour_exists() {
 }
 
 #[test]
+fn every_rule_of_the_protocol_has_a_test_that_exists() {
+    let code: String = files("tests/e2e", ".rs").iter().map(|file| read(file)).collect();
+    let page = prose("docs/oauth.md");
+    let mut rows = Vec::new();
+    for row in page.lines().filter(|line| line.starts_with("| ")).skip(2) {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let number: u32 = cells[0].parse().expect("a number");
+        let tests = spans(cells[2]);
+        assert!(!tests.is_empty(), "no test in {row}");
+        for test in tests {
+            let of_row = test.split('_').skip(1).map_while(|part| part.parse::<u32>().ok());
+            assert!(of_row.into_iter().any(|named| named == number), "`{test}` is not about {number}");
+            assert!(code.contains(&format!("fn {test}(")), "there is no test `{test}`");
+        }
+        rows.push(number);
+    }
+    assert_eq!(rows, (1..=69).chain([78, 79]).collect::<Vec<_>>());
+}
+
+#[test]
 fn every_event_type_has_a_section_with_its_golden_file() {
     let page = read("docs/events.md");
     let written: BTreeSet<_> =

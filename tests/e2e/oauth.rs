@@ -1,5 +1,17 @@
 //! The protocol, each rule by its number: through the endpoints that a client uses, and the pages that a member sees.
 
+mod anything;
+mod authorization;
+mod clients;
+mod codes;
+mod introspection;
+mod metadata;
+mod pages;
+mod revocation;
+mod secrecy;
+mod steps;
+mod tokens;
+
 use serde_json::json;
 use tests::{
     Service,

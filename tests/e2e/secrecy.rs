@@ -64,7 +64,7 @@ async fn a3_no_secret_and_no_personal_value_is_in_log_views_output_or_metrics() 
     service.finish().await;
 }
 
-fn grep(folder: &Path, needles: &[String]) {
+pub(crate) fn grep(folder: &Path, needles: &[String]) {
     let mut folders = vec![folder.to_owned()];
     let mut files: Vec<PathBuf> = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -84,7 +84,7 @@ fn grep(folder: &Path, needles: &[String]) {
     }
 }
 
-fn assert_clean(place: &str, bytes: &[u8], needles: &[String]) {
+pub(crate) fn assert_clean(place: &str, bytes: &[u8], needles: &[String]) {
     for needle in needles {
         let found = bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
         assert!(!found, "{place} holds `{needle}` in the clear");
