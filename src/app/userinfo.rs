@@ -14,13 +14,16 @@ use crate::{
 /// What a client does who asks who signed in.
 pub(crate) const USERINFO: &str = "userinfo";
 /// Why it is not told.
-pub(crate) const REASONS: [&str; 3] = ["unknown_token", "insufficient_scope", "key_not_proved"];
+pub(crate) const REASONS: [&str; 4] =
+    ["unknown_token", "another_audience", "insufficient_scope", "key_not_proved"];
 
 /// A request for what the scopes of a token tell about its member.
 #[derive(Clone, Debug)]
 pub struct UserinfoRequest {
     /// The environment that it is asked in.
     pub environment: EnvironmentName,
+    /// The URL of that environment.
+    pub issuer: String,
     /// The access token.
     pub token: String,
     /// The thumbprint of the key that the sender proved to have (RFC 9449).
@@ -90,6 +93,11 @@ impl Inner {
         };
         if let Some(end) = self.token_end(&request.environment, &token).await? {
             self.record_refused(deed, end.as_str()).await?;
+            return Err(UserinfoError::InvalidToken);
+        }
+        // One that is for another resource server must not be of use here to that one (RFC 9068 section 4).
+        if !token.aud.contains(&request.issuer) {
+            self.record_refused(deed, "another_audience").await?;
             return Err(UserinfoError::InvalidToken);
         }
         if token.cnf.as_ref().map(|cnf| &cnf.jkt) != request.key_thumbprint.as_ref() {

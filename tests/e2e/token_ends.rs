@@ -226,3 +226,42 @@ async fn l1_an_environment_that_asks_for_a_second_factor_lets_nobody_consent_wit
     assert_eq!(deeds.last(), Some(&("authorization".to_owned(), "second_factor_missing".to_owned())));
     service.finish().await;
 }
+
+#[tokio::test]
+async fn oauth_42_55_a_code_gives_no_more_scope_and_a_token_for_another_server_tells_nothing_here() {
+    let service = Service::start().await;
+    let sandbox = service.get("/api/v1/environments/sandbox").await.expect(200);
+    let policy = json!({ "policy": { "resources": ["https://records.example.com"] } });
+    service.patch("/api/v1/environments/sandbox", sandbox.header("etag"), &policy).await.expect(200);
+    let application = service.application("Matter sync").await;
+    let ines = service.visitor("Ines Duarte").await;
+    let code = ines.allow(&application.request()).await;
+    let redeem = |code: String, scope: &'static str| {
+        let (service, application) = (&service, &application);
+        async move {
+            let form = [
+                ("grant_type", "authorization_code"),
+                ("code", code.as_str()),
+                ("redirect_uri", tests::oauth::CALLBACK),
+                ("code_verifier", tests::oauth::VERIFIER),
+                ("scope", scope),
+            ];
+            service.token(application, &form).await
+        }
+    };
+    let more = redeem(code.clone(), "openid matters:write").await.expect(400);
+    assert_eq!(more.text_of("/error"), "invalid_scope");
+    assert_eq!(redeem(code, "openid").await.expect(200).text_of("/scope"), "openid");
+
+    let elsewhere = application.request_with(&[("resource", "https://records.example.com")]);
+    let code = ines.allow(&elsewhere).await;
+    let tokens = service.redeem(&application, &code).await.expect(200);
+    let access = tokens.text_of("/access_token");
+    let known = service.introspected(&application, access).await;
+    assert_eq!(known["aud"], json!(["https://records.example.com"]));
+    let refused = ines.bearer("userinfo", access).await.expect(401);
+    assert_eq!(refused.text_of("/error"), "invalid_token");
+    let deeds = service.deeds(&application).await;
+    assert_eq!(deeds.last(), Some(&("userinfo".to_owned(), "another_audience".to_owned())));
+    service.finish().await;
+}

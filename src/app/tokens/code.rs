@@ -90,7 +90,8 @@ impl Inner {
             auth_time: voucher.auth_time,
         };
         // What the client may hold can have become less since the member was asked.
-        let scope = voucher.scope.common_with(&asked.registration.scope);
+        let most = voucher.scope.common_with(&asked.registration.scope);
+        let scope = Self::scope_within(asked.request.scope.as_deref(), &most)?;
         let token = self.draft_token(asked, &scope, audience, Some(of_grant))?;
         let mut vouchers = vec![VoucherChange::Spend { kind: CODE, id: code_id.0 }];
         let refresh_token = self.first_refresh_token(asked, &voucher, &scope, &mut vouchers)?;

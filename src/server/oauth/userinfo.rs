@@ -25,6 +25,7 @@ pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<
             .finish());
     };
     let request = UserinfoRequest {
+        issuer: service.issuer(&environment),
         environment,
         token,
         key_thumbprint: None,

@@ -53,9 +53,9 @@ fn every_route_is_described_and_nothing_else() {
         })
         .collect();
     let in_table: BTreeSet<_> =
-        all().iter().map(|route| (route.path.to_owned(), route.method.to_string())).collect();
+        documented().map(|route| (route.path.to_owned(), route.method.to_string())).collect();
     assert_eq!(in_document, in_table);
-    assert_eq!(in_table.len(), all().len(), "no route stands twice");
+    assert_eq!(in_table.len(), documented().count(), "no route stands twice");
     let operations: BTreeSet<_> = all().iter().map(|route| route.operation).collect();
     assert_eq!(operations.len(), all().len(), "no operation stands twice");
     let paths: BTreeSet<_> = Methods::each().map(Methods::path).collect();
