@@ -19,8 +19,9 @@ use crate::{
     App, Inner,
     activity::{AUTHENTICATION, Deed},
     aggregates::Loaded,
-    context::Source,
+    context::{Actor, Context, Source},
     error::{CommandError, Fault},
+    ids::uuid_v7,
     look,
     tokens::{ClientCredentials, ClientProof},
 };
@@ -192,6 +193,14 @@ pub(crate) struct ProvedClient {
     pub(crate) learned: Option<VerifiedDigest>,
 }
 
+/// A client in what it asks for.
+pub(crate) struct ActingClient<'r> {
+    pub(crate) client: &'r ProvedClient,
+    pub(crate) environment: &'r EnvironmentName,
+    pub(crate) request_id: &'r str,
+    pub(crate) source: Option<&'r Source>,
+}
+
 impl ProvedClient {
     pub(crate) fn registration(&self) -> Option<&Registration> {
         self.loaded.aggregate.registration()
@@ -245,6 +254,27 @@ impl Inner {
             }
             Err(failed) => Err(failed),
         }
+    }
+
+    /// The context of what a client causes in the history.
+    pub(crate) fn client_context(
+        &self,
+        acting: ActingClient<'_>,
+        operation: &'static str,
+    ) -> Result<Context, Fault> {
+        let ActingClient { client, environment, request_id, source } = acting;
+        Ok(Context {
+            actor: Actor::Client { client_id: client.client_id, credential: client.secret_id.clone() },
+            operation,
+            environment: Some(environment.clone()),
+            request_id: request_id.to_owned(),
+            correlation_id: uuid_v7(self.log.now(), self.entropy.as_ref())?,
+            source: source.cloned(),
+            reason: None,
+            ticket: None,
+            idempotency: None,
+            malformed: Vec::new(),
+        })
     }
 
     /// Whether a client is who it says it is; whoever asks records it.

@@ -11,13 +11,12 @@ use crate::{
     App, Inner,
     access_tokens::{AccessToken, REVOKED_TOKEN},
     activity::Deed,
-    authenticate_client::{ClientAuthenticationError, ClientRefusal, ProvedClient},
-    context::{Actor, Context, Source},
+    authenticate_client::{ActingClient, ClientAuthenticationError, ClientRefusal, ProvedClient},
+    context::Source,
     error::{CommandError, Fault},
     flood::{Counts, Kind},
-    ids::uuid_v7,
     look,
-    tokens::{ClientCredentials, REFRESH_TOKEN, RefreshVoucher, TokenError},
+    tokens::{ClientCredentials, Entitlement, REFRESH_TOKEN, TokenError},
 };
 
 /// What a resource server does who asks about a token.
@@ -184,7 +183,7 @@ impl Inner {
         environment: &EnvironmentName,
         client_id: ClientId,
         token: &SecretString,
-    ) -> Result<Option<(SecretId, RefreshVoucher, Option<Timestamp>)>, Fault> {
+    ) -> Result<Option<(SecretId, Entitlement, Option<Timestamp>)>, Fault> {
         let Ok(presented) = Presented::parse(token.expose_secret()) else { return Ok(None) };
         let owner = client_id.to_string();
         let binding = Binding { environment: environment.as_str(), owner: &owner };
@@ -194,7 +193,7 @@ impl Inner {
             return Ok(None);
         }
         let id = SecretId(presented.id().as_str().to_owned());
-        let Some(kept) = self.activity.voucher(REFRESH_TOKEN, &id.0).await? else { return Ok(None) };
+        let Some(kept) = self.activity.voucher(REFRESH_TOKEN.voucher, &id.0).await? else { return Ok(None) };
         let voucher = serde_json::from_slice(&kept.data)
             .map_err(|error| Fault::permanent("reading what a refresh token is good for", error))?;
         let live = kept.is_live(self.log.now()).then_some(kept.expires_at);
@@ -226,18 +225,13 @@ impl Inner {
             self.record_refused(deed, "unknown_token").await?;
             return Ok(());
         };
-        let context = Context {
-            actor: Actor::Client { client_id: client.client_id, credential: client.secret_id.clone() },
-            operation: "RevokeGrant",
-            environment: Some(environment.clone()),
-            request_id: question.request_id.clone(),
-            correlation_id: uuid_v7(self.log.now(), self.entropy.as_ref()).map_err(Fault::from)?,
-            source: question.source.clone(),
-            reason: None,
-            ticket: None,
-            idempotency: None,
-            malformed: Vec::new(),
+        let acting = ActingClient {
+            client: &client,
+            environment,
+            request_id: &question.request_id,
+            source: question.source.as_ref(),
         };
+        let context = self.client_context(acting, "RevokeGrant")?;
         self.change_grant(&context, voucher.grant_id, GrantCommand::Revoke)
             .await
             .map_err(TokenError::from)?;
@@ -246,7 +240,7 @@ impl Inner {
             grant: Some(voucher.grant_id.to_string()),
             ..deed(REVOCATION, &question, Some(&client))
         };
-        let revoked = VoucherChange::Revoke { kind: REFRESH_TOKEN, id: token_id.0 };
+        let revoked = VoucherChange::Revoke { kind: REFRESH_TOKEN.voucher, id: token_id.0 };
         Ok(self.record_revocation(deed, &client, revoked).await?)
     }
 
@@ -295,7 +289,7 @@ impl Inner {
     async fn is_refresh_token_of_another(&self, token: &SecretString) -> Result<bool, Fault> {
         let Ok(presented) = Presented::parse(token.expose_secret()) else { return Ok(false) };
         let refresh = presented.kind() == SecretKind::RefreshToken;
-        Ok(refresh && self.activity.voucher(REFRESH_TOKEN, presented.id().as_str()).await?.is_some())
+        Ok(refresh && self.activity.voucher(REFRESH_TOKEN.voucher, presented.id().as_str()).await?.is_some())
     }
 
     /// The client that asks about a token; that it is refused is recorded.

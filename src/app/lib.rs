@@ -68,6 +68,7 @@ mod private_parts;
 mod rebuild;
 mod refusal;
 mod refusal_limit;
+mod refusals;
 mod roles;
 mod sessions;
 mod sign_in;

@@ -5,6 +5,7 @@
 
 mod client_credentials;
 mod code;
+mod entitlement;
 mod id_token;
 mod refresh;
 mod refusal;
@@ -22,8 +23,9 @@ use jiff::{SignedDuration, Timestamp};
 use store::{ActivityCommit, ActivityError, Count, Outcome, VoucherChange};
 
 pub(crate) use code::{CODE, CodeVoucher};
+pub(crate) use entitlement::{Entitlement, Exchanged};
 pub use id_token::MemberClaims;
-pub(crate) use refresh::{REFRESH_TOKEN, RefreshVoucher};
+pub(crate) use refresh::REFRESH_TOKEN;
 pub use refusal::TokenRefusal;
 
 use crate::{
@@ -230,6 +232,8 @@ impl Inner {
         deed.credential = client.secret_id.as_ref().map(ToString::to_string);
         match self.issue_proved(&request, &policy, &client, deed.clone()).await {
             Err(TokenError::Refused(refusal)) => {
+                // The secret was right all the same: the next request need not be checked as slowly.
+                client.learned.into_iter().for_each(|learned| self.activity.keep_digest(learned));
                 self.record_refused(deed, refusal.as_str()).await?;
                 Err(refusal.into())
             }
@@ -250,13 +254,7 @@ impl Inner {
         }
         let now = self.log.now();
         let asked = Asked { request, policy, client, registration, now };
-        let draft = match &request.ask {
-            TokenAsk::ClientCredentials => self.for_itself(&asked)?,
-            TokenAsk::AuthorizationCode { code, redirect_uri, code_verifier } => {
-                self.for_code(&asked, code, redirect_uri.as_deref(), code_verifier.as_deref()).await?
-            }
-            TokenAsk::RefreshToken(token) => self.for_refresh_token(&asked, token).await?,
-        };
+        let draft = self.draft(&asked).await?;
         let access_token =
             self.write_access_token(&request.environment, policy.access_token_format, &draft.token).await?;
         let counts = self.quota(client.client_id, registration, now).await?;
@@ -272,9 +270,13 @@ impl Inner {
         match self.activity.append(commit).await {
             Ok(_) => {}
             Err(ActivityError::OverLimit { .. }) => return Err(TokenRefusal::OverQuota.into()),
-            // Somebody was faster with the same code or refresh token.
-            Err(ActivityError::VoucherNotLive { .. }) => {
-                return Err(self.spent_meanwhile(request, &draft.token).await);
+            // Meanwhile the code or refresh token was used, or its time ended: another look tells which.
+            Err(error @ ActivityError::VoucherNotLive { .. }) => {
+                let asked = Asked { now: self.log.now(), ..asked };
+                let looked_again = self.draft(&asked).await;
+                return Err(looked_again
+                    .err()
+                    .unwrap_or_else(|| Fault::passing("recording activity", error).into()));
             }
             Err(error @ (ActivityError::Unavailable(_) | ActivityError::VoucherTaken { .. })) => {
                 return Err(Fault::passing("recording activity", error).into());
@@ -290,7 +292,18 @@ impl Inner {
         })
     }
 
-    /// One more token of the day, if the client's type has a quota (behaviour O2).
+    /// What comes of a request if it is recorded.
+    async fn draft(&self, asked: &Asked<'_>) -> Result<Draft, TokenError> {
+        match &asked.request.ask {
+            TokenAsk::ClientCredentials => self.for_itself(asked),
+            TokenAsk::AuthorizationCode { code, redirect_uri, code_verifier } => {
+                self.for_code(asked, code, redirect_uri.as_deref(), code_verifier.as_deref()).await
+            }
+            TokenAsk::RefreshToken(token) => self.for_refresh_token(asked, token).await,
+        }
+    }
+
+    /// One more token of the UTC day, if the client's type has a quota (behaviour O2).
     async fn quota(
         &self,
         client_id: ClientId,
@@ -300,8 +313,9 @@ impl Inner {
         let client_type = self.client_types.current(&registration.client_type).await?;
         let quota = client_type.aggregate.listed().and_then(|listed| listed.daily_quota);
         let Some(quota) = quota else { return Ok(Vec::new()) };
+        let day = now.as_second().div_euclid(86_400);
         Ok(vec![Count {
-            key: quota_key(client_id, now),
+            key: format!("tokens/{client_id}/{day}"),
             limit: Some(quota.into()),
             expires_at: now + SignedDuration::from_hours(48),
         }])
@@ -384,9 +398,4 @@ struct OfGrant {
     grant_id: GrantId,
     subject: String,
     auth_time: i64,
-}
-
-/// Under which a client's tokens of a UTC day are counted.
-pub(crate) fn quota_key(client_id: ClientId, now: Timestamp) -> String {
-    format!("tokens/{client_id}/{}", now.as_second().div_euclid(86_400))
 }

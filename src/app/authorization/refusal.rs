@@ -2,35 +2,14 @@
 
 use domain::oauth::{RedirectDifference, RedirectMismatch};
 
-macro_rules! refusals {
-    ($($(#[$doc:meta])* $variant:ident = $slug:literal, $error:literal, $description:literal;)+) => {
-        /// Why a client is refused that is known, at an address that is its own.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum AuthorizationRefusal { $($(#[$doc])* $variant,)+ }
-
-        impl AuthorizationRefusal {
-            /// Every one of them.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The name in activity and metrics.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $slug),+ }
-            }
-
-            /// The `error` of RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6 or RFC 8707 section 2.
-            pub fn error(self) -> &'static str {
-                match self { $(Self::$variant => $error),+ }
-            }
-
-            /// The `error_description`.
-            pub fn description(self) -> &'static str {
-                match self { $(Self::$variant => $description),+ }
-            }
-        }
-    };
-}
+use crate::refusals::refusals;
 
 refusals! {
+    /// Why a client is refused that is known, at an address that is its own.
+    pub enum AuthorizationRefusal,
+    /// The `error` of RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6 or RFC 8707 section 2.
+    error;
+
     /// A parameter stands twice (RFC 6749 section 3.1).
     Repeated = "repeated_parameter", "invalid_request", "a parameter stands more than once";
     /// A request object (RFC 9101).

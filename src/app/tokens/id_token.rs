@@ -61,7 +61,7 @@ impl Inner {
             aud: token.client_id.to_string(),
             exp: token.exp,
             iat: token.iat,
-            auth_time: code.auth_time,
+            auth_time: code.entitlement.auth_time,
             nonce: code.nonce.as_deref(),
             amr: &code.methods,
             azp: token.client_id.to_string(),

@@ -1,34 +1,13 @@
 //! Why tokens are refused to a client that is who it says it is.
 
-macro_rules! refusals {
-    ($($(#[$doc:meta])* $variant:ident = $slug:literal, $error:literal, $description:literal;)+) => {
-        /// Why tokens are refused to a client that is who it says it is.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum TokenRefusal { $($(#[$doc])* $variant,)+ }
-
-        impl TokenRefusal {
-            /// Every one of them.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The name in activity and metrics.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $slug),+ }
-            }
-
-            /// The `error` of RFC 6749 section 5.2, RFC 8707 section 2 or RFC 9449 section 5.
-            pub fn error(self) -> &'static str {
-                match self { $(Self::$variant => $error),+ }
-            }
-
-            /// The `error_description`: what the developer should know, and no more than that.
-            pub fn description(self) -> &'static str {
-                match self { $(Self::$variant => $description),+ }
-            }
-        }
-    };
-}
+use crate::refusals::refusals;
 
 refusals! {
+    /// Why tokens are refused to a client that is who it says it is.
+    pub enum TokenRefusal,
+    /// The `error` of RFC 6749 section 5.2, RFC 8707 section 2 or RFC 9449 section 5.
+    error;
+
     /// The client is not registered for this grant type.
     GrantTypeNotAllowed = "grant_type_not_allowed", "unauthorized_client", "the client is not registered for this grant_type";
     /// A public client cannot act for itself (RFC 6749 section 4.4).
