@@ -25,6 +25,7 @@ use crate::{
     error::{CommandError, Fault},
     flood::Counts,
     introspection::{ANOTHER_CLIENTS, INTROSPECTION, REVOCATION},
+    malformed::MalformedRequest,
     sign_in::SignInRefusal,
     tokens::{TOKEN, TokenRefusal},
     userinfo::{self, USERINFO},
@@ -85,6 +86,7 @@ pub fn activity_reasons() -> Vec<&'static str> {
     let of_tokens = TokenRefusal::ALL.iter().map(|refusal| refusal.as_str());
     let ended = TokenEnd::ALL.iter().map(|end| end.as_str());
     let of_authorizations = AuthorizationRefusal::ALL.iter().map(|refusal| refusal.as_str());
+    let malformed = MalformedRequest::ALL.iter().map(|refusal| refusal.as_str());
     let of_pages = PageRefusal::ALL.iter().map(|refusal| refusal.as_str());
     let of_questions = userinfo::REASONS.into_iter().chain([ANOTHER_CLIENTS, "no_such_environment"]);
     let reasons: BTreeSet<_> = of_clients
@@ -94,6 +96,7 @@ pub fn activity_reasons() -> Vec<&'static str> {
         .chain(ended)
         .chain(of_authorizations)
         .chain(of_pages)
+        .chain(malformed)
         .chain(of_questions)
         .collect();
     reasons.into_iter().collect()

@@ -194,6 +194,7 @@ pub(crate) struct ProvedClient {
 }
 
 /// A client in what it asks for.
+#[derive(Clone, Copy)]
 pub(crate) struct ActingClient<'r> {
     pub(crate) client: &'r ProvedClient,
     pub(crate) environment: &'r EnvironmentName,

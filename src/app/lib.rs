@@ -62,6 +62,7 @@ mod introduction;
 mod introspection;
 mod legal_holds;
 mod look;
+mod malformed;
 mod members;
 mod persons;
 mod private_parts;
@@ -113,6 +114,7 @@ pub use health::Health;
 pub use introduction::Introduced;
 pub use introspection::{LiveToken, RevocationError, TokenQuestion};
 pub use legal_holds::ChangedLegalHold;
+pub use malformed::{MalformedAttempt, MalformedRequest, ProtocolEndpoint};
 pub use members::{
     BegunEnrolment, ChangeDetailsRequest, ChangedMember, ConfirmTotpRequest, CreateMemberRequest,
     IssueTokenRequest, IssuedPersonalToken, IssuedRecoveryCodes, RoleRequest, SetPasswordRequest,

@@ -20,11 +20,15 @@ pub(crate) mod token;
 pub(crate) mod userinfo;
 
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder,
+    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
     http::{StatusCode, header},
 };
-use app::{AuthenticatedClient, ClientAttempt, ClientAuthenticationError, CommandError};
+use app::{
+    AuthenticatedClient, ClientAttempt, ClientAuthenticationError, CommandError, MalformedRequest,
+    ProtocolEndpoint,
+};
 use domain::EnvironmentName;
+use refusal::Asking;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -51,8 +55,9 @@ async fn authenticate(
     environment: &EnvironmentName,
 ) -> Result<AuthenticatedClient, HttpResponse> {
     let Some((client_id, secret)) = basic::credentials(http) else {
-        service.metrics.client_authentication("missing");
-        return Err(invalid_client(environment));
+        let asking = Asking { service, http, endpoint: ProtocolEndpoint::OwnClient, environment };
+        let answered = asking.malformed_request(None, MalformedRequest::NoCredentials).await;
+        return Err(answered.unwrap_or_else(|problem| problem.error_response()));
     };
     let attempt = ClientAttempt {
         environment: environment.clone(),

@@ -6,10 +6,11 @@ use actix_web::{
     cookie::{Cookie, SameSite, time::Duration},
     http::{StatusCode, header},
 };
-use app::{Actor, Context, Session};
+use app::{Actor, Context, MalformedRequest, Session};
 use crypto::{Entropy, ExposeSecret, SecretString, SystemEntropy};
 use domain::{EnvironmentName, MemberId};
 
+use super::refusal::Asking;
 use crate::{
     extract::{member_context, path},
     middleware::request_id::RequestId,
@@ -173,16 +174,17 @@ pub(super) fn no_such_environment(http: &HttpRequest) -> HttpResponse {
     .respond()
 }
 
-/// The form was made for another browser or session, or is too old.
-pub(super) fn forged(http: &HttpRequest, service: &Service, environment: &EnvironmentName) -> HttpResponse {
-    ErrorPage {
-        place: Some(place(service, environment)),
+/// The form was made for another browser or session, or is too old; that is recorded first.
+pub(super) async fn forged(asking: Asking<'_>) -> Result<HttpResponse, Problem> {
+    asking.malformed(None, MalformedRequest::ForgedForm).await?;
+    let page = ErrorPage {
+        place: Some(place(asking.service, asking.environment)),
         status: StatusCode::FORBIDDEN,
         title: "This page was open for too long, or in another browser",
         words: "Nothing was allowed, and nothing was changed. Go back to the application, and begin again.",
         advice: "The form came without the proof that this session's forms carry.",
         redirect: None,
-        request_id: &RequestId::of(http).0,
-    }
-    .respond()
+        request_id: &RequestId::of(asking.http).0,
+    };
+    Ok(page.respond())
 }

@@ -2,39 +2,30 @@
 //! in both, and never in the URL.
 
 use actix_web::{HttpRequest, http::header};
-use app::{ClientCredentials, ClientProof};
-use domain::EnvironmentName;
+use app::{ClientCredentials, ClientProof, MalformedRequest};
 
-use super::{basic, form::Form, refusal::Refused};
+use super::{basic, form::Form};
 
 /// What a client presents.
 ///
 /// # Errors
-/// The answer to a request that presents nothing, or two things.
-pub(super) fn credentials(
-    http: &HttpRequest,
-    form: &Form,
-    environment: &EnvironmentName,
-) -> Result<ClientCredentials, Refused> {
+/// Why that is nothing, or two things.
+pub(super) fn credentials(http: &HttpRequest, form: &Form) -> Result<ClientCredentials, MalformedRequest> {
     let (claimed, in_body) = (form.get("client_id"), form.get("client_secret"));
     if http.headers().contains_key(header::AUTHORIZATION) {
-        let Some((client_id, secret)) = basic::credentials(http) else {
-            return Err(Refused::Client(environment.clone()));
-        };
+        let (client_id, secret) = basic::credentials(http).ok_or(MalformedRequest::NoCredentials)?;
         if in_body.is_some() {
-            let description = "the client authenticates in the header and in the body: use one of them";
-            return Err(Refused::invalid_request(description));
+            return Err(MalformedRequest::TwoCredentials);
         }
         if claimed.is_some_and(|claimed| claimed != client_id) {
-            let description = "client_id in the body is not the one in the header";
-            return Err(Refused::invalid_request(description));
+            return Err(MalformedRequest::ClientIdDiffers);
         }
         return Ok(ClientCredentials { client_id, proof: ClientProof::Secret(secret) });
     }
-    let Some(client_id) = claimed else { return Err(Refused::Client(environment.clone())) };
+    let client_id = claimed.ok_or(MalformedRequest::NoCredentials)?.to_owned();
     let proof = match in_body {
         Some(secret) => ClientProof::Secret(secret.to_owned().into()),
         None => ClientProof::None,
     };
-    Ok(ClientCredentials { client_id: client_id.to_owned(), proof })
+    Ok(ClientCredentials { client_id, proof })
 }

@@ -4,13 +4,14 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use app::AuthorizationRefusal;
+use app::{AuthorizationRefusal, ProtocolEndpoint};
 
 pub(crate) use super::undocumented as document;
 use super::{
     authorize::{consent_form, granted, judge, second_factor_missing, told},
     browser::{self, forged},
     form::Form,
+    refusal::Asking,
 };
 use crate::{extract::bytes_of, problem::Problem, service::Service};
 
@@ -23,17 +24,23 @@ pub(crate) async fn handle(
         Ok(environment) => environment,
         Err(page) => return Ok(page),
     };
+    let asking = Asking {
+        service: &service,
+        http: &http,
+        endpoint: ProtocolEndpoint::Authorization,
+        environment: &environment,
+    };
     let form = Form::parse(&bytes_of(&service, &http, payload).await?);
     let text = |name| form.get(name).unwrap_or_default();
     let Some(session) = browser::session(&service, &http).await? else {
-        return Ok(forged(&http, &service, &environment));
+        return forged(asking).await;
     };
     let judged = match judge(&http, &service, &environment, text("continue")).await? {
         Ok(judged) => judged,
         Err(answer) => return Ok(answer),
     };
     if !service.app.is_form_proof(&consent_form(&judged.query), &session.id.0, text("csrf")) {
-        return Ok(forged(&http, &service, &environment));
+        return forged(asking).await;
     }
     let authorization = judged.authorization;
     if service.app.lacks_second_factor(&environment, &session).await? {
@@ -51,6 +58,6 @@ pub(crate) async fn handle(
             service.app.deny_grant(context, authorization.clone()).await?;
             told(&http, &service, &authorization, AuthorizationRefusal::Denied).await
         }
-        _ => Ok(forged(&http, &service, &environment)),
+        _ => forged(asking).await,
     }
 }

@@ -1,9 +1,10 @@
 //! The parameters of a protocol request (RFC 6749 sections 3.1 and 3.2): each once, none without a value.
 
-use actix_web::{HttpMessage, HttpRequest, web::Payload};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web::Payload};
+use app::MalformedRequest;
 
-use super::refusal::Refused;
-use crate::{extract::bytes_of, problem::Problem, service::Service};
+use super::refusal::Asking;
+use crate::{extract::bytes_of, problem::Problem};
 
 /// What may stand more than once: a token can be for several resource servers (RFC 8707 section 2).
 const MANY: &str = "resource";
@@ -18,29 +19,32 @@ impl Form {
         Self(form_urlencoded::parse(text).into_owned().collect())
     }
 
-    /// The body of a request to an endpoint that takes nothing from its URL.
+    /// What the body of a request asks for, at an endpoint that takes nothing from its URL; else the answer to one of which
+    /// nothing can be made, which is recorded.
     ///
     /// # Errors
-    /// The answer that it gets: `invalid_request` in the dialect of RFC 6749, or a problem if the body did not arrive.
-    pub(super) async fn read(
-        service: &Service,
-        http: &HttpRequest,
+    /// A problem if the body did not arrive, or if that could not be recorded.
+    pub(super) async fn asked<T>(
+        asking: Asking<'_>,
         payload: Payload,
-    ) -> Result<Result<Self, Refused>, Problem> {
-        let bytes = bytes_of(service, http, payload).await?;
+        read: impl FnOnce(&Self) -> Result<T, MalformedRequest>,
+    ) -> Result<Result<T, HttpResponse>, Problem> {
+        let form = Self::parse(&bytes_of(asking.service, asking.http, payload).await?);
+        match form.in_order(asking.http).and_then(|()| read(&form)) {
+            Ok(asked) => Ok(Ok(asked)),
+            Err(refusal) => asking.malformed_request(form.get("client_id"), refusal).await.map(Err),
+        }
+    }
+
+    /// Whether everything came where and as it must.
+    fn in_order(&self, http: &HttpRequest) -> Result<(), MalformedRequest> {
         if !http.query_string().is_empty() {
-            let description = "send the parameters in the body: nothing is taken from the URL";
-            return Ok(Err(Refused::invalid_request(description)));
+            return Err(MalformedRequest::ParametersInUrl);
         }
         if !http.content_type().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            let description = "send the parameters as application/x-www-form-urlencoded";
-            return Ok(Err(Refused::invalid_request(description)));
+            return Err(MalformedRequest::ContentType);
         }
-        let form = Self::parse(&bytes);
-        if form.repeated().is_empty() {
-            return Ok(Ok(form));
-        }
-        Ok(Err(Refused::invalid_request("a parameter stands more than once")))
+        if self.repeated().is_empty() { Ok(()) } else { Err(MalformedRequest::Repeated) }
     }
 
     /// A parameter; one without a value is as if it were not there.

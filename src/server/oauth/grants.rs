@@ -52,6 +52,7 @@ pub(crate) mod post {
         HttpRequest, HttpResponse,
         web::{Data, Payload},
     };
+    use app::ProtocolEndpoint;
     use domain::GrantId;
 
     use super::FORM;
@@ -61,6 +62,7 @@ pub(crate) mod post {
         oauth::{
             browser::{self, forged, see_other},
             form::Form,
+            refusal::Asking,
         },
         problem::Problem,
         service::Service,
@@ -75,12 +77,18 @@ pub(crate) mod post {
             Ok(environment) => environment,
             Err(page) => return Ok(page),
         };
+        let asking = Asking {
+            service: &service,
+            http: &http,
+            endpoint: ProtocolEndpoint::Authorization,
+            environment: &environment,
+        };
         let form = Form::parse(&bytes_of(&service, &http, payload).await?);
         let Some(session) = browser::session(&service, &http).await? else {
-            return Ok(forged(&http, &service, &environment));
+            return forged(asking).await;
         };
         if !service.app.is_form_proof(FORM, &session.id.0, form.get("csrf").unwrap_or_default()) {
-            return Ok(forged(&http, &service, &environment));
+            return forged(asking).await;
         }
         let grant_id: GrantId =
             form.get("withdraw").unwrap_or_default().parse().map_err(|_| not_found("grant"))?;

@@ -5,12 +5,11 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Payload},
 };
-use app::{Confirmation, LiveToken, TokenQuestion};
-use domain::EnvironmentName;
+use app::{Confirmation, LiveToken, MalformedRequest, ProtocolEndpoint, TokenQuestion};
 use serde::Serialize;
 
 pub(crate) use super::undocumented as document;
-use super::{answer, client::credentials, form::Form, refusal::Refused, token::refusal};
+use super::{answer, client::credentials, form::Form, refusal::Asking, token::refusal};
 use crate::{
     extract::{path, source},
     middleware::request_id::RequestId,
@@ -52,13 +51,15 @@ pub(crate) async fn handle(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let environment = path::environment(&http)?;
-    let form = match Form::read(&service, &http, payload).await? {
-        Ok(form) => form,
-        Err(refused) => return Ok(refused.respond()),
+    let asking = Asking {
+        service: &service,
+        http: &http,
+        endpoint: ProtocolEndpoint::Introspection,
+        environment: &environment,
     };
-    let question = match question(&service, &http, &environment, &form) {
+    let question = match Form::asked(asking, payload, |form| question(&asking, form)).await? {
         Ok(question) => question,
-        Err(refused) => return Ok(refused.respond()),
+        Err(answer) => return Ok(answer),
     };
     Ok(match service.app.introspect(question).await {
         Ok(Some(live)) => active(&live, &service.issuer(&environment)),
@@ -68,22 +69,15 @@ pub(crate) async fn handle(
 }
 
 /// The token of a form, and who asks about it.
-pub(super) fn question(
-    service: &Service,
-    http: &HttpRequest,
-    environment: &EnvironmentName,
-    form: &Form,
-) -> Result<TokenQuestion, Refused> {
-    let client = credentials(http, form, environment)?;
-    let Some(token) = form.owned("token") else {
-        return Err(Refused::invalid_request("token is missing"));
-    };
+pub(super) fn question(asking: &Asking<'_>, form: &Form) -> Result<TokenQuestion, MalformedRequest> {
+    let client = credentials(asking.http, form)?;
+    let token = form.owned("token").ok_or(MalformedRequest::NoToken)?;
     Ok(TokenQuestion {
-        environment: environment.clone(),
+        environment: asking.environment.clone(),
         client,
         token: token.into(),
-        request_id: RequestId::of(http).0,
-        source: source(service, http),
+        request_id: RequestId::of(asking.http).0,
+        source: source(asking.service, asking.http),
     })
 }
 

@@ -42,6 +42,7 @@ pub(crate) mod post {
         HttpRequest, HttpResponse,
         web::{Data, Payload},
     };
+    use app::ProtocolEndpoint;
 
     use super::FORM;
     pub(crate) use crate::oauth::undocumented as document;
@@ -51,6 +52,7 @@ pub(crate) mod post {
         oauth::{
             browser::{self, drop_session, forged, place},
             form::Form,
+            refusal::Asking,
         },
         pages::SignedOut,
         problem::Problem,
@@ -66,10 +68,16 @@ pub(crate) mod post {
             Ok(environment) => environment,
             Err(page) => return Ok(page),
         };
+        let asking = Asking {
+            service: &service,
+            http: &http,
+            endpoint: ProtocolEndpoint::SignOut,
+            environment: &environment,
+        };
         let form = Form::parse(&bytes_of(&service, &http, payload).await?);
         if let Some(session) = browser::session(&service, &http).await? {
             if !service.app.is_form_proof(FORM, &session.id.0, form.get("csrf").unwrap_or_default()) {
-                return Ok(forged(&http, &service, &environment));
+                return forged(asking).await;
             }
             let (request_id, source) = (RequestId::of(&http).0, source(&service, &http));
             service.app.sign_out(&session, request_id, source).await?;

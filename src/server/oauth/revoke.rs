@@ -5,10 +5,16 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Payload},
 };
-use app::RevocationError;
+use app::{ProtocolEndpoint, RevocationError};
 
 pub(crate) use super::undocumented as document;
-use super::{answer, form::Form, introspect::question, refusal::refused, token::refusal};
+use super::{
+    answer,
+    form::Form,
+    introspect::question,
+    refusal::{Asking, refused},
+    token::refusal,
+};
 use crate::{extract::path, problem::Problem, service::Service};
 
 pub(crate) async fn handle(
@@ -17,13 +23,15 @@ pub(crate) async fn handle(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let environment = path::environment(&http)?;
-    let form = match Form::read(&service, &http, payload).await? {
-        Ok(form) => form,
-        Err(refused) => return Ok(refused.respond()),
+    let asking = Asking {
+        service: &service,
+        http: &http,
+        endpoint: ProtocolEndpoint::Revocation,
+        environment: &environment,
     };
-    let question = match question(&service, &http, &environment, &form) {
+    let question = match Form::asked(asking, payload, |form| question(&asking, form)).await? {
         Ok(question) => question,
-        Err(refused) => return Ok(refused.respond()),
+        Err(answer) => return Ok(answer),
     };
     Ok(match service.app.end_token(question).await {
         Ok(()) => answer(StatusCode::OK).finish(),

@@ -79,6 +79,7 @@ pub(crate) mod post {
         HttpRequest, HttpResponse,
         web::{Data, Payload},
     };
+    use app::{MalformedRequest, ProtocolEndpoint};
     use domain::EnvironmentName;
 
     use super::{
@@ -93,6 +94,7 @@ pub(crate) mod post {
             authorize::{Judged, again, judge},
             browser::{self, keep_session, see_other},
             form::Form,
+            refusal::Asking,
         },
         problem::Problem,
         service::Service,
@@ -132,6 +134,13 @@ pub(crate) mod post {
         });
         let step = Step { http: &http, service: &service, environment: &environment, form: &form, judged };
         if !own {
+            let asking = Asking {
+                service: &service,
+                http: &http,
+                endpoint: ProtocolEndpoint::SignIn,
+                environment: &environment,
+            };
+            asking.malformed(None, MalformedRequest::ForgedForm).await?;
             return step.first_again(Some(SignInRefusal::StaleForm));
         }
         match form.get("pending") {

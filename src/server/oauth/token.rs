@@ -5,7 +5,7 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Payload},
 };
-use app::{IssuedTokens, TokenAsk, TokenError, TokenRequest};
+use app::{IssuedTokens, MalformedRequest, ProtocolEndpoint, TokenAsk, TokenError, TokenRequest};
 use crypto::ExposeSecret;
 use domain::EnvironmentName;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use super::{
     client::credentials,
     form::Form,
     invalid_client,
-    refusal::{Refused, refused},
+    refusal::{Asking, refused},
     unavailable,
 };
 use crate::{
@@ -45,13 +45,15 @@ pub(crate) async fn handle(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let environment = path::environment(&http)?;
-    let form = match Form::read(&service, &http, payload).await? {
-        Ok(form) => form,
-        Err(refused) => return Ok(refused.respond()),
+    let asking = Asking {
+        service: &service,
+        http: &http,
+        endpoint: ProtocolEndpoint::Token,
+        environment: &environment,
     };
-    let request = match request(&service, &http, &environment, &form) {
+    let request = match Form::asked(asking, payload, |form| request(&asking, form)).await? {
         Ok(request) => request,
-        Err(refused) => return Ok(refused.respond()),
+        Err(answer) => return Ok(answer),
     };
     Ok(match service.app.issue_tokens(request).await {
         Ok(tokens) => {
@@ -62,35 +64,21 @@ pub(crate) async fn handle(
     })
 }
 
-fn request(
-    service: &Service,
-    http: &HttpRequest,
-    environment: &EnvironmentName,
-    form: &Form,
-) -> Result<TokenRequest, Refused> {
-    let client = credentials(http, form, environment).inspect_err(|_| {
-        service.metrics.client_authentication("missing");
-    })?;
-    let missing = |name: &str| Refused::invalid_request(format!("{name} is missing"));
-    let ask = match form.get("grant_type") {
-        None => return Err(missing("grant_type")),
-        Some("client_credentials") => TokenAsk::ClientCredentials,
-        Some("authorization_code") => TokenAsk::AuthorizationCode {
-            code: form.owned("code").ok_or_else(|| missing("code"))?.into(),
+fn request(asking: &Asking<'_>, form: &Form) -> Result<TokenRequest, MalformedRequest> {
+    let Asking { service, http, environment, .. } = *asking;
+    let client = credentials(http, form)?;
+    let ask = match form.get("grant_type").ok_or(MalformedRequest::NoGrantType)? {
+        "client_credentials" => TokenAsk::ClientCredentials,
+        "authorization_code" => TokenAsk::AuthorizationCode {
+            code: form.owned("code").ok_or(MalformedRequest::NoCode)?.into(),
             redirect_uri: form.owned("redirect_uri"),
             code_verifier: form.owned("code_verifier"),
         },
-        Some("refresh_token") => TokenAsk::RefreshToken(
-            form.owned("refresh_token").ok_or_else(|| missing("refresh_token"))?.into(),
-        ),
-        Some(_) => {
-            let description = "grant_type must be authorization_code, refresh_token or client_credentials";
-            return Err(Refused::Request {
-                status: StatusCode::BAD_REQUEST,
-                error: "unsupported_grant_type",
-                description: description.into(),
-            });
+        "refresh_token" => {
+            let token = form.owned("refresh_token").ok_or(MalformedRequest::NoRefreshToken)?;
+            TokenAsk::RefreshToken(token.into())
         }
+        _ => return Err(MalformedRequest::GrantType),
     };
     Ok(TokenRequest {
         environment: environment.clone(),

@@ -5,10 +5,14 @@ use actix_web::{
     http::{StatusCode, header},
     web::Data,
 };
-use app::{UserinfoError, UserinfoRequest};
+use app::{MalformedRequest, ProtocolEndpoint, UserinfoError, UserinfoRequest};
 
 pub(crate) use super::undocumented as document;
-use super::{answer, refusal::refused, unavailable};
+use super::{
+    answer,
+    refusal::{Asking, refused},
+    unavailable,
+};
 use crate::{
     extract::{path, source},
     middleware::request_id::RequestId,
@@ -19,6 +23,13 @@ use crate::{
 pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<HttpResponse, Problem> {
     let environment = path::environment(&http)?;
     let Some(token) = bearer(&http) else {
+        let asking = Asking {
+            service: &service,
+            http: &http,
+            endpoint: ProtocolEndpoint::Userinfo,
+            environment: &environment,
+        };
+        asking.malformed(None, MalformedRequest::NoToken).await?;
         // Nothing was presented: only the scheme is told (RFC 6750 section 3.1).
         return Ok(answer(StatusCode::UNAUTHORIZED)
             .insert_header((header::WWW_AUTHENTICATE, "Bearer"))

@@ -4,7 +4,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 use tests::{Answer, Service, http::answer};
 
-use super::steps::{deeds, last_deed, outcomes, public, redemption, refused, remembered, tokens, with};
+use super::steps::{
+    deeds, last_deed, outcomes, plain, public, redemption, refused, remembered, tokens, with,
+};
 
 const ITSELF: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
@@ -68,8 +70,13 @@ async fn oauth_33_a_client_proves_who_it_is_once() {
     }
     let same = [ITSELF[0], ("client_id", id)];
     service.token(&application, &same).await.expect(200);
-    assert_eq!(deeds(&service, &application).await, ["token done"]);
-    assert!(deeds(&service, &other).await.is_empty());
+    let asked =
+        |reason: &str| ["token", "introspection", "revocation"].map(|kind| format!("{kind} {reason}"));
+    let claimed = deeds(&service, &application).await;
+    let expected: Vec<_> = [asked("two_credentials"), asked("credentials_missing")].concat();
+    assert!(expected.iter().all(|deed| claimed.contains(deed)), "{claimed:?}");
+    assert_eq!(claimed.iter().filter(|deed| deed.ends_with(" done")).count(), 1, "{claimed:?}");
+    assert_eq!(deeds(&service, &other).await, asked("client_id_differs"));
     service.finish().await;
 }
 
@@ -196,5 +203,45 @@ async fn oauth_58_a_client_does_not_choose_who_it_is() {
     refused(answer(service.form("token", &form)).await, 401, "invalid_client");
     let events = service.get("/api/v1/audit/events?type=client.created&limit=500").await.expect(200);
     assert_eq!(events.body["items"], json!([]));
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn oauth_39_a_request_of_which_nothing_can_be_made_is_recorded_too() {
+    let service = Service::start_without_a_proxy().await;
+    let application = service.application("Matter sync").await;
+    let id = application.id.as_str();
+    let claimed = [("client_id", id)];
+    let form = |changes: &[(&'static str, &'static str)]| {
+        let mut form = claimed.to_vec();
+        form.extend(changes);
+        form
+    };
+    let cases = [
+        ("token", form(&[]), "grant_type_missing"),
+        ("token", form(&[("grant_type", "password")]), "grant_type"),
+        ("token", form(&[("grant_type", "authorization_code")]), "code_missing"),
+        ("token", form(&[("grant_type", "refresh_token")]), "refresh_token_missing"),
+        ("token", form(&[("scope", "a"), ("scope", "b")]), "repeated_parameter"),
+        ("introspect", form(&[]), "token_missing"),
+        ("revoke", form(&[]), "token_missing"),
+    ];
+    for (endpoint, form, reason) in cases {
+        answer(service.form(endpoint, &form)).await.expect(400);
+        assert!(last_deed(&service, &application).await.ends_with(&format!(" {reason}")), "{endpoint}");
+    }
+    answer(service.form("token", &ITSELF)).await.expect(401);
+    assert_eq!(outcomes(&service, "token").await.last().map(String::as_str), Some("credentials_missing"));
+    plain(&service, "/sandbox/userinfo").await.expect(401);
+    assert_eq!(outcomes(&service, "userinfo").await, ["token_missing"]);
+    for (page, kind) in [("consent", "authorization"), ("grants", "authorization"), ("sign_in", "sign_in")] {
+        let visitor = service.visitor(&format!("Ines {page}")).await;
+        visitor.post(page, &[("csrf", "made up")]).await;
+        assert_eq!(
+            outcomes(&service, kind).await.last().map(String::as_str),
+            Some("form_not_proved"),
+            "{page}"
+        );
+    }
     service.finish().await;
 }
