@@ -26,7 +26,7 @@ use crate::{
     grants::ChangedGrant,
     ids::uuid_v7,
     look,
-    sessions::{AuthenticationMethod, Session},
+    sessions::Session,
 };
 
 /// What a client has a member asked for.
@@ -135,7 +135,7 @@ impl App {
                 .any(|permission| session.principal.allows(*permission, Some(environment))),
             SecondFactorRule::Always => true,
         };
-        Ok(wanted && !session.methods.contains(&AuthenticationMethod::OneTimePassword))
+        Ok(wanted && !session.has_second_factor())
     }
 
     /// The grant by which this member need not be asked, if there is one.

@@ -193,6 +193,18 @@ impl Context {
         }
     }
 
+    /// The session that it is done by.
+    pub(crate) fn session(&self) -> Option<&SecretId> {
+        match &self.actor {
+            Actor::Member(Principal { via: Via::Session(id), .. }) => Some(id),
+            Actor::Member(_)
+            | Actor::Host { .. }
+            | Actor::Client { .. }
+            | Actor::System
+            | Actor::Anonymous => None,
+        }
+    }
+
     /// The token that a token made by this request descends from, or who else makes it for `member_id`; a member makes its
     /// own by a session as the host would.
     pub(crate) fn made_with(&self, member_id: MemberId) -> Option<MadeWith> {

@@ -116,8 +116,9 @@ pub use introspection::{LiveToken, RevocationError, TokenQuestion};
 pub use legal_holds::ChangedLegalHold;
 pub use malformed::{MalformedAttempt, MalformedRequest, ProtocolEndpoint};
 pub use members::{
-    BegunEnrolment, ChangeDetailsRequest, ChangedMember, ConfirmTotpRequest, CreateMemberRequest,
-    IssueTokenRequest, IssuedPersonalToken, IssuedRecoveryCodes, RoleRequest, SetPasswordRequest,
+    BegunEnrolment, ChangeDetailsRequest, ChangedMember, ConfirmTotpRequest, CreateMemberRequest, HeldFactor,
+    IssueTokenRequest, IssuedPersonalToken, IssuedRecoveryCodes, RoleRequest, SecondFactors,
+    SetPasswordRequest,
 };
 pub use persons::Person;
 pub use private_parts::{OpenedPart, PrivatePart};

@@ -20,7 +20,7 @@ pub(crate) use request::parse_permissions;
 pub use request::{
     ChangeDetailsRequest, CreateMemberRequest, IssueTokenRequest, RoleRequest, SetPasswordRequest,
 };
-pub use second_factor::{BegunEnrolment, ConfirmTotpRequest, IssuedRecoveryCodes};
+pub use second_factor::{BegunEnrolment, ConfirmTotpRequest, HeldFactor, IssuedRecoveryCodes, SecondFactors};
 pub use tokens::IssuedPersonalToken;
 
 use crate::{

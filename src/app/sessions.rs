@@ -13,10 +13,10 @@ use store::{ActivityCommit, ActivityError, Outcome, Voucher, VoucherChange};
 
 use crate::{
     App, Inner, Principal, Via,
-    activity::{Deed, SIGN_OUT},
+    activity::{Deed, SECOND_FACTOR, SIGN_OUT},
     aggregates::Loader,
     authenticate::MEMBERS,
-    context::Source,
+    context::{Context, Source},
     error::{CommandError, Fault},
     look,
     members::own_among,
@@ -28,6 +28,8 @@ const SESSION: &str = "session";
 /// What a tag of a session is bound to in place of an owner: it is known to be ours before it is looked up.
 const OWNER: &str = "session";
 const DIGEST_LABEL: &str = "session";
+/// So long after its sign-in a member need not prove again who it is to change how it signs in.
+const RECENT: SignedDuration = SignedDuration::from_mins(10);
 /// A session is made to live longer once this part of its idle time is over: not at every request.
 const EXTENDED_AFTER: i32 = 10;
 
@@ -58,6 +60,14 @@ pub enum AuthenticationMethod {
 }
 
 impl AuthenticationMethod {
+    /// Whether it is asked for beside the password.
+    pub(crate) fn is_second_factor(self) -> bool {
+        match self {
+            Self::Password => false,
+            Self::OneTimePassword => true,
+        }
+    }
+
     /// The value in `amr`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -87,6 +97,17 @@ pub(crate) struct BeginSession {
     /// The password that the member has proved to know.
     pub(crate) password: SecretId,
     pub(crate) methods: Vec<AuthenticationMethod>,
+    /// When that was.
+    pub(crate) authenticated_at: Timestamp,
+    /// What is used up by it.
+    pub(crate) along: Vec<VoucherChange>,
+}
+
+/// What a member has just proved to have who had signed in without it.
+pub(crate) struct Raise {
+    /// Its second factor.
+    pub(crate) credential: SecretId,
+    pub(crate) method: AuthenticationMethod,
     /// What is used up by it.
     pub(crate) along: Vec<VoucherChange>,
 }
@@ -123,6 +144,20 @@ struct Kept {
     ends_at: Timestamp,
 }
 
+impl Session {
+    /// Whether its member has signed in so lately that it need not prove again who it is to change how it signs in.
+    #[must_use]
+    pub fn is_recent(&self, now: Timestamp) -> bool {
+        is_recent(self.authenticated_at, now)
+    }
+
+    /// Whether its member has proved more than its password.
+    #[must_use]
+    pub fn has_second_factor(&self) -> bool {
+        self.methods.iter().any(|method| method.is_second_factor())
+    }
+}
+
 impl App {
     /// The session that somebody presents, if it works now.
     ///
@@ -155,17 +190,17 @@ impl Inner {
         deed: Deed,
         begin: BeginSession,
     ) -> Result<Option<NewSession>, Fault> {
-        let BeginSession { member, password, methods, along } = begin;
+        let BeginSession { member, password, methods, authenticated_at, along } = begin;
         let Minted { id, secret, .. } = self.mint_session()?;
         let id = SecretId(id.into());
         let now = self.log.now();
-        let ends_at = now.saturating_add(self.sessions.lifetime).unwrap_or(Timestamp::MAX);
+        let ends_at = authenticated_at.saturating_add(self.sessions.lifetime).unwrap_or(Timestamp::MAX);
         let kept = Kept {
             member,
             digest: self.session_digest(secret.expose_secret()),
             password,
             methods,
-            authenticated_at: now,
+            authenticated_at,
             ends_at,
         };
         let voucher = Voucher {
@@ -185,6 +220,61 @@ impl Inner {
                 Err(Fault::passing("recording activity", error))
             }
         }
+    }
+
+    /// A session in place of the one of a member who has just enrolled a second factor of its own by it, and has proved to have
+    /// that. What is used up by it is used up without a session, too. If it cannot be recorded, the member signs in anew.
+    pub(crate) async fn raised(
+        &self,
+        context: &Context,
+        member_id: MemberId,
+        raise: Raise,
+    ) -> Option<NewSession> {
+        match self.raise(context, member_id, raise).await {
+            Ok(session) => session,
+            Err(fault) => {
+                // What would have been used up is over in minutes anyway.
+                tracing::warn!(error = %fault, "ending an enrolment");
+                None
+            }
+        }
+    }
+
+    async fn raise(
+        &self,
+        context: &Context,
+        member_id: MemberId,
+        raise: Raise,
+    ) -> Result<Option<NewSession>, Fault> {
+        let Raise { credential, method, mut along } = raise;
+        let own = context.session().filter(|_| context.member() == Some(member_id));
+        let kept = match own {
+            Some(id) => self.kept_session(id).await?.map(|(kept, _)| (id, kept)),
+            None => None,
+        };
+        let Some((id, Kept { member, password, mut methods, authenticated_at, .. })) = kept else {
+            self.append_activity(ActivityCommit { vouchers: along, ..ActivityCommit::default() }).await?;
+            return Ok(None);
+        };
+        along.push(VoucherChange::Revoke { kind: SESSION, id: id.to_string() });
+        if !methods.contains(&method) {
+            methods.push(method);
+        }
+        let deed = Deed {
+            kind: SECOND_FACTOR,
+            credential: Some(credential.to_string()),
+            request_id: context.request_id.clone(),
+            source: context.source.clone(),
+            ..Deed::default()
+        };
+        self.begin_session(deed, BeginSession { member, password, methods, authenticated_at, along }).await
+    }
+
+    /// Whether somebody acts by a session whose member signed in a moment ago.
+    pub(crate) async fn has_just_signed_in(&self, context: &Context) -> Result<bool, Fault> {
+        let Some(id) = context.session() else { return Ok(false) };
+        let kept = self.kept_session(id).await?;
+        Ok(kept.is_some_and(|(kept, _)| is_recent(kept.authenticated_at, self.log.now())))
     }
 
     pub(crate) async fn session(&self, text: &str) -> Result<Option<Session>, CommandError> {
@@ -285,6 +375,10 @@ impl Inner {
     fn session_digest(&self, secret: &str) -> String {
         URL_SAFE_NO_PAD.encode(self.vault.ring.digests.digest(DIGEST_LABEL, &[secret.as_bytes()]))
     }
+}
+
+fn is_recent(authenticated_at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(authenticated_at) < RECENT
 }
 
 const BINDING: Binding<'static> = Binding { environment: MEMBERS, owner: OWNER };

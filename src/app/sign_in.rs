@@ -166,6 +166,7 @@ impl Inner {
             member: member_id,
             password: password.id,
             methods: vec![AuthenticationMethod::Password],
+            authenticated_at: self.log.now(),
             along: Vec::new(),
         };
         let session = self.begin_session(deed, begin).await?;

@@ -15,6 +15,7 @@ pub(crate) mod own_client;
 pub(crate) mod payloads;
 mod refusal;
 pub(crate) mod revoke;
+pub(crate) mod second_factor;
 pub(crate) mod sign_in;
 pub(crate) mod token;
 pub(crate) mod userinfo;

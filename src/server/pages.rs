@@ -14,6 +14,7 @@ mod policy;
 #[cfg(any(test, feature = "testing"))]
 pub mod samples;
 mod scope;
+mod second_factors;
 mod sign_in;
 mod sign_out;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use error::{ErrorPage, RedirectFault};
 pub use moment::Moment;
 pub use place::Place;
 pub use scope::AskedScope;
+pub use second_factors::{Done, Factor, Question, SecondFactors};
 pub use sign_in::{SecondFactor, SignIn, SignInRefusal};
 pub use sign_out::{SignOut, SignedOut};
 pub use totp::{RecoveryCodes, TotpEnrolment};

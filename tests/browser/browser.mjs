@@ -4,6 +4,7 @@
 // `looks`: pages that are opened in each width, theme, with and without JavaScript, and looked at.
 // `steps`: what a person does by the keyboard alone, from page to page; each page on the way is looked at.
 
+import { createHmac } from "node:crypto";
 import { createRequire } from "node:module";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -100,11 +101,13 @@ async function examine(page, shot, javascript, fault) {
   }
 }
 
-// A step is one of: open an address; reach something by Tab; type; press a key; see a title, a text, or what an address has.
+// A step is one of: open an address; reach something by Tab; type; type the code of the key that a page shows; press a key; see a
+// title, a text, or what an address has.
 async function take(page, step, name, javascript, fault) {
   if (step.open) await page.goto(new URL(step.open, request.base).href);
   if (step.reach) await reach(page, step.reach);
   if (step.type) await page.keyboard.type(step.type);
+  if (step.code) await page.keyboard.type(codeOf(await page.getAttribute(step.code, "data-value")));
   if (step.press) await press(page, step.press, step.leads ?? false);
   if (step.title && !(await page.title()).startsWith(step.title)) throw new Error(`is not "${step.title}"`);
   if (step.text && !(await page.innerText("body")).includes(step.text)) throw new Error(`does not say "${step.text}"`);
@@ -126,6 +129,17 @@ async function reach(page, selector) {
     await page.keyboard.press("Tab");
   }
   throw new Error(`${selector} is out of the keyboard's reach`);
+}
+
+// What an authenticator shows now (RFC 6238).
+function codeOf(key) {
+  const bits = [...key].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0"));
+  const bytes = bits.join("").match(/.{8}/g).map((byte) => parseInt(byte, 2));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const digest = createHmac("sha1", Buffer.from(bytes)).update(step).digest();
+  const code = digest.readUInt32BE(digest[19] & 15) & 0x7fffffff;
+  return String(code % 1_000_000).padStart(6, "0");
 }
 
 function focused(page) {

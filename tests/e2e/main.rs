@@ -49,6 +49,7 @@ mod rebuild;
 mod redirects;
 mod responsibilities;
 mod rolling_upgrade;
+mod second_factors;
 mod secrecy;
 mod secrets;
 mod session;

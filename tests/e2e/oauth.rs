@@ -9,7 +9,7 @@ mod metadata;
 mod pages;
 mod revocation;
 mod secrecy;
-mod steps;
+pub(crate) mod steps;
 mod tokens;
 
 use serde_json::json;

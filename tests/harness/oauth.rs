@@ -191,6 +191,11 @@ impl<'s> Visitor<'s> {
         self.cookies.borrow().clone()
     }
 
+    /// Has these cookies in place of its own.
+    pub fn hold(&self, cookies: BTreeMap<String, String>) {
+        self.cookies.replace(cookies);
+    }
+
     /// Follows a link within the sandbox, or anywhere.
     pub async fn get(&self, link: &str) -> Answer {
         self.sent(self.http.get(self.absolute(link))).await
@@ -311,12 +316,14 @@ pub fn sent_back(answer: &Answer) -> BTreeMap<String, String> {
     decoded(query.unwrap_or_else(|| panic!("sent to `{location}`: {}", answer.text)))
 }
 
-/// Form-urlencoded parameters.
+/// Form-urlencoded parameters, read.
 #[must_use]
 pub fn decoded(query: &str) -> BTreeMap<String, String> {
     form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
-fn encoded<'p>(parameters: impl Iterator<Item = (&'p str, &'p str)>) -> String {
+/// The same, written.
+#[must_use]
+pub fn encoded<'p>(parameters: impl Iterator<Item = (&'p str, &'p str)>) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
 }

@@ -70,16 +70,8 @@ impl App {
         current_password: Option<SecretString>,
     ) -> Result<ChangedMember, CommandError> {
         self.run(move |inner| async move {
-            let allowed = own_or(&context, member_id, Permission::MembersWrite);
-            let work = async {
-                let known = inner.proved(&context, member_id, current_password.as_ref()).await?;
-                inner
-                    .execute_password(&context, member_id, &known, Along::default(), || {
-                        MemberCommand::RemovePassword
-                    })
-                    .await
-            };
-            inner.on_member(&context, member_id, allowed, work).await
+            let command = || MemberCommand::RemovePassword;
+            inner.take_away(&context, member_id, current_password.as_ref(), command).await
         })
         .await
     }
@@ -109,7 +101,24 @@ impl Inner {
         self.execute_password(context, member_id, &known, along, command).await
     }
 
-    /// The member, if whoever asks may rule over how it signs in: a member over its own who knows its password.
+    /// Takes something away by which a member signs in.
+    pub(super) async fn take_away(
+        &self,
+        context: &Context,
+        member_id: MemberId,
+        current: Option<&SecretString>,
+        command: impl Fn() -> MemberCommand,
+    ) -> Result<ChangedMember, CommandError> {
+        let allowed = own_or(context, member_id, Permission::MembersWrite);
+        let work = async {
+            let known = self.proved(context, member_id, current).await?;
+            self.execute_password(context, member_id, &known, Along::default(), command).await
+        };
+        self.on_member(context, member_id, allowed, work).await
+    }
+
+    /// The member, if whoever asks may rule over how it signs in: a member over its own who knows its password, or has proved
+    /// so by signing in a moment ago.
     pub(super) async fn proved(
         &self,
         context: &Context,
@@ -118,7 +127,9 @@ impl Inner {
     ) -> Result<Membership, CommandError> {
         let known = self.ruled_membership(context, member_id).await?;
         let mut wrong = context.violations(false);
-        wrong.extend(misses_current(context, member_id, &known, current));
+        if current.is_some() || !self.has_just_signed_in(context).await? {
+            wrong.extend(misses_current(context, member_id, &known, current));
+        }
         if !wrong.is_empty() {
             return Err(CommandError::Invalid(wrong));
         }

@@ -20,6 +20,8 @@ use crate::{
     context::Context,
     error::{CommandError, Fault},
     idempotency::Replay,
+    look,
+    sessions::{AuthenticationMethod, NewSession, Raise, Session},
 };
 
 /// The kind of voucher of a device that is not proved yet.
@@ -65,6 +67,34 @@ pub struct IssuedRecoveryCodes {
     pub member: ChangedMember,
     /// The codes, shown once; `None` for a replay.
     pub codes: Option<Vec<SecretString>>,
+    /// The session in place of the one by which a member has enrolled a second factor of its own: it has proved to have that.
+    pub session: Option<NewSession>,
+}
+
+/// What a member signs in with beside its password, as it sees it itself.
+#[derive(Clone, Debug)]
+pub struct SecondFactors {
+    /// Its device.
+    pub totp: Option<HeldFactor>,
+    /// Its recovery codes.
+    pub recovery_codes: Option<HeldFactor>,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub struct HeldFactor {
+    /// Since when.
+    pub since: Timestamp,
+    /// When it was used last.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl SecondFactors {
+    /// Whether the member is asked for more than its password.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.totp.is_some()
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,7 +166,7 @@ impl App {
                 let along = Along { credentials: vec![sealed.credential], ..Along::default() };
                 let command = || MemberCommand::IssueRecoveryCodes(sealed.new.clone());
                 let member = inner.execute_password(&context, member_id, &known, along, command).await?;
-                Ok(IssuedRecoveryCodes { member, codes: Some(codes) })
+                Ok(IssuedRecoveryCodes { member, codes: Some(codes), session: None })
             };
             let replayed = |replay| inner.replayed_codes(replay);
             inner.guarded(&context, Some(&stream), allowed, work, replayed).await
@@ -155,15 +185,31 @@ impl App {
         current_password: Option<SecretString>,
     ) -> Result<ChangedMember, CommandError> {
         self.run(move |inner| async move {
-            let allowed = own_or(&context, member_id, Permission::MembersWrite);
-            let work = async {
-                let known = inner.proved(&context, member_id, current_password.as_ref()).await?;
-                let command = || MemberCommand::RemoveTotp;
-                inner.execute_password(&context, member_id, &known, Along::default(), command).await
-            };
-            inner.on_member(&context, member_id, allowed, work).await
+            let command = || MemberCommand::RemoveTotp;
+            inner.take_away(&context, member_id, current_password.as_ref(), command).await
         })
         .await
+    }
+
+    /// What the member of a session signs in with beside its password.
+    ///
+    /// # Errors
+    /// The fault that kept it from being found out.
+    pub async fn second_factors(&self, session: &Session) -> Result<SecondFactors, CommandError> {
+        look::once(self.inner.second_factors(session.member_id)).await
+    }
+
+    /// The device that a member is enrolling with a session, to show it once more: a code may have been mistyped. `None` if it
+    /// is not begun, or took too long.
+    ///
+    /// # Errors
+    /// The fault that kept it from being found out.
+    pub async fn totp_enrolment(
+        &self,
+        session: &Session,
+        enrolment_id: &str,
+    ) -> Result<Option<BegunEnrolment>, CommandError> {
+        look::once(self.inner.totp_enrolment(session.member_id, enrolment_id)).await
     }
 }
 
@@ -171,6 +217,13 @@ impl App {
 struct Sealed {
     new: NewCredential,
     credential: store::Credential,
+}
+
+/// A device that is to be proved, as it is kept until then.
+struct Begun {
+    totp: Sealed,
+    secret: SecretString,
+    expires_at: Timestamp,
 }
 
 impl Inner {
@@ -184,10 +237,8 @@ impl Inner {
         if known.password.is_none() {
             return Err(MemberError::NoPassword.into());
         }
-        let held = self.identity(member_id).await?;
         let secret = crypto::mint_totp(self.entropy.as_ref())?;
-        let account = text(held.as_ref(), "email").map_or_else(|| member_id.to_string(), str::to_owned);
-        let uri = crypto::totp_uri(&secret, &account).map_err(unusable)?;
+        let uri = self.totp_uri(member_id, &secret).await?;
         let enrolment_id = self.credential_id()?;
         let sealed = self.vault.seal_credential(&enrolment_id.0, TOTP, secret.expose_secret())?;
         let enrolment = Enrolment {
@@ -208,6 +259,44 @@ impl Inner {
         Ok(BegunEnrolment { enrolment_id, secret, uri, expires_at })
     }
 
+    async fn second_factors(&self, member_id: MemberId) -> Result<SecondFactors, CommandError> {
+        let loaded = self.members.current(&member_id.to_string()).await?;
+        let membership = loaded.aggregate.membership().ok_or(CommandError::NotFound("member"))?;
+        let factors = [&membership.totp, &membership.recovery_codes];
+        let ids: Vec<_> = factors.into_iter().flatten().map(|factor| factor.id.to_string()).collect();
+        let used = self.activity.last_used(&ids).await.map_err(Fault::from)?;
+        let held = |factor: &SecondFactor| HeldFactor {
+            since: factor.since,
+            last_used_at: used.get(&factor.id.0).copied(),
+        };
+        Ok(SecondFactors {
+            totp: membership.totp.as_ref().map(held),
+            recovery_codes: membership.recovery_codes.as_ref().map(held),
+        })
+    }
+
+    async fn totp_uri(
+        &self,
+        member_id: MemberId,
+        secret: &SecretString,
+    ) -> Result<SecretString, CommandError> {
+        let held = self.identity(member_id).await?;
+        let account = text(held.as_ref(), "email").map_or_else(|| member_id.to_string(), str::to_owned);
+        Ok(crypto::totp_uri(secret, &account).map_err(unusable)?)
+    }
+
+    async fn totp_enrolment(
+        &self,
+        member_id: MemberId,
+        id: &str,
+    ) -> Result<Option<BegunEnrolment>, CommandError> {
+        let Some(Begun { totp, secret, expires_at }) = self.enrolment_of(member_id, id).await? else {
+            return Ok(None);
+        };
+        let uri = self.totp_uri(member_id, &secret).await?;
+        Ok(Some(BegunEnrolment { enrolment_id: totp.new.id, secret, uri, expires_at }))
+    }
+
     async fn confirm_totp(
         &self,
         context: &Context,
@@ -219,7 +308,8 @@ impl Inner {
         if !wrong.is_empty() {
             return Err(CommandError::Invalid(wrong));
         }
-        let Some((totp, secret)) = self.enrolment_of(member_id, &request.enrolment_id).await? else {
+        let Some(Begun { totp, secret, .. }) = self.enrolment_of(member_id, &request.enrolment_id).await?
+        else {
             let detail = "is none that was begun for this member within the last ten minutes";
             let wrong = Violation::new("/enrolment_id", Rule::Unknown, detail);
             return Err(CommandError::Invalid(vec![wrong]));
@@ -240,21 +330,14 @@ impl Inner {
         };
         let member = self.execute_password(context, member_id, &known, along, command).await?;
         let spent = VoucherChange::Revoke { kind: ENROLMENT, id: request.enrolment_id.clone() };
-        let vouchers = vec![spent, self.step_taken(&totp.new.id, step)];
-        let commit = ActivityCommit { vouchers, ..ActivityCommit::default() };
-        if let Err(fault) = self.append_activity(commit).await {
-            // Both are over in minutes anyway.
-            tracing::warn!(error = %fault, "ending an enrolment");
-        }
-        Ok(IssuedRecoveryCodes { member, codes: Some(codes) })
+        let along = vec![spent, self.step_taken(&totp.new.id, step)];
+        let raise = Raise { credential: totp.new.id, method: AuthenticationMethod::OneTimePassword, along };
+        let session = self.raised(context, member_id, raise).await;
+        Ok(IssuedRecoveryCodes { member, codes: Some(codes), session })
     }
 
     /// The device that was begun for this member under an id.
-    async fn enrolment_of(
-        &self,
-        member_id: MemberId,
-        id: &str,
-    ) -> Result<Option<(Sealed, SecretString)>, Fault> {
+    async fn enrolment_of(&self, member_id: MemberId, id: &str) -> Result<Option<Begun>, Fault> {
         let voucher = self.activity.voucher(ENROLMENT, id).await?;
         let Some(voucher) = voucher.filter(|voucher| voucher.is_live(self.log.now())) else {
             return Ok(None);
@@ -271,7 +354,8 @@ impl Inner {
         let opened = self.vault.open_sealed(id, &sealed, &commitment)?;
         let new = NewCredential { id: SecretId(id.to_owned()), commitment };
         let credential = store::Credential { id: id.to_owned(), sealed };
-        Ok(Some((Sealed { new, credential }, SecretString::from(opened.expose().as_str()))))
+        let secret = SecretString::from(opened.expose().as_str());
+        Ok(Some(Begun { totp: Sealed { new, credential }, secret, expires_at: voucher.expires_at }))
     }
 
     /// New recovery codes, and what is kept of them: ten random bytes each, which no dictionary finds in a keyed digest.
@@ -333,7 +417,7 @@ impl Inner {
         if !is_one {
             return Err(CommandError::IdempotencyMismatch);
         }
-        Ok(IssuedRecoveryCodes { member: self.replayed_member(&replay).await?, codes: None })
+        Ok(IssuedRecoveryCodes { member: self.replayed_member(&replay).await?, codes: None, session: None })
     }
 }
 

@@ -119,6 +119,7 @@ impl Inner {
             member: kept.member,
             password: kept.password,
             methods: vec![AuthenticationMethod::Password, AuthenticationMethod::OneTimePassword],
+            authenticated_at: self.log.now(),
             along: vec![VoucherChange::Spend { kind: PENDING, id: id.0 }, taken],
         };
         match self.begin_session(deed.clone(), begin).await? {

@@ -57,6 +57,11 @@ impl Node {
         self.app.session(signed_in.session.expose_secret()).await.expect("an answer")
     }
 
+    /// Whether a session works.
+    async fn session_of(&self, session: &Session) -> bool {
+        self.app.inner.is_session_live(&session.id).await.expect("an answer")
+    }
+
     /// Kind, reason and credential of each record, oldest first.
     async fn deeds(&self) -> Vec<(String, Option<String>, Option<String>)> {
         let page = ActivityPage { ascending: true, after: Position::ORIGIN, before: None, limit: 1_000 };
@@ -425,12 +430,48 @@ async fn l1_a_device_is_enrolled_only_by_its_own_code_and_in_time() {
     let code = node.shown_by(&begun.secret);
     let request = ConfirmTotpRequest { enrolment_id: begun.enrolment_id.to_string(), code };
     node.app.confirm_totp(host(), ada, request).await.expect_err("too late");
-    // A member over itself has to know its password.
+    // A member over itself has to know its password, unless it has just entered it.
     let session = node.session(&node.signed_in().await).await.expect("it works");
     let context = || Context { actor: Actor::Member(session.principal.clone()), ..host() };
+    node.app.begin_totp(context(), ada, None).await.expect("an enrolment");
+    node.clock.advance(SignedDuration::from_mins(10));
+    assert!(!session.is_recent(node.log.now()));
     for current in [None, Some("wrong".into())] {
         let refused = node.app.begin_totp(context(), ada, current).await.expect_err("not proved");
         assert_eq!(refused.slug(), "invalid_request");
     }
     node.app.begin_totp(context(), ada, Some(PASSWORD.into())).await.expect("an enrolment");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_who_enrols_a_device_by_a_session_has_proved_it_and_the_old_session_is_over() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let signed_in = node.signed_in().await;
+    let before = node.session(&signed_in).await.expect("it works");
+    assert!(!node.app.second_factors(&before).await.expect("an answer").any());
+    let context = || Context { actor: Actor::Member(before.principal.clone()), ..host() };
+    let begun = node.app.begin_totp(context(), ada, None).await.expect("an enrolment");
+    let id = begun.enrolment_id.to_string();
+    let shown = node.app.totp_enrolment(&before, &id).await.expect("an answer").expect("it is begun");
+    assert_eq!(shown.uri.expose_secret(), begun.uri.expose_secret());
+    let request = ConfirmTotpRequest { enrolment_id: id.clone(), code: node.shown_by(&begun.secret) };
+    let issued = node.app.confirm_totp(context(), ada, request).await.expect("a device");
+    let after = node.session(&issued.session.expect("another session")).await.expect("it works");
+    assert_eq!(after.methods, [AuthenticationMethod::Password, AuthenticationMethod::OneTimePassword]);
+    assert_eq!(
+        (after.authenticated_at, after.ends_at),
+        (before.authenticated_at, before.ends_at),
+        "it lives no longer for that"
+    );
+    assert!(node.session(&signed_in).await.is_none());
+    assert!(node.app.totp_enrolment(&after, &id).await.expect("an answer").is_none());
+    let held = node.app.second_factors(&after).await.expect("an answer");
+    assert!(held.any() && held.totp.expect("a device").last_used_at.is_some());
+    // Who enrols one for somebody else has proved nothing.
+    let begun = node.app.begin_totp(host(), ada, None).await.expect("an enrolment");
+    let code = node.shown_by(&begun.secret);
+    let request = ConfirmTotpRequest { enrolment_id: begun.enrolment_id.to_string(), code };
+    let issued = node.app.confirm_totp(host(), ada, request).await.expect("a device");
+    assert!(issued.session.is_none() && node.session_of(&after).await);
 }

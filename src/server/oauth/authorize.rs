@@ -14,7 +14,7 @@ use domain::{EnvironmentName, GrantId, ScopeDefinition, oauth::RedirectMismatch}
 use super::{
     browser::{self, Shown, place, see_other},
     form::Form,
-    sign_in, unavailable,
+    second_factor, sign_in, unavailable,
 };
 use crate::{
     extract::source,
@@ -68,6 +68,28 @@ pub(super) struct Judged {
     signed_in: Option<String>,
 }
 
+impl Judged {
+    /// The request with what shows that its member has signed in for it, for a page on its way to [`next`](Self::next).
+    pub(super) fn carried(&self) -> String {
+        match &self.signed_in {
+            Some(proof) => {
+                form_urlencoded::Serializer::new(self.query.clone()).append_pair(SIGNED_IN, proof).finish()
+            }
+            None => self.query.clone(),
+        }
+    }
+
+    /// The address at which the request goes on with a session in place of the one by which its member had signed in.
+    pub(super) fn next(&self, service: &Service, before: &str, after: &str) -> String {
+        let proof = self.signed_in.as_deref();
+        if proof.is_some_and(|proof| service.app.is_form_proof(&self.query, before, proof)) {
+            again(service, &self.query, after)
+        } else {
+            format!("authorize?{}", self.query)
+        }
+    }
+}
+
 async fn asked(http: &HttpRequest, service: &Data<Service>, query: &str) -> Result<HttpResponse, Problem> {
     let environment = match browser::environment(service, http).await? {
         Ok(environment) => environment,
@@ -97,7 +119,7 @@ async fn asked(http: &HttpRequest, service: &Data<Service>, query: &str) -> Resu
         if authorization.prompt_none {
             return told(http, service, authorization, AuthorizationRefusal::LoginRequired).await;
         }
-        return second_factor_missing(http, service, authorization).await;
+        return second_factor_missing(http, service, &judged, &session).await;
     }
     match service.app.remembered_grant(authorization, session.member_id).await? {
         Some(grant_id) => granted(http, service, authorization, grant_id, &session).await,
@@ -237,25 +259,20 @@ pub(super) async fn granted(
     Ok(see_other(&with_parameters(&authorization.redirect_uri, &answer)))
 }
 
-/// Tells a member that this environment wants a second factor, which the member has not got; that is recorded first.
+/// Has a member prove its second factor, or add one, before anything is allowed; that it was missing is recorded first.
 pub(super) async fn second_factor_missing(
     http: &HttpRequest,
     service: &Service,
-    authorization: &Authorization,
+    judged: &Judged,
+    session: &Session,
 ) -> Result<HttpResponse, Problem> {
     let (request_id, source) = (RequestId::of(http).0, source(service, http));
     let refusal = AuthorizationRefusal::SecondFactorMissing;
-    service.app.refused_authorization(authorization, refusal, request_id, source).await?;
-    let page = ErrorPage {
-        place: Some(place(service, &authorization.environment)),
-        status: StatusCode::FORBIDDEN,
-        title: "This environment asks for a second factor",
-        words: "Nothing was allowed. Set up an authenticator for your account, sign out, and sign in again with its code.",
-        advice: "POST /api/v1/members/{member_id}/totp begins it; the policy of the environment says who needs one.",
-        redirect: None,
-        request_id: &RequestId::of(http).0,
-    };
-    Ok(page.respond())
+    service.app.refused_authorization(&judged.authorization, refusal, request_id, source).await?;
+    if service.app.second_factors(session).await?.any() {
+        return sign_in::page(http, service, &judged.authorization, &judged.query, "", None);
+    }
+    Ok(see_other(&second_factor::before(judged)))
 }
 
 /// Sends the member back with an error; that is recorded first.

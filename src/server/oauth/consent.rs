@@ -42,10 +42,10 @@ pub(crate) async fn handle(
     if !service.app.is_form_proof(&consent_form(&judged.query), &session.id.0, text("csrf")) {
         return forged(asking).await;
     }
-    let authorization = judged.authorization;
     if service.app.lacks_second_factor(&environment, &session).await? {
-        return second_factor_missing(&http, &service, &authorization).await;
+        return second_factor_missing(&http, &service, &judged, &session).await;
     }
+    let authorization = judged.authorization;
     match text("decision") {
         "allow" => {
             let context = browser::context(&service, &http, &session, "GiveGrant")?;

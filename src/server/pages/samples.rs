@@ -12,9 +12,9 @@ use domain::{
 use jiff::Timestamp;
 
 use super::{
-    Allowed, AllowedGrant, AskedScope, Consent, Contact, ErrorPage, Moment, Person, Place, RecoveryCodes,
-    RedirectFault, Registration, SecondFactor, SignIn, SignInRefusal, SignOut, SignedOut, TotpEnrolment,
-    assets,
+    Allowed, AllowedGrant, AskedScope, Consent, Contact, Done, ErrorPage, Factor, Moment, Person, Place,
+    Question, RecoveryCodes, RedirectFault, Registration, SecondFactor, SecondFactors, SignIn, SignInRefusal,
+    SignOut, SignedOut, TotpEnrolment, assets,
 };
 
 /// Whatever somebody may call themselves.
@@ -123,7 +123,7 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
     let totp = TotpEnrolment {
         place: wax,
         member: MEMBER,
-        action: "second_factor",
+        continue_query: QUERY,
         enrolment_id: "enrolment",
         otpauth: "otpauth://totp/Muniment:ines.duarte%40northgate.example?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Muniment",
         secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
@@ -135,6 +135,40 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
         member: MEMBER,
         codes: &["0f1e2d3c4b5a69788796", "a5b4c3d2e1f00f1e2d3c", "00112233445566778899"],
         next: "grants",
+    };
+    let first = SecondFactors {
+        place: pencil,
+        member: MEMBER,
+        client_name: Some("Matter sync"),
+        continue_query: QUERY,
+        authenticator: None,
+        recovery_codes: None,
+        needs_password: false,
+        question: None,
+        done: None,
+        refusal: None,
+        csrf: "csrf",
+    };
+    let factors = SecondFactors {
+        place: wax,
+        client_name: None,
+        continue_query: "",
+        authenticator: Some(Factor {
+            added_at: moment("2026-03-03T10:00:00Z"),
+            last_used_at: Some(moment("2026-10-06T09:38:00Z")),
+        }),
+        recovery_codes: Some(moment("2026-03-03T10:00:00Z")),
+        needs_password: true,
+        ..first
+    };
+    let removing = SecondFactors { question: Some(Question::RemoveAuthenticator), ..factors };
+    let hostile_factors = SecondFactors {
+        member: Person { name: HOSTILE, email: HOSTILE },
+        client_name: Some(HOSTILE),
+        continue_query: HOSTILE,
+        csrf: HOSTILE,
+        done: Some(Done::RemovedAuthenticator),
+        ..first
     };
     let refused = |email, refusal| SignIn { place: wax, email, refusal: Some(refusal), ..sign_in };
     let wrong = Some(SignInRefusal::WrongCode);
@@ -154,6 +188,14 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
         ("signed_out", SignedOut { place: pencil }.respond()),
         ("error", error.respond()),
         ("error_nowhere", nowhere.respond()),
+        ("second_factors", factors.respond()),
+        ("second_factors_first", first.respond()),
+        ("second_factors_hostile", hostile_factors.respond()),
+        (
+            "second_factors_refused",
+            SecondFactors { refusal: Some(SignInRefusal::WrongPassword), ..factors }.respond(),
+        ),
+        ("second_factors_removing", removing.respond()),
         ("totp", totp.respond()),
         ("recovery_codes", recovery.respond()),
         ("totp_refused", TotpEnrolment { refusal: wrong, ..totp }.respond()),

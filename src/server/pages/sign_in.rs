@@ -22,6 +22,10 @@ pub enum SignInRefusal {
     },
     /// The form is another browser's, or was open for too long.
     StaleForm,
+    /// It is not the password of the member who has signed in.
+    WrongPassword,
+    /// What was begun was not finished in time.
+    TookTooLong,
 }
 
 impl SignInRefusal {
@@ -31,6 +35,8 @@ impl SignInRefusal {
             Self::WrongCode => "That code does not fit.",
             Self::Wait { .. } => "Too many attempts.",
             Self::StaleForm => "This page was open for too long, or in another browser.",
+            Self::WrongPassword => "That is not your password.",
+            Self::TookTooLong => "That took too long.",
         }
     }
 
@@ -45,20 +51,27 @@ impl SignInRefusal {
                 format!("Nothing was checked. Wait {seconds} second{plural}, then try again.")
             }
             Self::StaleForm => "Nothing was checked. Enter it once more.".to_owned(),
+            Self::WrongPassword => {
+                "Nothing was changed. Check it and try again. After several attempts there is a pause."
+                    .to_owned()
+            }
+            Self::TookTooLong => "Nothing was added. Begin again.".to_owned(),
         }
     }
 
     /// Whether a field is at fault.
     pub(super) fn is_of_field(self) -> bool {
         match self {
-            Self::NoMatch | Self::WrongCode => true,
-            Self::Wait { .. } | Self::StaleForm => false,
+            Self::NoMatch | Self::WrongCode | Self::WrongPassword => true,
+            Self::Wait { .. } | Self::StaleForm | Self::TookTooLong => false,
         }
     }
 
     fn status(self) -> StatusCode {
         match self {
-            Self::NoMatch | Self::WrongCode => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NoMatch | Self::WrongCode | Self::WrongPassword | Self::TookTooLong => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::StaleForm => StatusCode::FORBIDDEN,
         }
@@ -121,7 +134,12 @@ impl SecondFactor<'_> {
     }
 }
 
-fn refused(view: &impl Template, refusal: Option<SignInRefusal>, leads_to: Option<&str>) -> HttpResponse {
+/// A page that may say why something did not do.
+pub(super) fn refused(
+    view: &impl Template,
+    refusal: Option<SignInRefusal>,
+    leads_to: Option<&str>,
+) -> HttpResponse {
     let status = refusal.map_or(StatusCode::OK, SignInRefusal::status);
     let mut response = answer(view, status, leads_to);
     if let Some(SignInRefusal::Wait { seconds }) = refusal {

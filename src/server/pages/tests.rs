@@ -39,7 +39,16 @@ async fn oauth_20_whatever_anybody_wrote_is_text_on_every_page() {
         assert_eq!(count(&page, "<script"), 1, "{name}: the one of ours");
         assert!(!page.contains(HOSTILE) && !page.contains("<x@"), "{name}");
         for attribute in each(&page, "href=\"", '"') {
-            let ours = ["../assets/", "#", "grants", "logout", "sign_in", "mailto:", "otpauth://totp/"];
+            let ours = [
+                "../assets/",
+                "#",
+                "grants",
+                "logout",
+                "second_factor",
+                "sign_in",
+                "mailto:",
+                "otpauth://totp/",
+            ];
             assert!(ours.iter().any(|begin| attribute.starts_with(begin)), "{name}: {attribute}");
         }
     }

@@ -114,7 +114,7 @@ pub(super) async fn outcomes(service: &Service, kind: &str) -> Vec<String> {
 }
 
 /// A part of a JWT: the header is the first, the claims are the second.
-pub(super) fn part(token: &str, number: usize) -> Value {
+pub(crate) fn part(token: &str, number: usize) -> Value {
     let text = token.split('.').nth(number).expect("a part");
     let bytes = URL_SAFE_NO_PAD.decode(text).expect("base64url");
     serde_json::from_slice(&bytes).expect("JSON")
