@@ -4,7 +4,7 @@ use domain::{ClientId, EnvironmentName};
 
 use crate::{
     App,
-    activity::{AUTHENTICATION, Deed, SIGN_IN, SIGN_OUT},
+    activity::{AUTHENTICATION, Deed, SECOND_FACTOR, SIGN_IN, SIGN_OUT},
     authorization::AUTHORIZATION,
     context::Source,
     error::Fault,
@@ -63,6 +63,8 @@ pub enum ProtocolEndpoint {
     Userinfo,
     /// The sign-in page.
     SignIn,
+    /// The page of second factors.
+    SecondFactor,
     /// The logout page.
     SignOut,
 }
@@ -77,6 +79,7 @@ impl ProtocolEndpoint {
             Self::Revocation => REVOCATION,
             Self::Userinfo => USERINFO,
             Self::SignIn => SIGN_IN,
+            Self::SecondFactor => SECOND_FACTOR,
             Self::SignOut => SIGN_OUT,
         }
     }

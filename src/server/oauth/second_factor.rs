@@ -71,9 +71,16 @@ pub(crate) mod post {
         web::{Data, Payload},
     };
 
+    use app::ProtocolEndpoint;
+
     use super::{FORM, Form, Visit, forged};
     pub(crate) use crate::oauth::undocumented as document;
-    use crate::{extract::bytes_of, oauth::browser, problem::Problem, service::Service};
+    use crate::{
+        extract::bytes_of,
+        oauth::{browser, refusal::Asking},
+        problem::Problem,
+        service::Service,
+    };
 
     pub(crate) async fn handle(
         http: HttpRequest,
@@ -84,12 +91,18 @@ pub(crate) mod post {
             Ok(environment) => environment,
             Err(page) => return Ok(page),
         };
+        let asking = Asking {
+            service: &service,
+            http: &http,
+            endpoint: ProtocolEndpoint::SecondFactor,
+            environment: &environment,
+        };
         let form = Form::parse(&bytes_of(&service, &http, payload).await?);
         let Some(session) = browser::session(&service, &http).await? else {
-            return Ok(forged(&http, &service, &environment));
+            return forged(asking).await;
         };
         if !service.app.is_form_proof(FORM, &session.id.0, form.get("csrf").unwrap_or_default()) {
-            return Ok(forged(&http, &service, &environment));
+            return forged(asking).await;
         }
         let visit = match Visit::of(&http, &service, &environment, &session, &form).await? {
             Ok(visit) => visit,
@@ -100,7 +113,7 @@ pub(crate) mod post {
             "confirm_authenticator" => visit.confirm_authenticator().await,
             "remove_authenticator" => visit.remove_authenticator().await,
             "make_codes" => visit.make_codes().await,
-            _ => Ok(forged(&http, &service, &environment)),
+            _ => forged(asking).await,
         }
     }
 }
