@@ -164,7 +164,7 @@ impl Projection for Clients {
     }
 
     fn view_version(&self) -> u32 {
-        7
+        8
     }
 
     fn schema(&self) -> &'static str {

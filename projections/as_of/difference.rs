@@ -143,12 +143,14 @@ fn fields(client: &Registration, at: Timestamp) -> Map<String, Value> {
         payload_encryption,
         singleton: _,
         token_generation,
+        self_registered,
     } = client;
     let contacts: Vec<_> = contacts.iter().map(|id| json!({ "id": id })).collect();
     let rotation = client.rotation(at).map(|rotation| {
         let ends_at = store::to_rfc3339(rotation.ends_at);
         json!({ "secret_id": rotation.secret_id, "replaces": rotation.replaces, "ends_at": ends_at })
     });
+    let software = self_registered.as_ref().map(|registered| &registered.software);
     let previous = client.previous_signing_secret(at).map(|previous| &previous.secret.id);
     let fields = [
         ("environment", json!(environment)),
@@ -170,6 +172,7 @@ fn fields(client: &Registration, at: Timestamp) -> Map<String, Value> {
         ("previous_signing_secret_id", json!(previous)),
         ("payload_encryption", json!(payload_encryption)),
         ("token_generation", json!(token_generation)),
+        ("software", json!(software)),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use domain::legal_hold::{HoldSubject, LegalHoldEvent};
 use domain::registry::RegistryEvent;
-use domain::{Client, ErasureEvent, Event, PersonId};
+use domain::{AdmissionEvent, Client, ErasureEvent, Event, PersonId};
 
 use crate::projection::{ApplyError, ViewedEvent};
 
@@ -12,7 +12,7 @@ use crate::projection::{ApplyError, ViewedEvent};
 const PERSON: &str = "person";
 
 /// Types whose data names the stream that they are about; all others are about their own stream.
-const ABOUT_ANOTHER: [&str; 16] = [
+const ABOUT_ANOTHER: [&str; 18] = [
     "command.refused",
     "audit.private_parts_opened",
     "audit.read",
@@ -29,6 +29,8 @@ const ABOUT_ANOTHER: [&str; 16] = [
     "grant.revoked",
     "grant.code_reused",
     "grant.refresh_token_reused",
+    "admission.client_admitted",
+    "admission.client_left",
 ];
 
 /// The name of the stream that an event is about; none for a note about nothing in particular.
@@ -51,6 +53,12 @@ pub(super) fn subject<'e>(event: &'e ViewedEvent<'_>) -> Result<Option<Cow<'e, s
         Event::Grant(grant) => {
             return Ok(Some(Cow::Owned(format!("{}-{}", Client::CATEGORY, grant.client_id()))));
         }
+        Event::Admission(AdmissionEvent::ClientAdmitted(admitted)) => {
+            return Ok(Some(Cow::Owned(format!("{}-{}", Client::CATEGORY, admitted.client_id))));
+        }
+        Event::Admission(AdmissionEvent::ClientLeft(left)) => {
+            return Ok(Some(Cow::Owned(format!("{}-{}", Client::CATEGORY, left.client_id))));
+        }
         Event::Registry(RegistryEvent::CommandRefused(refused)) => refused.subject.as_deref(),
         Event::Registry(RegistryEvent::PrivatePartsOpened(opened)) => opened.subject.as_deref(),
         Event::Registry(RegistryEvent::AuditRead(read)) => read.subject.as_deref(),
@@ -72,7 +80,8 @@ pub(super) fn subject<'e>(event: &'e ViewedEvent<'_>) -> Result<Option<Cow<'e, s
         | Event::Erasure(ErasureEvent::ReasonRedacted(_))
         | Event::LegalHold(LegalHoldEvent::Released(_))
         | Event::Role(_)
-        | Event::SigningKey(_) => None,
+        | Event::SigningKey(_)
+        | Event::Admission(AdmissionEvent::TokenIssued(_) | AdmissionEvent::TokenRevoked(_)) => None,
     };
     Ok(subject.map(Cow::Borrowed))
 }

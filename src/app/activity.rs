@@ -21,6 +21,7 @@ use crate::{
     access_tokens::TokenEnd,
     authenticate_client::ClientRefusal,
     authorization::{AUTHORIZATION, AuthorizationRefusal, PageRefusal},
+    clients::{REGISTRATION, RegistrationRefusal},
     context::Source,
     error::{CommandError, Fault},
     flood::Counts,
@@ -61,7 +62,7 @@ pub(crate) struct Deed {
 }
 
 /// What activity there can be.
-pub const ACTIVITY_KINDS: [&str; 14] = [
+pub const ACTIVITY_KINDS: [&str; 15] = [
     AUTHORIZATION,
     AUTHENTICATION,
     MEMBER_AUTHENTICATION,
@@ -72,6 +73,7 @@ pub const ACTIVITY_KINDS: [&str; 14] = [
     INTROSPECTION,
     REVOCATION,
     USERINFO,
+    REGISTRATION,
     "payload_signing",
     "payload_verification",
     "payload_encryption",
@@ -88,6 +90,7 @@ pub fn activity_reasons() -> Vec<&'static str> {
     let of_authorizations = AuthorizationRefusal::ALL.iter().map(|refusal| refusal.as_str());
     let malformed = MalformedRequest::ALL.iter().map(|refusal| refusal.as_str());
     let of_pages = PageRefusal::ALL.iter().map(|refusal| refusal.as_str());
+    let of_registrations = RegistrationRefusal::ALL.iter().map(|refusal| refusal.as_str());
     let of_questions = userinfo::REASONS.into_iter().chain([ANOTHER_CLIENTS, "no_such_environment"]);
     let reasons: BTreeSet<_> = of_clients
         .chain(of_members)
@@ -98,6 +101,7 @@ pub fn activity_reasons() -> Vec<&'static str> {
         .chain(of_pages)
         .chain(malformed)
         .chain(of_questions)
+        .chain(of_registrations)
         .collect();
     reasons.into_iter().collect()
 }
@@ -164,6 +168,9 @@ async fn tick(inner: &Weak<Inner>, known_segment: &mut Option<SegmentNumber>) ->
         }
         if let Err(fault) = inner.house_keys().await {
             tracing::warn!(error = %fault, "letting signing keys take their turns");
+        }
+        if let Err(fault) = inner.house_registered_clients().await {
+            tracing::warn!(error = %fault, "deleting clients that registered themselves and lie dormant");
         }
         if let Err(fault) = inner.forget_vouchers().await {
             tracing::warn!(error = %fault, "forgetting vouchers that are over");
@@ -283,6 +290,11 @@ impl Inner {
     /// Lets signing keys take their turns, once an hour.
     async fn house_keys(&self) -> Result<(), CommandError> {
         if self.log.now().as_second() % 3_600 == 0 { self.turn_keys().await } else { Ok(()) }
+    }
+
+    /// Deletes clients that registered themselves and lie dormant, once an hour.
+    async fn house_registered_clients(&self) -> Result<(), CommandError> {
+        if self.log.now().as_second() % 3_600 == 0 { self.delete_dormant().await } else { Ok(()) }
     }
 
     /// Forgets vouchers that are over, once a minute.

@@ -313,7 +313,7 @@ impl Inner {
         }
     }
 
-    async fn judge(
+    pub(crate) async fn judge(
         &self,
         environment: &EnvironmentName,
         claimed: &str,

@@ -6,6 +6,7 @@ mod create;
 mod execute;
 mod leaked;
 mod payloads;
+mod registration;
 mod request;
 mod responsible;
 mod secrets;
@@ -19,6 +20,10 @@ use store::{Position, Revision};
 pub use channel::Channel;
 use execute::{Beside, Facts, HangsOn, Target};
 pub use payloads::{OwnUse, PayloadAnswer, PayloadRequest};
+pub(crate) use registration::REGISTRATION;
+pub use registration::{
+    OwnRegistration, RegistrationAttempt, RegistrationError, RegistrationRefusal, RegistrationRequest,
+};
 pub use request::{
     ChangeClientRequest, ClientEdit, Contact, CreateClientRequest, IssueSecretRequest, RedirectUriEdit,
 };
@@ -58,6 +63,8 @@ pub struct CreatedClient {
     pub client_secret: Option<SecretString>,
     /// Its signing secret; `None` for a replay.
     pub signing_secret: Option<SecretString>,
+    /// What it manages its registration with; `None` unless it registered itself.
+    pub registration_access_token: Option<SecretString>,
 }
 
 /// A secret that was just issued, with what is shown once.

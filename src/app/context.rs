@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crypto::Personal;
 use domain::{
-    ClientId, EnvironmentName, MemberId, Permission, Rights, Rule, SecretId, Violation, member::MadeWith,
+    ClientId, EnvironmentName, MemberId, Permission, Rights, Rule, SecretId, Violation, environment::Policy,
+    member::MadeWith,
 };
 use store::{ActorKind, Revision};
 use uuid::Uuid;
@@ -35,6 +36,8 @@ pub enum Via {
     Token(SecretId),
     /// A session, which allows all that the member's roles do.
     Session(SecretId),
+    /// An initial access token that it made, by which a client registers itself (RFC 7591).
+    InitialAccessToken(SecretId),
 }
 
 impl Via {
@@ -42,16 +45,16 @@ impl Via {
     #[must_use]
     pub fn id(&self) -> &SecretId {
         match self {
-            Self::Token(id) | Self::Session(id) => id,
+            Self::Token(id) | Self::Session(id) | Self::InitialAccessToken(id) => id,
         }
     }
 
-    /// The token, unless it is a session.
+    /// The personal token, if it is one.
     #[must_use]
     pub fn token(&self) -> Option<&SecretId> {
         match self {
             Self::Token(id) => Some(id),
-            Self::Session(_) => None,
+            Self::Session(_) | Self::InitialAccessToken(_) => None,
         }
     }
 }
@@ -62,6 +65,7 @@ impl std::fmt::Display for Via {
         match self {
             Self::Token(id) => write!(f, "token:{id}"),
             Self::Session(id) => write!(f, "session:{id}"),
+            Self::InitialAccessToken(id) => write!(f, "initial_access_token:{id}"),
         }
     }
 }
@@ -183,6 +187,17 @@ impl Context {
             Some(permission) => Err(CommandError::GrantsTooMuch(permission)),
             None => Ok(()),
         }
+    }
+
+    /// Whether it must say why, by the policy of its environment: of what happens by itself, and of what a client does, there
+    /// is nobody to ask.
+    pub(crate) fn must_say_why(&self, policy: &Policy) -> bool {
+        let by_itself = match &self.actor {
+            Actor::Member(principal) => matches!(principal.via, Via::InitialAccessToken(_)),
+            Actor::Host { .. } => false,
+            Actor::Client { .. } | Actor::System | Actor::Anonymous => true,
+        };
+        !by_itself && policy.reason_required.covers(self.operation)
     }
 
     /// The member who answers for what this request creates.

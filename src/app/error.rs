@@ -3,7 +3,8 @@
 use std::{error::Error, sync::Arc};
 
 use domain::{
-    ClientError, ErasureError, LegalHoldError, MemberError, Permission, RoleError, SigningKeyError, Violation,
+    AdmissionError, ClientError, ErasureError, LegalHoldError, MemberError, Permission, RoleError,
+    SigningKeyError, Violation,
 };
 use jiff::Timestamp;
 use store::{AppendError, KeyStoreError, ReadError, Revision};
@@ -38,6 +39,9 @@ pub enum CommandError {
     /// A rule of signing keys refused it. Recorded.
     #[error(transparent)]
     SigningKey(SigningKeyError),
+    /// A rule of who may register clients refused it. Recorded.
+    #[error(transparent)]
+    Admission(AdmissionError),
     /// There is a role of this name, or there was. Recorded.
     #[error("the name of the role is taken for good")]
     RoleExists,
@@ -227,6 +231,18 @@ impl From<SigningKeyError> for CommandError {
     }
 }
 
+impl From<AdmissionError> for CommandError {
+    fn from(error: AdmissionError) -> Self {
+        match error {
+            AdmissionError::Invalid(violations) => Self::Invalid(violations),
+            AdmissionError::NoSuchToken(_) => Self::NotFound("initial_access_token"),
+            AdmissionError::TokenNotLive(_)
+            | AdmissionError::TooManyTokens { .. }
+            | AdmissionError::Full { .. } => Self::Admission(error),
+        }
+    }
+}
+
 impl From<MemberError> for CommandError {
     fn from(error: MemberError) -> Self {
         match error {
@@ -308,6 +324,13 @@ impl CommandError {
                 SigningKeyError::NoSuchKey(_) => "not_found",
                 SigningKeyError::Retired(_) => "signing_key_retired",
                 SigningKeyError::InUse(_) => "signing_key_in_use",
+            },
+            Self::Admission(error) => match error {
+                AdmissionError::Invalid(_) => "invalid_request",
+                AdmissionError::NoSuchToken(_) => "not_found",
+                AdmissionError::TokenNotLive(_) => "token_not_live",
+                AdmissionError::TooManyTokens { .. } => "too_many_tokens",
+                AdmissionError::Full { .. } => "too_many_registered_clients",
             },
             Self::Erasure(error) => match error {
                 ErasureError::Held(_) => "legal_hold",

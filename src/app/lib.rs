@@ -20,6 +20,7 @@
 //! | `tokens` | what the token endpoint gives: for itself, for a code, for a refresh token |
 //! | `access_tokens` | what an access token says, and whether it is good now |
 //! | `grants` | what members allow clients |
+//! | `admission` | who may register clients by the protocol, by initial access tokens |
 //! | `signing_keys` | the keys that sign tokens, and their turns |
 //! | `activity` | what is recorded of clients, and what of a flood is counted |
 //! | `clients`, `members`, `roles`, `catalog`, `environments`, `bootstrap`, `rebuild` | the use cases |
@@ -39,6 +40,7 @@
 
 mod access_tokens;
 mod activity;
+mod admission;
 mod aggregates;
 mod audit_reads;
 mod authenticate;
@@ -85,13 +87,15 @@ use std::{num::NonZeroUsize, sync::Arc};
 
 use crypto::{Argon2Pool, BufferedEntropy, Entropy, MasterKey};
 use domain::{
-    Client, ClientType, Environment, Erasures, Grant, LegalHolds, Member, Role, ScopeDefinition, SigningKeys,
+    Admission, Client, ClientType, Environment, Erasures, Grant, LegalHolds, Member, Role, ScopeDefinition,
+    SigningKeys,
 };
 use store::{ActivityLog, EventLog, KeyStore};
 use tokio::runtime::Handle;
 
 pub use access_tokens::{AccessToken, Confirmation};
 pub use activity::{ACTIVITY_KINDS, SegmentDefect, activity_reasons, compare_segments};
+pub use admission::{ChangedAdmission, InitialAccessTokenRequest, IssuedInitialAccessToken};
 pub use audit_reads::{AuditExport, AuditQuery};
 pub use authenticate::AuthenticationError;
 pub use authenticate_client::{AuthenticatedClient, ClientAttempt, ClientAuthenticationError, ClientRefusal};
@@ -102,8 +106,9 @@ pub use authorization::{
 pub use bootstrap::{Bootstrapped, FirstAdministrator, TokenSink};
 pub use clients::{
     ChangeClientRequest, ChangedClient, Channel, ClientEdit, Contact, CreateClientRequest, CreatedClient,
-    HandedOver, IssueSecretRequest, IssuedClientSecret, OwnUse, PayloadAnswer, PayloadRequest,
-    RedirectUriEdit, RevealedSigningSecrets,
+    HandedOver, IssueSecretRequest, IssuedClientSecret, OwnRegistration, OwnUse, PayloadAnswer,
+    PayloadRequest, RedirectUriEdit, RegistrationAttempt, RegistrationError, RegistrationRefusal,
+    RegistrationRequest, RevealedSigningSecrets,
 };
 pub use configuration::Configured;
 pub use context::{Actor, Context, Idempotency, IfMatch, MAX_REASON_CHARS, Principal, Source, Via};
@@ -165,6 +170,9 @@ pub(crate) struct Inner {
     pub(crate) roles: Loader<Role>,
     pub(crate) signing_keys: Loader<SigningKeys>,
     pub(crate) grants: Loader<Grant>,
+    pub(crate) admissions: Loader<Admission>,
+    /// Held while a client that registers itself is let in: those that come at one moment wait instead of racing.
+    pub(crate) admitting: tokio::sync::Mutex<()>,
     pub(crate) ready_keys: signing_keys::ReadyKeys,
     pub(crate) known_tokens: access_tokens::KnownTokens,
     pub(crate) tokens: authenticate::TokenCache,
@@ -228,6 +236,8 @@ impl App {
             roles: Loader::new(&log),
             signing_keys: Loader::new(&log),
             grants: Loader::new(&log),
+            admissions: Loader::new(&log),
+            admitting: tokio::sync::Mutex::default(),
             ready_keys: signing_keys::ReadyKeys::new(),
             known_tokens: access_tokens::KnownTokens::new(),
             tokens: authenticate::TokenCache::new(),

@@ -80,7 +80,7 @@ impl Inner {
         let mut standing = Arc::clone(&principal.standing);
         // A session is none of the log's streams: it is looked at as late as can be.
         let is_over = match &principal.via {
-            Via::Token(_) => false,
+            Via::Token(_) | Via::InitialAccessToken(_) => false,
             Via::Session(id) => !self.is_session_live(id).await?,
         };
         if is_over || self.log.now() >= standing.expires_at || standing.is_at_odds_with(&commit) {
@@ -129,6 +129,9 @@ impl Inner {
         let now = match &principal.via {
             Via::Token(token) => self.principal_by_token(principal.member, token).await?,
             Via::Session(session) => self.principal_by_session(session).await?,
+            Via::InitialAccessToken(token) => {
+                self.principal_by_initial_token_id(context.environment.as_ref(), token).await?
+            }
         };
         let Some(now) = now else {
             let (request_id, source) = (context.request_id.clone(), context.source.clone());

@@ -8,6 +8,7 @@ mod event;
 mod metadata;
 mod payload;
 mod secret;
+mod software;
 #[cfg(test)]
 mod tests;
 
@@ -18,22 +19,24 @@ use serde::{Deserialize, Serialize};
 
 pub use command::{
     ChangeClient, ChangeResponsible, ChangeSecret, ClientCommand, CreateClient, EndRotation, IssueSecret,
-    NewSecret, NewSigningSecret, RevokeSecret, RotateSecret, RotateSigningSecret,
+    NewRegistrationToken, NewSecret, NewSigningSecret, ReplaceRegistration, RevokeSecret, RotateSecret,
+    RotateSigningSecret, SelfRegistration,
 };
 pub use contact::check as check_contact;
 pub use decide::check_responsible;
 pub use error::ClientError;
 pub use event::{
-    ClientCreated, ClientEvent, ClientNameChanged, ContactsChanged, DescriptionChanged, ExpiryChanged,
-    ExpiryMoved, ExpiryRestored, IssuedSecret, IssuedSigningSecret, PayloadEncryptionChanged,
-    RedirectExceptionGranted, RedirectExceptionWithdrawn, RedirectUrisChanged, ResponsibleChanged,
-    RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported,
-    SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
-    SigningSecretRotationCompleted, StatusChanged, TokensRevoked,
+    ClientCreated, ClientEvent, ClientNameChanged, ClientSelfRegistered, ContactsChanged, DescriptionChanged,
+    ExpiryChanged, ExpiryMoved, ExpiryRestored, IssuedRegistrationToken, IssuedSecret, IssuedSigningSecret,
+    PayloadEncryptionChanged, RedirectExceptionGranted, RedirectExceptionWithdrawn, RedirectUrisChanged,
+    RegistrationReplaced, ResponsibleChanged, RotationCancelled, RotationCompleted, ScopeChanged,
+    SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked, SecretRotated, SigningSecretRevealed,
+    SigningSecretRotated, SigningSecretRotationCompleted, StatusChanged, TokensRevoked,
 };
 pub use metadata::{ClientDraft, ClientMetadata, MOST_REDIRECT_URIS};
 pub use payload::PayloadUse;
 pub use secret::{PreviousSigningSecret, Rotation, Secret, SecretState, SigningSecret};
+pub use software::Software;
 
 use crate::{
     ClaimChange, EnvironmentName, MemberId, PersonId, SecretId,
@@ -105,6 +108,21 @@ pub struct Registration {
     pub singleton: bool,
     /// Tokens of earlier generations are good no longer: each revocation of all, and each deactivation, begins another.
     pub token_generation: u32,
+    /// How it registered itself, if it did (RFC 7591).
+    pub self_registered: Option<Box<SelfRegistered>>,
+}
+
+/// How a client registered itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelfRegistered {
+    /// The initial access token that it came with; `None` if anybody could register.
+    pub initial_access_token_id: Option<SecretId>,
+    /// What it manages its registration with.
+    pub registration_access_token: IssuedRegistrationToken,
+    /// What it says of its software.
+    pub software: Software,
+    /// Whether it named its contacts; else somebody stands for them.
+    pub names_contacts: bool,
 }
 
 /// Whether a client gets tokens.
@@ -195,6 +213,7 @@ impl Registration {
             payload_encryption: false,
             singleton: created.singleton,
             token_generation: 0,
+            self_registered: None,
         }
     }
 
@@ -262,6 +281,25 @@ impl Registration {
             }
             ClientEvent::Enabled(_) => self.status = Status::Active,
             ClientEvent::Deleted(_) => self.status = Status::Deleted,
+            ClientEvent::SelfRegistered(registered) => {
+                self.self_registered = Some(Box::new(SelfRegistered {
+                    initial_access_token_id: registered.initial_access_token_id.clone(),
+                    registration_access_token: registered.registration_access_token.clone(),
+                    software: registered.software.clone(),
+                    names_contacts: registered.names_contacts,
+                }));
+            }
+            ClientEvent::RegistrationReplaced(replaced) => {
+                if let Some(registered) = &mut self.self_registered {
+                    registered.registration_access_token.clone_from(&replaced.registration_access_token);
+                    if let Some(software) = &replaced.software {
+                        registered.software.clone_from(&software.new);
+                    }
+                    if let Some(named) = &replaced.names_contacts {
+                        registered.names_contacts = named.new;
+                    }
+                }
+            }
         }
         self.updated_at = at;
     }

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientEvent, ClientTypeEvent, EnvironmentEvent, ErasureEvent, GrantEvent, LegalHoldEvent, MemberEvent,
-    RoleEvent, ScopeEvent, SigningKeyEvent, aggregate::Named, upcast,
+    AdmissionEvent, ClientEvent, ClientTypeEvent, EnvironmentEvent, ErasureEvent, GrantEvent, LegalHoldEvent,
+    MemberEvent, RoleEvent, ScopeEvent, SigningKeyEvent, aggregate::Named, upcast,
 };
 
 /// Old and new value of something that changed.
@@ -107,6 +107,8 @@ pub enum Event {
     SigningKey(SigningKeyEvent),
     /// Of a grant.
     Grant(GrantEvent),
+    /// Of who may register clients in an environment.
+    Admission(AdmissionEvent),
     /// Something the log or the service recorded about itself or about a request: it changes no aggregate.
     Registry(crate::registry::RegistryEvent),
 }
@@ -155,6 +157,7 @@ from_events!(
     Role(RoleEvent),
     SigningKey(SigningKeyEvent),
     Grant(GrantEvent),
+    Admission(AdmissionEvent),
     Registry(crate::registry::RegistryEvent)
 );
 

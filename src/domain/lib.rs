@@ -17,6 +17,7 @@
 //! | [`LegalHolds`] | `legal_hold-register` | [`LegalHoldEvent`] |
 //! | [`SigningKeys`] | `signing_key-<environment>` | [`SigningKeyEvent`] |
 //! | [`Grant`] | `grant-<id>` | [`GrantEvent`] |
+//! | [`Admission`] | `admission-<environment>` | [`AdmissionEvent`] |
 //!
 //! Each aggregate has a file of its name and a folder beside it: `command` (what may be asked), `event` (what is
 //! stored), `error` (the rules that refuse) and `tests` (given, when, then).
@@ -30,6 +31,7 @@ pub mod time;
 pub mod upcast;
 mod violation;
 
+pub mod admission;
 pub mod client;
 pub mod client_type;
 pub mod environment;
@@ -44,6 +46,7 @@ pub mod role;
 pub mod scope;
 pub mod signing_keys;
 
+pub use admission::{Admission, AdmissionCommand, AdmissionError, AdmissionEvent};
 pub use aggregate::{At, Stamped};
 pub use claim::{Claim, ClaimChange, folded};
 pub use client::{Client, ClientCommand, ClientError, ClientEvent};

@@ -7,7 +7,7 @@ use actix_web::{
         header::{self, HeaderName},
     },
 };
-use app::{ChangedClient, ChangedMember, ChangedRole, ChangedSigningKeys, Configured};
+use app::{ChangedAdmission, ChangedClient, ChangedMember, ChangedRole, ChangedSigningKeys, Configured};
 use projections::Checkpoint;
 use store::{Position, Revision};
 
@@ -51,6 +51,12 @@ impl<S> From<&Configured<S>> for Recorded {
 
 impl From<&ChangedSigningKeys> for Recorded {
     fn from(changed: &ChangedSigningKeys) -> Self {
+        Self { revision: changed.revision, position: changed.position, replayed: changed.replayed }
+    }
+}
+
+impl From<&ChangedAdmission> for Recorded {
+    fn from(changed: &ChangedAdmission) -> Self {
         Self { revision: changed.revision, position: changed.position, replayed: changed.replayed }
     }
 }

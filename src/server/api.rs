@@ -7,6 +7,7 @@ pub(crate) mod client_types;
 pub(crate) mod clients;
 pub(crate) mod environments;
 pub(crate) mod expiring_secrets;
+pub(crate) mod initial_access_tokens;
 pub(crate) mod leaked_secrets;
 pub(crate) mod legal_holds;
 pub(crate) mod listed;

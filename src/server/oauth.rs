@@ -2,6 +2,7 @@
 
 pub(crate) mod authorize;
 mod basic;
+mod bearer;
 mod browser;
 mod client;
 pub(crate) mod consent;
@@ -14,6 +15,7 @@ pub(crate) mod metadata;
 pub(crate) mod own_client;
 pub(crate) mod payloads;
 mod refusal;
+pub(crate) mod register;
 pub(crate) mod revoke;
 pub(crate) mod second_factor;
 pub(crate) mod sign_in;

@@ -303,6 +303,7 @@ impl From<CommandError> for Problem {
             | CommandError::Erasure(ErasureError::MemberActive)
             | CommandError::LegalHold(_)
             | CommandError::SigningKey(_)
+            | CommandError::Admission(_)
             | CommandError::RoleExists
             | CommandError::BuiltInRole
             | CommandError::PreconditionRequired

@@ -211,6 +211,9 @@ static ROUTES: &[Route] = &routes! {
     GET    "/api/v1/environments/{environment}/signing_keys"                            "ListSigningKeys"     CLIENTS_READ, Refusals => api::signing_keys::list;
     POST   "/api/v1/environments/{environment}/signing_keys"                            "RotateSigningKey"    ENVIRONMENTS_WRITE, Everything => api::signing_keys::rotate;
     POST   "/api/v1/environments/{environment}/signing_keys/{key_id}/retire"            "RetireSigningKey"    ENVIRONMENTS_WRITE, Everything => api::signing_keys::retire;
+    POST   "/api/v1/environments/{environment}/initial_access_tokens"                   "IssueInitialAccessToken" CLIENTS_WRITE, Everything => api::initial_access_tokens::issue;
+    GET    "/api/v1/environments/{environment}/initial_access_tokens"                   "ListInitialAccessTokens" CLIENTS_READ, Refusals => api::initial_access_tokens::list;
+    DELETE "/api/v1/environments/{environment}/initial_access_tokens/{token_id}"        "RevokeInitialAccessToken" CLIENTS_WRITE, Everything => api::initial_access_tokens::revoke;
     POST   "/api/v1/client_types"                                                       "CreateClientType"    CATALOG_WRITE, Everything => api::client_types::create;
     GET    "/api/v1/client_types"                                                       "ListClientTypes"     CLIENTS_READ, Refusals => api::client_types::list;
     GET    "/api/v1/client_types/{name}"                                                "GetClientType"       CLIENTS_READ, Refusals => api::client_types::get;
@@ -262,6 +265,10 @@ static ROUTES: &[Route] = &routes! {
     POST   "/{environment}/revoke"                                                      "RevokeOwnToken"      PROTOCOL, Activity => oauth::revoke;
     GET    "/{environment}/userinfo"                                                    "GetUserinfo"         PROTOCOL, Activity => oauth::userinfo;
     POST   "/{environment}/userinfo"                                                    "PostUserinfo"        PROTOCOL, Activity => oauth::userinfo;
+    POST   "/{environment}/register"                                                    "RegisterClient"      PROTOCOL, Activity => oauth::register::create;
+    GET    "/{environment}/register/{client_id}"                                        "GetRegistration"     PROTOCOL, Activity => oauth::register::get;
+    PUT    "/{environment}/register/{client_id}"                                        "ReplaceRegistration" PROTOCOL, Activity => oauth::register::replace;
+    DELETE "/{environment}/register/{client_id}"                                        "DeleteRegistration"  PROTOCOL, Activity => oauth::register::delete;
     GET    "/"                                                                          "GetPointer"          ANYONE, Nothing => api::pointer;
 };
 

@@ -7,6 +7,7 @@ mod codes;
 mod introspection;
 mod metadata;
 mod pages;
+mod registration;
 mod revocation;
 mod secrecy;
 pub(crate) mod steps;

@@ -85,7 +85,7 @@ impl Inner {
     }
 
     /// All that a new client of the type may ask for.
-    async fn all_scopes(&self, client_type: &str) -> Result<ScopeSet, CommandError> {
+    pub(super) async fn all_scopes(&self, client_type: &str) -> Result<ScopeSet, CommandError> {
         let Some((rules, _)) = self.type_rules(client_type, "").await? else {
             return Ok(ScopeSet::default());
         };
@@ -95,7 +95,7 @@ impl Inner {
     }
 
     /// The member who acts, as the one to turn to.
-    async fn acting_contact(&self, acting: MemberId) -> Result<Contact, CommandError> {
+    pub(super) async fn acting_contact(&self, acting: MemberId) -> Result<Contact, CommandError> {
         let details = self.member_details(acting).await?;
         details.map(|(name, email)| Contact { name, email }).ok_or(CommandError::NotFound("member"))
     }

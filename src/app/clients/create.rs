@@ -1,15 +1,15 @@
 //! Registering a client.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use crypto::{SecretString, SigningSecret};
 use domain::{
     Claim, Client, ClientCommand, ClientId, EnvironmentName, Event, Permission, Violation,
     client::{CreateClient, NewSecret, NewSigningSecret},
 };
-use store::{ExpectedRevision, StreamName};
+use store::{AppendError, ExpectedRevision, StreamName};
 
-use super::{Beside, CreateClientRequest, CreatedClient};
+use super::{Beside, CreateClientRequest, CreatedClient, registration::Registering};
 use crate::{
     App, Inner,
     aggregates::Loader,
@@ -18,6 +18,7 @@ use crate::{
     execute::{MOST_ATTEMPTS, NotAppended, Proposal, ProposedStream, claim_changes, claim_key},
     idempotency::Replay,
     ids::uuid_v7,
+    look,
 };
 
 impl App {
@@ -33,7 +34,7 @@ impl App {
     ) -> Result<CreatedClient, CommandError> {
         self.run(move |inner| async move {
             let allowed = context.demand(Permission::ClientsWrite);
-            let work = inner.create(&context, &environment, &request);
+            let work = inner.create(&context, &environment, &request, None);
             let replayed = |replay| inner.replayed_creation(replay);
             inner.guarded(&context, None, allowed, work, replayed).await
         })
@@ -42,20 +43,41 @@ impl App {
 }
 
 impl Inner {
-    async fn create(
+    /// Registers a client for a member, or one that registers itself.
+    pub(super) async fn create(
         self: &Arc<Self>,
         context: &Context,
         environment: &EnvironmentName,
         request: &CreateClientRequest,
+        by_itself: Option<&Registering>,
     ) -> Result<CreatedClient, CommandError> {
-        let responsible = context.member().ok_or(CommandError::Denied(Permission::ClientsWrite))?;
+        let responsible = match by_itself {
+            Some(registering) => registering.responsible,
+            None => context.member().ok_or(CommandError::Denied(Permission::ClientsWrite))?,
+        };
         let client_id = ClientId(uuid_v7(self.log.now(), self.entropy.as_ref())?);
         let mut beside = Beside::default();
         let mut rehearsed = false;
         let mut minted = self.mint_client_secrets(environment, client_id, request)?;
+        let token = match by_itself {
+            Some(_) => Some(self.mint_management_token(environment, client_id)?),
+            None => None,
+        };
+        beside.credentials.extend(token.iter().map(|token| token.row.clone()));
+        let mut turn = None;
         for _ in 0..MOST_ATTEMPTS {
             let (policy, policy_fact) = self.policy(environment).await?;
-            let request = self.completed(request, environment, &policy, responsible).await?;
+            let self_registration = by_itself.zip(token.as_ref()).map(|(registering, token)| {
+                registering.recorded(!request.contacts.is_empty(), token.new.clone())
+            });
+            let request = match by_itself {
+                Some(registering) => {
+                    let completed =
+                        self.completed_by_itself(request, registering, environment, &policy, client_id);
+                    Cow::Owned(completed.await?)
+                }
+                None => self.completed(request, environment, &policy, responsible).await?,
+            };
             let request = request.as_ref();
             let type_rules =
                 self.type_rules(request.metadata.client_type.trim(), &request.metadata.scope).await?;
@@ -69,17 +91,12 @@ impl Inner {
                 signing_secret: minted.signing_secret.clone(),
                 policy: policy.clone(),
                 type_rules: type_rules.as_ref().map(|(rules, _)| rules.clone()),
+                self_registration: self_registration.clone(),
             };
             if !rehearsed {
                 // Everything that can be refused is refused before a person is looked up and before Argon2 is asked:
                 // bad requests must not be dear.
-                self.rehearse(
-                    context,
-                    request,
-                    policy.reason_required.covers(context.operation),
-                    command,
-                    &minted,
-                )?;
+                self.rehearse(context, request, context.must_say_why(&policy), command, &minted)?;
                 self.check_name_is_free(environment, &request.metadata.client_name, None).await?;
                 beside.credentials.extend(self.seal_client_secrets(request, &mut minted).await?);
                 rehearsed = true;
@@ -89,6 +106,14 @@ impl Inner {
             let create = ClientCommand::CreateClient(Box::new(command(contacts, &minted)));
             let events = Client::Absent.decide(create, self.log.now())?;
 
+            if by_itself.is_some() && turn.is_none() {
+                turn = Some(self.admitting.lock().await);
+                look::again();
+            }
+            let admitted = match by_itself {
+                Some(registering) => Some(self.let_in(registering, environment, client_id, &policy).await?),
+                None => None,
+            };
             let stream = Loader::<Client>::stream(&client_id.to_string())?;
             let mut streams = vec![ProposedStream {
                 stream: stream.clone(),
@@ -98,6 +123,9 @@ impl Inner {
                 events: events.iter().cloned().map(Event::Client).collect(),
                 private: contacts_beside.private,
             }];
+            streams.extend(
+                admitted.as_ref().map(|admitted| admitted.part(environment, responsible)).transpose()?,
+            );
             let of_type = type_rules.into_iter().flat_map(|(_, facts)| facts);
             let facts = std::iter::once(policy_fact).chain(of_type).chain(contacts_beside.unmoved);
             streams.extend(facts.map(|(stream, revision)| ProposedStream::unmoved(stream, revision)));
@@ -113,6 +141,10 @@ impl Inner {
                     for event in &events {
                         client.apply(event, receipt.at);
                     }
+                    if let Some(admitted) = &admitted {
+                        let before = (&admitted.before.aggregate, admitted.before.revision);
+                        self.remember_admission(environment, before, &admitted.events, &receipt);
+                    }
                     let revision = store::Revision::new(events.len() as u64);
                     let client = self.remembered(client_id, client, revision, receipt.position)?;
                     let has_secret = client.registration.token_endpoint_auth_method.has_secret();
@@ -120,10 +152,16 @@ impl Inner {
                         client,
                         client_secret: has_secret.then_some(minted.secret_text),
                         signing_secret: Some(minted.signing_secret_text),
+                        registration_access_token: token.map(|token| token.text),
                     });
                 }
                 Err(NotAppended::ByLog(error)) => {
-                    self.after_conflict(error)?;
+                    // A client that registers itself gets another name in place of one that was taken meanwhile.
+                    let renamed = by_itself.is_some() && matches!(error, AppendError::ClaimTaken { .. });
+                    if !renamed {
+                        self.after_conflict(error)?;
+                    }
+                    self.admissions.forget(environment.as_str());
                     // Only policy, type or the register of erasures can have moved: the client's own stream is new.
                     self.environments.forget(environment.as_str());
                     self.client_types.forget(request.metadata.client_type.trim());
@@ -247,7 +285,12 @@ impl Inner {
 
     async fn replayed_creation(&self, replay: Replay) -> Result<CreatedClient, CommandError> {
         let client = self.replayed_client(&replay).await?;
-        Ok(CreatedClient { client, client_secret: None, signing_secret: None })
+        Ok(CreatedClient {
+            client,
+            client_secret: None,
+            signing_secret: None,
+            registration_access_token: None,
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Deciding and appending a command on a client, and deciding again when another command was faster.
 
 use domain::{
-    Client, ClientCommand, ClientEvent, ClientId, Environment, EnvironmentName, Event, Member, MemberId,
-    SecretId,
+    Admission, AdmissionEvent, Client, ClientCommand, ClientEvent, ClientId, Environment, EnvironmentName,
+    Event, Member, MemberId, SecretId,
+    admission::ClientLeft,
     client::{Registration, SecretState},
     client_type::TypeRules,
     environment::Policy,
@@ -101,7 +102,7 @@ impl Inner {
             let registration = target.registration(&loaded.aggregate)?;
             self.check_if_match(target.if_match, loaded.revision, &stream).await?;
             let (facts, unmoved) = self.facts(target, registration, hangs_on).await?;
-            let wrong = context.violations(facts.policy.reason_required.covers(context.operation));
+            let wrong = context.violations(context.must_say_why(&facts.policy));
             let asked = command(registration, &facts);
             let now = self.log.now();
             let decided = asked.and_then(|asked| Ok(loaded.aggregate.decide(asked, now)?));
@@ -124,6 +125,7 @@ impl Inner {
                 events: events.iter().cloned().map(Event::Client).collect(),
                 private: beside.private.clone(),
             }];
+            streams.extend(Self::left(target, registration, &events)?);
             let unmoved = unmoved.into_iter().chain(beside.unmoved.iter().cloned());
             streams.extend(unmoved.map(|(stream, revision)| ProposedStream::unmoved(stream, revision)));
             let proposal = Proposal {
@@ -152,6 +154,28 @@ impl Inner {
             }
         }
         Err(CommandError::Contended)
+    }
+
+    /// What tells that a client has made room which had registered itself. Whoever else registers or leaves meanwhile is
+    /// nothing to it: what must end ends.
+    fn left(
+        target: &Target,
+        registration: &Registration,
+        events: &[ClientEvent],
+    ) -> Result<Option<ProposedStream>, Fault> {
+        let deleted = events.iter().any(|event| matches!(event, ClientEvent::Deleted(_)));
+        if !deleted || registration.self_registered.is_none() {
+            return Ok(None);
+        }
+        let left = AdmissionEvent::ClientLeft(ClientLeft { client_id: target.client_id });
+        Ok(Some(ProposedStream {
+            stream: Loader::<Admission>::stream(target.environment.as_str())?,
+            expected: ExpectedRevision::Any,
+            environment: Some(target.environment.to_string()),
+            responsible: Some(registration.responsible.to_string()),
+            events: vec![left.into()],
+            private: Vec::new(),
+        }))
     }
 
     /// What a failed append means: decide again, or an error. A command that is recorded already is left to the guard,
@@ -196,7 +220,7 @@ impl Inner {
     ) -> Result<(), CommandError> {
         let loaded = self.environments.current(environment.as_str()).await?;
         let policy = loaded.aggregate.policy().ok_or(CommandError::NotFound("environment"))?;
-        let wrong = context.violations(policy.reason_required.covers(context.operation));
+        let wrong = context.violations(context.must_say_why(policy));
         if wrong.is_empty() { Ok(()) } else { Err(CommandError::Invalid(wrong)) }
     }
 
@@ -256,6 +280,10 @@ fn ended_credentials(before: &Client, events: &[ClientEvent], now: Timestamp) ->
     let expired = || unrevoked().filter(|secret| secret.state(now) == SecretState::Expired);
     let replaced_before =
         || client.and_then(|client| client.replaced_signing_secret.as_ref()).map(|it| &it.secret.id);
+    let manages = || {
+        let registered = client.and_then(|client| client.self_registered.as_ref());
+        registered.map(|registered| &registered.registration_access_token)
+    };
     for event in events {
         match event {
             ClientEvent::SecretIssued(_) => ended.extend(expired().map(|secret| &secret.id)),
@@ -277,7 +305,9 @@ fn ended_credentials(before: &Client, events: &[ClientEvent], now: Timestamp) ->
                 ended.extend(unrevoked().map(|secret| &secret.id));
                 ended.extend(client.map(|client| &client.signing_secret.id));
                 ended.extend(replaced_before());
+                ended.extend(manages().map(|token| &token.id));
             }
+            ClientEvent::RegistrationReplaced(replaced) => ended.push(&replaced.replaced_id),
             ClientEvent::Created(_)
             | ClientEvent::NameChanged(_)
             | ClientEvent::DescriptionChanged(_)
@@ -293,7 +323,8 @@ fn ended_credentials(before: &Client, events: &[ClientEvent], now: Timestamp) ->
             | ClientEvent::SigningSecretRevealed(_)
             | ClientEvent::TokensRevoked(_)
             | ClientEvent::Deactivated(_)
-            | ClientEvent::Enabled(_) => {}
+            | ClientEvent::Enabled(_)
+            | ClientEvent::SelfRegistered(_) => {}
         }
     }
     ended.into_iter().map(ToString::to_string).collect()

@@ -54,7 +54,11 @@ impl Inner {
             SecretKind::ClientSecret => self.stop_client_secret(context, &presented).await,
             SecretKind::PersonalToken => self.stop_token(context, text.expose_secret()).await,
             SecretKind::Session => self.stop_session(context, text.expose_secret()).await,
-            SecretKind::AccessToken | SecretKind::RefreshToken | SecretKind::AuthorizationCode => Ok(()),
+            SecretKind::AccessToken
+            | SecretKind::RefreshToken
+            | SecretKind::AuthorizationCode
+            | SecretKind::InitialAccessToken
+            | SecretKind::RegistrationAccessToken => Ok(()),
         }
     }
 

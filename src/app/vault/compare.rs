@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use crypto::{Entropy, MasterKey};
 use domain::{
-    Client, ClientEvent, Event, Member, MemberEvent, SecretId, SigningKeyEvent, SigningKeys,
+    Admission, AdmissionEvent, Client, ClientEvent, Event, Member, MemberEvent, SecretId, SigningKeyEvent,
+    SigningKeys,
     client::{SecretState, Status},
     member::IssuedToken,
 };
@@ -51,7 +52,7 @@ pub async fn compare_credentials(
     let ring = KeyRing::open(keys, master_key, log, entropy).await?;
     let now = log.now();
     let mut strays: HashSet<String> = stored.into_iter().collect();
-    for category in [Client::CATEGORY, Member::CATEGORY, SigningKeys::CATEGORY] {
+    for category in [Client::CATEGORY, Member::CATEGORY, SigningKeys::CATEGORY, Admission::CATEGORY] {
         let mut after: Option<StreamName> = None;
         loop {
             let streams = log.streams(category, after.as_ref(), PAGE).await?;
@@ -98,6 +99,7 @@ struct Holder {
     client: Client,
     member: Member,
     signing_keys: SigningKeys,
+    admission: Admission,
     /// Every credential it ever had, with what its event committed to.
     commitments: Vec<(SecretId, String)>,
 }
@@ -145,11 +147,13 @@ impl Holder {
                 | ClientEvent::TokensRevoked(_)
                 | ClientEvent::Deactivated(_)
                 | ClientEvent::Enabled(_)
-                | ClientEvent::Deleted(_) => (None, None),
+                | ClientEvent::Deleted(_)
+                | ClientEvent::SelfRegistered(_)
+                | ClientEvent::RegistrationReplaced(_) => (None, None),
             };
             let secret = secret.map(|secret| (secret.id.clone(), secret.commitment.clone()));
             let signing = signing.map(|secret| (secret.id.clone(), secret.commitment.clone()));
-            self.commitments.extend(secret.into_iter().chain(signing));
+            self.commitments.extend(secret.into_iter().chain(signing).chain(registration_token(event)));
             self.client.apply(event, envelope.at);
         }
         if let Event::Member(event) = &event {
@@ -179,6 +183,17 @@ impl Holder {
             }
             self.signing_keys.apply(event, envelope.at);
         }
+        if let Event::Admission(event) = &event {
+            match event {
+                AdmissionEvent::TokenIssued(issued) => {
+                    self.commitments.push((issued.token_id.clone(), issued.commitment.clone()));
+                }
+                AdmissionEvent::TokenRevoked(_)
+                | AdmissionEvent::ClientAdmitted(_)
+                | AdmissionEvent::ClientLeft(_) => {}
+            }
+            self.admission.apply(event, envelope.at);
+        }
         Ok(())
     }
 
@@ -189,14 +204,28 @@ impl Holder {
             let works = |state| matches!(state, SecretState::Active | SecretState::Pending);
             client.secrets.iter().any(|secret| secret.id == *id && works(secret.state(now)))
                 || client.signing_secret.id == *id
+                || client.self_registered.as_ref().is_some_and(|it| it.registration_access_token.id == *id)
                 || client.previous_signing_secret(now).is_some_and(|previous| previous.secret.id == *id)
         });
+        let registers = self.admission.token(id).is_some_and(|token| token.is_live(now));
         let signs = self.signing_keys.published().any(|key| key.id == *id);
         let of_member = self.member.membership().is_some_and(|member| {
             member.tokens.iter().any(|token| token.id == *id && token.live(now))
                 || member.password.as_ref().is_some_and(|password| password.id == *id)
                 || [&member.totp, &member.recovery_codes].into_iter().flatten().any(|factor| factor.id == *id)
         });
-        of_client || of_member || signs
+        of_client || of_member || signs || registers
     }
+}
+
+/// The token that a client manages its registration with from an event on.
+fn registration_token(event: &ClientEvent) -> Option<(SecretId, String)> {
+    let token = if let ClientEvent::SelfRegistered(registered) = event {
+        &registered.registration_access_token
+    } else if let ClientEvent::RegistrationReplaced(replaced) = event {
+        &replaced.registration_access_token
+    } else {
+        return None;
+    };
+    Some((token.id.clone(), token.commitment.clone()))
 }

@@ -180,6 +180,7 @@ fn member_event(entry: &[u8]) -> anyhow::Result<Option<(MemberId, bool)>> {
         | Event::LegalHold(_)
         | Event::Role(_)
         | Event::SigningKey(_)
+        | Event::Admission(_)
         | Event::Grant(_)
         | Event::Registry(_) => return Ok(None),
     };

@@ -15,17 +15,23 @@ pub enum SecretKind {
     PersonalToken,
     /// `mse`: a member's session.
     Session,
+    /// `mia`: what lets somebody register clients (RFC 7591 section 1.2).
+    InitialAccessToken,
+    /// `mra`: what a client manages its registration with (RFC 7592 section 1.2).
+    RegistrationAccessToken,
 }
 
 impl SecretKind {
     /// Every kind there is.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::ClientSecret,
         Self::AccessToken,
         Self::RefreshToken,
         Self::AuthorizationCode,
         Self::PersonalToken,
         Self::Session,
+        Self::InitialAccessToken,
+        Self::RegistrationAccessToken,
     ];
 
     /// The three letters a secret of this kind begins with.
@@ -38,6 +44,8 @@ impl SecretKind {
             Self::AuthorizationCode => "mac",
             Self::PersonalToken => "mpt",
             Self::Session => "mse",
+            Self::InitialAccessToken => "mia",
+            Self::RegistrationAccessToken => "mra",
         }
     }
 

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::metadata::ClientDraft;
+use super::{metadata::ClientDraft, software::Software};
 use crate::oauth::{RedirectRule, RedirectScheme};
 use crate::{
     EnvironmentName, MemberId, PersonId, SecretId, client_type::TypeRules, environment::Policy,
@@ -41,6 +41,8 @@ pub enum ClientCommand {
     CancelRotation(EndRotation),
     /// Another label, or an earlier end, for one secret.
     ChangeSecret(ChangeSecret),
+    /// Register anew what registered itself (RFC 7592 section 2.2).
+    ReplaceRegistration(Box<ReplaceRegistration>),
     /// Stop one secret that strangers have seen.
     ReportLeakedSecret(SecretId),
     /// A new signing secret in place of the old one.
@@ -106,6 +108,47 @@ pub struct CreateClient {
     pub policy: Policy,
     /// The rules of its type, if the catalog has it.
     pub type_rules: Option<TypeRules>,
+    /// How it registers itself, if it does.
+    pub self_registration: Option<SelfRegistration>,
+}
+
+/// How a client registers itself (RFC 7591).
+#[derive(Clone, Debug)]
+pub struct SelfRegistration {
+    /// The initial access token that it comes with; `None` where anybody may register.
+    pub initial_access_token_id: Option<SecretId>,
+    /// What it will manage its registration with.
+    pub token: NewRegistrationToken,
+    /// What it says of its software.
+    pub software: Software,
+    /// Whether it names contacts; else somebody stands for them.
+    pub names_contacts: bool,
+}
+
+/// A registration access token that was minted for this command.
+#[derive(Clone, Debug)]
+pub struct NewRegistrationToken {
+    /// Its id.
+    pub id: SecretId,
+    /// Digest of the verifier's disclosure.
+    pub commitment: String,
+}
+
+/// Register anew what registered itself.
+#[derive(Clone, Debug)]
+pub struct ReplaceRegistration {
+    /// What it is from now on.
+    pub change: ChangeClient,
+    /// `grant_types`, if it says any: they cannot change.
+    pub grant_types: Option<Vec<String>>,
+    /// `token_endpoint_auth_method`, if it says one: it cannot change.
+    pub token_endpoint_auth_method: Option<String>,
+    /// What it says of its software.
+    pub software: Software,
+    /// Whether it names contacts.
+    pub names_contacts: bool,
+    /// What it will manage its registration with from now on.
+    pub token: NewRegistrationToken,
 }
 
 /// Change what is given, leave what is not.

@@ -1,6 +1,7 @@
 //! The decisions: what each command does to a client, or which rule refuses it.
 
 mod redirects;
+mod registration;
 mod secrets;
 
 use jiff::Timestamp;
@@ -8,8 +9,8 @@ use jiff::Timestamp;
 use super::{
     ChangeClient, ChangeResponsible, Client, ClientCommand, ClientCreated, ClientError, ClientEvent,
     ClientNameChanged, ContactsChanged, CreateClient, DescriptionChanged, PayloadEncryptionChanged,
-    RedirectUrisChanged, Registration, ResponsibleChanged, ScopeChanged, SigningSecretRevealed, Status,
-    StatusChanged, TokensRevoked, metadata, metadata::ClientMetadata,
+    RedirectUrisChanged, Registration, ResponsibleChanged, ScopeChanged, SelfRegistration,
+    SigningSecretRevealed, Status, StatusChanged, TokensRevoked, metadata, metadata::ClientMetadata,
 };
 use crate::{
     Change, PersonId, Rule, Violation,
@@ -53,6 +54,7 @@ impl Client {
             ClientCommand::CompleteRotation(complete) => client.complete_rotation(complete, now),
             ClientCommand::CancelRotation(cancel) => client.cancel_rotation(cancel, now),
             ClientCommand::ChangeSecret(change) => client.change_secret(change, now),
+            ClientCommand::ReplaceRegistration(replace) => client.replace_registration(*replace),
             ClientCommand::ReportLeakedSecret(secret_id) => client.report_leaked_secret(&secret_id, now),
             ClientCommand::RotateSigningSecret(rotate) => client.rotate_signing_secret(rotate, now),
             ClientCommand::CompleteSigningSecretRotation => client.complete_signing_secret_rotation(now),
@@ -78,9 +80,16 @@ impl Client {
 impl CreateClient {
     fn events(self, now: Timestamp) -> Result<Vec<ClientEvent>, ClientError> {
         let encryption = self.metadata.payload_encryption.then(|| payload_encryption(false, true));
+        let self_registration = self.self_registration.clone();
         let (created, description) = self.decide(now)?;
         let description = description.map(|new| described(None, Some(new)));
-        Ok([ClientEvent::Created(created)].into_iter().chain(description).chain(encryption).collect())
+        let registered = self_registration.map(SelfRegistration::event).transpose()?;
+        Ok([ClientEvent::Created(created)]
+            .into_iter()
+            .chain(description)
+            .chain(encryption)
+            .chain(registered)
+            .collect())
     }
 
     /// What it begins with, and how it is described.
@@ -110,6 +119,9 @@ impl CreateClient {
         }
         if let Some(secret) = &self.secret {
             check_secret(&mut wrong, secret, &self.policy, now);
+        }
+        if let Some(Err(violations)) = self.self_registration.as_ref().map(|one| one.software.checked()) {
+            wrong.0.extend(violations);
         }
         let metadata = match metadata {
             Some(metadata) if wrong.0.is_empty() => metadata,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Status;
+use super::{Software, Status};
 use crate::{
     Change, Claim, ClaimChange, EnvironmentName, MemberId, PersonId, SecretId,
     event::events,
@@ -62,6 +62,10 @@ events! {
         Enabled(StatusChanged) = "client.enabled", 1;
         /// It is gone for good; its name is free again.
         Deleted(StatusChanged) = "client.deleted", 1;
+        /// It was created because it registered itself (RFC 7591).
+        SelfRegistered(ClientSelfRegistered) = "client.self_registered", 1;
+        /// It registered anew, and manages itself with another token (RFC 7592).
+        RegistrationReplaced(RegistrationReplaced) = "client.registration_replaced", 1;
     }
 }
 
@@ -110,7 +114,9 @@ impl ClientEvent {
             | Self::SigningSecretRevealed(_)
             | Self::TokensRevoked(_)
             | Self::Deactivated(_)
-            | Self::Enabled(_) => Vec::new(),
+            | Self::Enabled(_)
+            | Self::SelfRegistered(_)
+            | Self::RegistrationReplaced(_) => Vec::new(),
         }
     }
 }
@@ -416,4 +422,45 @@ pub struct SigningSecretRevealed {
 pub struct StatusChanged {
     /// Whether it gets tokens.
     pub status: Change<Status>,
+}
+
+/// How a client registered itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSelfRegistered {
+    /// The initial access token that it came with; left out where anybody may register.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_access_token_id: Option<SecretId>,
+    /// What it manages its registration with.
+    pub registration_access_token: IssuedRegistrationToken,
+    /// What it says of its software.
+    pub software: Software,
+    /// Whether it named contacts; else somebody stands for them.
+    pub names_contacts: bool,
+}
+
+/// A registration access token as the log knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuedRegistrationToken {
+    /// Its id.
+    pub id: SecretId,
+    /// Digest of the verifier's disclosure in the vault.
+    pub commitment: String,
+}
+
+/// A client that registered anew; what became of its name and the like are events of the same commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrationReplaced {
+    /// What it manages its registration with from now on.
+    pub registration_access_token: IssuedRegistrationToken,
+    /// What it did until now.
+    pub replaced_id: SecretId,
+    /// What it says of its software; left out if that is as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software: Option<Change<Software>>,
+    /// Whether it names contacts; left out if that is as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names_contacts: Option<Change<bool>>,
 }

@@ -127,6 +127,7 @@ fn create() -> CreateClient {
         secret: Some(minted("first")),
         signing_secret: signing("sign1"),
         policy: policy(),
+        self_registration: None,
         type_rules: Some(standard()),
     }
 }

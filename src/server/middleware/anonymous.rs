@@ -44,7 +44,8 @@ pub(crate) async fn limit(
     }
 }
 
-fn spend(service: &Service, request: &HttpRequest) -> Result<(), Problem> {
+/// Counts a request of somebody without a token that works.
+pub(crate) fn spend(service: &Service, request: &HttpRequest) -> Result<(), Problem> {
     // Who is at the host has no address.
     match service.proxy.client_address(request) {
         Some(address) => service.limits.spend_anonymous(address),

@@ -9,6 +9,7 @@ use actix_web::{
 };
 use domain::{
     EnvironmentName,
+    environment::{Policy, RegistrationRule},
     oauth::{GrantType, TokenEndpointAuthMethod},
 };
 use serde::Serialize;
@@ -28,6 +29,9 @@ struct Metadata {
     introspection_endpoint: String,
     revocation_endpoint: String,
     end_session_endpoint: String,
+    /// Where clients register themselves (RFC 7591), if they may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_endpoint: Option<String>,
     scopes_supported: [&'static str; 4],
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
@@ -48,15 +52,15 @@ struct Metadata {
 pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<HttpResponse, Problem> {
     let environment = path::environment(&http)?;
     // An environment that does not exist has no metadata.
-    service.app.environment(environment.as_str()).await?;
+    let policy = service.app.environment(environment.as_str()).await?.state.policy;
     Ok(HttpResponse::build(StatusCode::OK)
         .insert_header((header::CACHE_CONTROL, KEPT))
         .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .json(Metadata::of(&service, &environment)))
+        .json(Metadata::of(&service, &environment, &policy)))
 }
 
 impl Metadata {
-    fn of(service: &Service, environment: &EnvironmentName) -> Self {
+    fn of(service: &Service, environment: &EnvironmentName, policy: &Policy) -> Self {
         let url = |endpoint| service.oauth_url(environment, endpoint);
         let methods: Vec<_> = TokenEndpointAuthMethod::ALL.iter().map(|method| method.as_str()).collect();
         Self {
@@ -68,6 +72,7 @@ impl Metadata {
             introspection_endpoint: url("introspect"),
             revocation_endpoint: url("revoke"),
             end_session_endpoint: url("logout"),
+            registration_endpoint: (policy.registration != RegistrationRule::Closed).then(|| url("register")),
             scopes_supported: ["openid", "profile", "email", "offline_access"],
             response_types_supported: ["code"],
             response_modes_supported: ["query"],

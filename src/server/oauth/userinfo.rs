@@ -1,15 +1,11 @@
 //! `GET` and `POST /{environment}/userinfo`: who signed in (OpenID Connect Core section 5.3).
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{StatusCode, header},
-    web::Data,
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use app::{MalformedRequest, ProtocolEndpoint, UserinfoError, UserinfoRequest};
 
 pub(crate) use super::undocumented as document;
 use super::{
-    answer,
+    answer, bearer,
     refusal::{Asking, refused},
     unavailable,
 };
@@ -22,7 +18,7 @@ use crate::{
 
 pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<HttpResponse, Problem> {
     let environment = path::environment(&http)?;
-    let Some(token) = bearer(&http) else {
+    let Some(token) = bearer::token(&http) else {
         let asking = Asking {
             service: &service,
             http: &http,
@@ -30,10 +26,7 @@ pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<
             environment: &environment,
         };
         asking.malformed(None, MalformedRequest::NoToken).await?;
-        // Nothing was presented: only the scheme is told (RFC 6750 section 3.1).
-        return Ok(answer(StatusCode::UNAUTHORIZED)
-            .insert_header((header::WWW_AUTHENTICATE, "Bearer"))
-            .finish());
+        return Ok(bearer::missing());
     };
     let request = UserinfoRequest {
         issuer: service.issuer(&environment),
@@ -48,29 +41,16 @@ pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<
         Err(UserinfoError::NoSuchEnvironment) => {
             refused(StatusCode::NOT_FOUND, "invalid_request", "there is no such environment")
         }
-        Err(UserinfoError::InvalidToken) => {
-            challenged(StatusCode::UNAUTHORIZED, "invalid_token", "the token is unknown or good no longer")
-        }
-        Err(UserinfoError::InsufficientScope) => {
-            challenged(StatusCode::FORBIDDEN, "insufficient_scope", "the token has not the scope openid")
-        }
+        Err(UserinfoError::InvalidToken) => bearer::challenged(
+            StatusCode::UNAUTHORIZED,
+            "invalid_token",
+            "the token is unknown or good no longer",
+        ),
+        Err(UserinfoError::InsufficientScope) => bearer::challenged(
+            StatusCode::FORBIDDEN,
+            "insufficient_scope",
+            "the token has not the scope openid",
+        ),
         Err(UserinfoError::Failed(error)) => unavailable(&http, &error),
     })
-}
-
-/// The token of the one `Authorization` header, of no other place.
-fn bearer(http: &HttpRequest) -> Option<String> {
-    let mut headers = http.headers().get_all(header::AUTHORIZATION);
-    let (Some(value), None) = (headers.next(), headers.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
-}
-
-fn challenged(status: StatusCode, error: &str, description: &str) -> HttpResponse {
-    let mut response = refused(status, error, description);
-    let challenge = format!("Bearer error=\"{error}\", error_description=\"{description}\"");
-    if let Ok(value) = header::HeaderValue::from_str(&challenge) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
-    }
-    response
 }

@@ -5,7 +5,7 @@ use actix_web::http::{
     header::{self, HeaderName, HeaderValue},
 };
 use app::CommandError;
-use domain::{ClientError, ErasureError, LegalHoldError, MemberError, SigningKeyError};
+use domain::{AdmissionError, ClientError, ErasureError, LegalHoldError, MemberError, SigningKeyError};
 
 macro_rules! kinds {
     ($($kind:ident = $status:ident $slug:literal, $title:literal, $detail:literal;)+) => {
@@ -71,10 +71,11 @@ mod table {
         LastAdministrator    = CONFLICT "last_administrator", "Last administrator", "no other administrator without limits could sign in and manage members";
         SigningKeyRetired    = CONFLICT "signing_key_retired", "Signing key retired", "the signing key was retired before";
         SigningKeyInUse      = CONFLICT "signing_key_in_use", "Signing key in use", "tokens are signed with it: rotate it first";
+        TooManyRegistered    = CONFLICT "too_many_registered_clients", "Too many registered clients", "as many clients have registered themselves as the environment lets";
         RoleExists           = CONFLICT "role_exists", "Role exists", "there is a role of this name, or there was: a name is not used again";
         BuiltInRole          = CONFLICT "built_in_role", "Built-in role", "a built-in role is as it is: make a role of your own";
         TokenNotLive         = CONFLICT "token_not_live", "Token not live", "the token is revoked or expired already";
-        TooManyTokens        = CONFLICT "too_many_tokens", "Too many tokens", "the member has as many working tokens as it can have: revoke one first";
+        TooManyTokens        = CONFLICT "too_many_tokens", "Too many tokens", "there are as many working tokens as there can be: revoke one first";
         LegalHold            = CONFLICT "legal_hold", "Legal hold", "a legal hold keeps it: see `legal_hold_id` and `ticket`";
         MemberActive         = CONFLICT "member_active", "Member active", "the member is active: deactivate it first";
         LegalHoldReleased    = CONFLICT "legal_hold_released", "Legal hold released", "the legal hold was released before";
@@ -152,6 +153,13 @@ impl Kind {
                 SigningKeyError::NoSuchKey(_) => Self::NotFound,
                 SigningKeyError::Retired(_) => Self::SigningKeyRetired,
                 SigningKeyError::InUse(_) => Self::SigningKeyInUse,
+            },
+            CommandError::Admission(error) => match error {
+                AdmissionError::Invalid(_) => Self::InvalidRequest,
+                AdmissionError::NoSuchToken(_) => Self::NotFound,
+                AdmissionError::TokenNotLive(_) => Self::TokenNotLive,
+                AdmissionError::TooManyTokens { .. } => Self::TooManyTokens,
+                AdmissionError::Full { .. } => Self::TooManyRegistered,
             },
             CommandError::RoleExists => Self::RoleExists,
             CommandError::BuiltInRole => Self::BuiltInRole,

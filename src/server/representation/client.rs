@@ -73,6 +73,8 @@ pub(crate) struct Client {
     pub(crate) secrets: Vec<Secret>,
     /// The overlap of secrets that is under way; null if there is none.
     pub(crate) rotation: Option<Rotation>,
+    /// How it registered itself by the protocol (RFC 7591); null if somebody registered it.
+    pub(crate) self_registered: Option<SelfRegistered>,
     /// How many events its stream has: its `ETag`.
     #[schema(value_type = u64)]
     pub(crate) revision: Revision,
@@ -140,6 +142,21 @@ pub(crate) struct Rotation {
     pub(crate) ends_at: Timestamp,
 }
 
+/// How a client registered itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SelfRegistered {
+    /// The initial access token that it came with; null if anybody could register.
+    pub(crate) initial_access_token_id: Option<String>,
+    /// The pages that it names, which nobody has checked.
+    pub(crate) client_uri: Option<String>,
+    pub(crate) logo_uri: Option<String>,
+    pub(crate) tos_uri: Option<String>,
+    pub(crate) policy_uri: Option<String>,
+    /// What it says of its software, which nobody has checked.
+    pub(crate) software_id: Option<String>,
+    pub(crate) software_version: Option<String>,
+}
+
 impl Client {
     /// A client after a command.
     pub(crate) fn changed(service: &Service, client: &ChangedClient) -> Self {
@@ -191,6 +208,7 @@ impl Client {
             token_endpoint: service.oauth_url(&client.environment, "token"),
             secrets: shown_secrets(client, now),
             rotation: client.rotation(now).map(Rotation::from),
+            self_registered: client.self_registered.as_deref().map(SelfRegistered::from),
             revision,
             position,
         }
@@ -221,6 +239,22 @@ fn shown_secrets(client: &Registration, now: Timestamp) -> Vec<Secret> {
         !hide
     });
     shown.map(|secret| Secret::new(secret, now)).collect()
+}
+
+impl From<&client::SelfRegistered> for SelfRegistered {
+    fn from(registered: &client::SelfRegistered) -> Self {
+        let client::Software { client_uri, logo_uri, tos_uri, policy_uri, software_id, software_version } =
+            registered.software.clone();
+        Self {
+            initial_access_token_id: registered.initial_access_token_id.as_ref().map(ToString::to_string),
+            client_uri,
+            logo_uri,
+            tos_uri,
+            policy_uri,
+            software_id,
+            software_version,
+        }
+    }
 }
 
 impl From<&client::Rotation> for Rotation {

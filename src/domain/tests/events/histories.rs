@@ -181,6 +181,7 @@ fn command(ask: &Ask, step: usize, now: Timestamp) -> ClientCommand {
                 signing_secret: signing(step),
                 policy: policy(),
                 type_rules: Some(rules(*singleton)),
+                self_registration: None,
             }))
         }
         Ask::Change { name, description, contacts, uris, scope } => {

@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    BuiltInRole, Change, ClientEvent, ClientId, ClientTypeEvent, EnvironmentEvent, EnvironmentName,
-    ErasureEvent, Event, GrantEvent, LegalHoldEvent, LegalHoldId, MemberEvent, MemberId, Permission,
-    PersonId, Reach, RoleEvent, RoleGrant, RoleName, ScopeEvent, SecretId, SigningAlgorithm, SigningKeyEvent,
-    VerificationId,
+    AdmissionEvent, BuiltInRole, Change, ClientEvent, ClientId, ClientTypeEvent, EnvironmentEvent,
+    EnvironmentName, ErasureEvent, Event, GrantEvent, LegalHoldEvent, LegalHoldId, MemberEvent, MemberId,
+    Permission, PersonId, Reach, RoleEvent, RoleGrant, RoleName, ScopeEvent, SecretId, SigningAlgorithm,
+    SigningKeyEvent, VerificationId,
+    admission::{ClientAdmitted, ClientLeft, InitialAccessTokenIssued, InitialAccessTokenRevoked},
     client::{
-        ClientCreated, ClientNameChanged, ContactsChanged, DescriptionChanged, ExpiryChanged, ExpiryMoved,
-        ExpiryRestored, IssuedSecret, IssuedSigningSecret, PayloadEncryptionChanged,
-        RedirectExceptionGranted, RedirectExceptionWithdrawn, RedirectUrisChanged, ResponsibleChanged,
-        RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported,
-        SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
-        SigningSecretRotationCompleted, Status, StatusChanged, TokensRevoked,
+        ClientCreated, ClientNameChanged, ClientSelfRegistered, ContactsChanged, DescriptionChanged,
+        ExpiryChanged, ExpiryMoved, ExpiryRestored, IssuedRegistrationToken, IssuedSecret,
+        IssuedSigningSecret, PayloadEncryptionChanged, RedirectExceptionGranted, RedirectExceptionWithdrawn,
+        RedirectUrisChanged, RegistrationReplaced, ResponsibleChanged, RotationCancelled, RotationCompleted,
+        ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked, SecretRotated,
+        SigningSecretRevealed, SigningSecretRotated, SigningSecretRotationCompleted, Software, Status,
+        StatusChanged, TokensRevoked,
     },
     client_type::{
         ClientTypeCreated, ClientTypeDeprecated, ClientTypeDescriptionChanged, ClientTypeRestored,
@@ -86,6 +88,10 @@ pub fn samples() -> Vec<Sample> {
         full(ClientEvent::Deactivated(status(Status::Active, Status::Inactive)).into()),
         full(ClientEvent::Enabled(status(Status::Inactive, Status::Active)).into()),
         full(ClientEvent::Deleted(status(Status::Inactive, Status::Deleted)).into()),
+        full(ClientEvent::SelfRegistered(self_registered()).into()),
+        least(ClientEvent::SelfRegistered(least_self_registered()).into()),
+        full(ClientEvent::RegistrationReplaced(registration_replaced()).into()),
+        least(ClientEvent::RegistrationReplaced(least_registration_replaced()).into()),
         full(MemberEvent::Created(member_created()).into()),
         least(MemberEvent::Created(MemberCreated { token: None, ..member_created() }).into()),
         full(MemberEvent::DetailsChanged(details_changed()).into()),
@@ -146,6 +152,24 @@ pub fn samples() -> Vec<Sample> {
         full(GrantEvent::Revoked(grant_ended()).into()),
         full(GrantEvent::CodeReused(code_reused()).into()),
         full(GrantEvent::RefreshTokenReused(refresh_token_reused()).into()),
+        full(AdmissionEvent::TokenIssued(initial_access_token_issued()).into()),
+        least(
+            AdmissionEvent::TokenIssued(InitialAccessTokenIssued {
+                scope: None,
+                ..initial_access_token_issued()
+            })
+            .into(),
+        ),
+        full(AdmissionEvent::TokenRevoked(InitialAccessTokenRevoked { token_id: secret("2kXr8p") }).into()),
+        full(AdmissionEvent::ClientAdmitted(client_admitted()).into()),
+        least(
+            AdmissionEvent::ClientAdmitted(ClientAdmitted {
+                initial_access_token_id: None,
+                ..client_admitted()
+            })
+            .into(),
+        ),
+        full(AdmissionEvent::ClientLeft(ClientLeft { client_id: ClientId(uuid(1)) }).into()),
         full(RegistryEvent::ClockStepped(clock_stepped()).into()),
         full(RegistryEvent::CommandRefused(command_refused()).into()),
         least(RegistryEvent::CommandRefused(least_command_refused()).into()),
@@ -392,6 +416,74 @@ fn within_two() -> Reach {
 
 fn on_call() -> RoleName {
     RoleName::parse("on_call").expect("a name")
+}
+
+fn self_registered() -> ClientSelfRegistered {
+    ClientSelfRegistered {
+        initial_access_token_id: Some(secret("2kXr8p")),
+        registration_access_token: registration_token("4mZt0q", 'M'),
+        software: software("1.4.0"),
+        names_contacts: true,
+    }
+}
+
+fn least_self_registered() -> ClientSelfRegistered {
+    ClientSelfRegistered {
+        initial_access_token_id: None,
+        software: Software::default(),
+        names_contacts: false,
+        ..self_registered()
+    }
+}
+
+fn registration_replaced() -> RegistrationReplaced {
+    RegistrationReplaced {
+        registration_access_token: registration_token("6nBv2s", 'N'),
+        replaced_id: secret("4mZt0q"),
+        software: Some(Change::new(software("1.4.0"), software("1.5.0"))),
+        names_contacts: Some(Change::new(true, false)),
+    }
+}
+
+fn least_registration_replaced() -> RegistrationReplaced {
+    RegistrationReplaced { software: None, names_contacts: None, ..registration_replaced() }
+}
+
+fn registration_token(id: &str, letter: char) -> IssuedRegistrationToken {
+    IssuedRegistrationToken { id: secret(id), commitment: commitment(letter) }
+}
+
+fn software(version: &str) -> Software {
+    Software {
+        client_uri: Some("https://app.example.com/about".into()),
+        logo_uri: Some("https://app.example.com/logo.png".into()),
+        tos_uri: Some("https://app.example.com/terms".into()),
+        policy_uri: Some("https://app.example.com/privacy#what".into()),
+        software_id: Some("4NRB1-0XZABZI9E6-5SM3R".into()),
+        software_version: Some(version.into()),
+    }
+}
+
+fn initial_access_token_issued() -> InitialAccessTokenIssued {
+    InitialAccessTokenIssued {
+        environment: environment(),
+        token_id: secret("2kXr8p"),
+        label: "build agents".into(),
+        hint: "mia_2kXr8p…".into(),
+        member_id: MemberId(uuid(7)),
+        scope: Some(scopes(&["matters:read"])),
+        max_uses: 5,
+        expires_at: time("2026-12-20T22:13:25.123456Z"),
+        commitment: commitment('I'),
+    }
+}
+
+fn client_admitted() -> ClientAdmitted {
+    ClientAdmitted {
+        environment: environment(),
+        client_id: ClientId(uuid(1)),
+        initial_access_token_id: Some(secret("2kXr8p")),
+    }
 }
 
 fn details_changed() -> DetailsChanged {

@@ -106,7 +106,7 @@ pub(crate) async fn handle(command: Command<CreateClient>) -> Result<HttpRespons
     let Command { http, service, context, body, .. } = command;
     let created = service.app.create_client(context, path::environment(&http)?, body.into()).await?;
     let mut answer = answer::to_command(&service, StatusCode::CREATED, &created.client).await;
-    let CreatedClient { client, client_secret, signing_secret } = created;
+    let CreatedClient { client, client_secret, signing_secret, registration_access_token: _ } = created;
     Ok(answer.insert_header((header::LOCATION, client::path(&client))).json(RegisteredClient {
         client: Client::changed(&service, &client),
         client_secret: client_secret.map(shown),
