@@ -8,7 +8,7 @@ use tests::{
     oauth::{Application, CALLBACK, VERIFIER},
 };
 
-use super::steps::{metadata, outcomes, plain, refused};
+use super::steps::{is_active, metadata, outcomes, plain, refused};
 
 const POLICY: &str = "/api/v1/environments/sandbox";
 const TOKENS: &str = "/api/v1/environments/sandbox/initial_access_tokens";
@@ -202,5 +202,285 @@ async fn oauth_71_the_answer_is_the_client_as_it_is_registered() {
     assert!(twin.text_of("/client_name").starts_with("Night sync ("), "{}", twin.text);
     let history = service.history_of(&application).await;
     assert_eq!(history[..3], ["client.created", "client.self_registered", "admission.client_admitted"]);
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn oauth_72_a_redirect_uri_that_no_code_may_be_sent_to_is_not_registered() {
+    let service = service("initial_access_token").await;
+    let token = initial(&service, json!({})).await;
+    let own = register(&service, &token, &body()).await.expect(201);
+    let manages = own.text_of("/registration_access_token");
+    for wrong in [
+        json!(["https://app.example.com/callback#fragment"]),
+        json!(["/callback"]),
+        json!(["javascript:alert(1)"]),
+        json!(["data:text/html,hello"]),
+        json!(["http://app.example.com/callback"]),
+        json!(["https://*.example.com/callback"]),
+        json!(["com.example.app:/callback"]),
+        json!(["https://me@app.example.com/callback"]),
+        json!([CALLBACK, CALLBACK]),
+        json!([]),
+        json!([1]),
+        json!(CALLBACK),
+        Value::Null,
+    ] {
+        let found = register(&service, &token, &with("redirect_uris", wrong.clone())).await;
+        let found = refused(found, 400, "invalid_redirect_uri");
+        assert!(found.text_of("/error_description").starts_with("redirect_uris"), "{}", found.text);
+        assert_eq!(last(&service).await, "invalid_client_metadata");
+        let mut anew = with("redirect_uris", wrong);
+        anew["client_id"] = own.body["client_id"].clone();
+        refused(replace(&service, &own, manages, &anew).await, 400, "invalid_redirect_uri");
+    }
+    for right in
+        ["http://127.0.0.1:8000/callback", "http://localhost/callback", "https://app.example.com/a?b=c"]
+    {
+        let own = register(&service, &token, &with("redirect_uris", json!([right]))).await.expect(201);
+        assert_eq!(own.body["redirect_uris"], json!([right]));
+    }
+    assert_eq!(
+        service.get(TOKENS).await.expect(200).body["items"][0]["uses"],
+        4,
+        "a refusal uses nothing up"
+    );
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn oauth_73_metadata_that_cannot_be_kept_are_refused() {
+    let service = service("initial_access_token").await;
+    let token = initial(&service, json!({ "scope": "openid matters:read" })).await;
+    for (field, value) in [
+        ("grant_types", json!(["implicit"])),
+        ("grant_types", json!(["password"])),
+        ("grant_types", json!(["refresh_token"])),
+        ("grant_types", json!([])),
+        ("grant_types", json!("authorization_code")),
+        ("response_types", json!(["token"])),
+        ("response_types", json!(["code", "id_token"])),
+        ("token_endpoint_auth_method", json!("tls_client_auth")),
+        ("token_endpoint_auth_method", json!("client_secret_jwt")),
+        ("token_endpoint_auth_method", json!(7)),
+        ("jwks", json!({ "keys": [] })),
+        ("jwks_uri", json!("https://app.example.com/keys")),
+        ("scope", json!("openid matters:write")),
+        ("scope", json!("profile")),
+        ("scope", json!("matters:burn")),
+        ("scope", json!("")),
+        ("scope", json!(["openid"])),
+        ("client_name", json!("a\u{202E}b")),
+        ("client_name", json!("x".repeat(121))),
+        ("contacts", json!(["nobody"])),
+        ("contacts", json!([{ "email": "ops@night.example" }])),
+        ("client_uri", json!("javascript:alert(1)")),
+        ("logo_uri", json!("data:image/png;base64,AAAA")),
+        ("software_version", json!(2)),
+    ] {
+        let found = register(&service, &token, &with(field, value.clone())).await;
+        let found = refused(found, 400, "invalid_client_metadata");
+        let told = found.text_of("/error_description");
+        assert!(told.starts_with(field), "{field} {value}: {told}");
+        assert_eq!(last(&service).await, "invalid_client_metadata");
+    }
+    let contradiction = json!({ "grant_types": ["client_credentials"], "response_types": ["code"] });
+    refused(register(&service, &token, &contradiction).await, 400, "invalid_client_metadata");
+    let public = json!({ "grant_types": ["client_credentials"], "token_endpoint_auth_method": "none" });
+    refused(register(&service, &token, &public).await, 400, "invalid_client_metadata");
+    let statement = with("software_statement", json!("eyJhbGciOiJub25lIn0.e30."));
+    refused(register(&service, &token, &statement).await, 400, "unapproved_software_statement");
+    for text in ["", "[]", "{", "\"x\"", "{\"redirect_uris\": [\"https://a.example\"]} x"] {
+        let request = asked(&service, Method::POST, "/sandbox/register", &token);
+        let request = request.header("content-type", "application/json").body(text);
+        refused(answer(request).await, 400, "invalid_client_metadata");
+    }
+    let form = asked(&service, Method::POST, "/sandbox/register", &token);
+    let form = form.header("content-type", "application/x-www-form-urlencoded").body("client_name=Night");
+    refused(answer(form).await, 400, "invalid_client_metadata");
+    // What is null is not said, and what a machine needs is little.
+    let machine = json!({
+        "client_name": null, "grant_types": ["client_credentials"], "response_types": [], "logo_uri": null,
+    });
+    let own = register(&service, &token, &machine).await.expect(201);
+    assert_eq!(own.text_of("/scope"), "matters:read openid", "what the token lets it have");
+    assert_eq!(own.body["response_types"], json!([]));
+    service.token(&application(&own), &[("grant_type", "client_credentials")]).await.expect(200);
+    // Without a type there is nothing that such clients could be, and the answer says what to set.
+    set_policy(&service, &json!({ "registration_defaults": { "client_type": null, "scope": "" } })).await;
+    let found = refused(register(&service, &token, &body()).await, 400, "invalid_client_metadata");
+    assert!(found.text.contains("registration_defaults.client_type"), "{}", found.text);
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn oauth_74_a_registration_is_managed_with_its_own_token_alone() {
+    let service = service("initial_access_token").await;
+    let token = initial(&service, json!({})).await;
+    let own = register(&service, &token, &body()).await.expect(201);
+    let other = register(&service, &token, &body()).await.expect(201);
+    let manages = own.text_of("/registration_access_token").to_owned();
+    let mut anew = body();
+    anew["client_id"] = own.body["client_id"].clone();
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let ask = async |token: &str| match method {
+            Method::PUT => replace(&service, &own, token, &anew).await,
+            _ => manage(&service, method.clone(), &own, token).await,
+        };
+        let missing = ask("").await.expect(401);
+        assert_eq!(missing.header("www-authenticate"), "Bearer");
+        assert_eq!(last(&service).await, "registration_access_token_missing");
+        for wrong in ["x", other.text_of("/registration_access_token"), &token, own.text_of("/client_secret")]
+        {
+            let found = refused(ask(wrong).await, 401, "invalid_token");
+            assert!(found.header("www-authenticate").starts_with("Bearer error="), "{}", found.text);
+            // From the eleventh of a minute on they are counted.
+            if method != Method::DELETE {
+                assert_eq!(last(&service).await, "unknown_registration_access_token");
+            }
+        }
+    }
+    for place in ["/production/register", "/sandbox/register"] {
+        for id in [own.text_of("/client_id"), "0193e0a5-6f4e-7c3a-9d5e-1f2a3b4c5d6e", "x", "%00"] {
+            if (place, id) == ("/sandbox/register", own.text_of("/client_id")) {
+                continue;
+            }
+            let found = answer(asked(&service, Method::GET, &format!("{place}/{id}"), &manages)).await;
+            refused(found, 401, "invalid_token");
+        }
+    }
+    // Who is deactivated manages nothing until it is enabled.
+    let path = format!("{}/{}", tests::http::CLIENTS, own.text_of("/client_id"));
+    service.post(&format!("{path}/deactivate"), &json!({})).await.expect(200);
+    refused(manage(&service, Method::DELETE, &own, &manages).await, 403, "access_denied");
+    assert_eq!(last(&service).await, "registration_of_inactive_client");
+    service.post(&format!("{path}/enable"), &json!({})).await.expect(200);
+    manage(&service, Method::GET, &own, &manages).await.expect(200);
+    assert_eq!(last(&service).await, "done");
+    // A client that somebody registered has no registration of its own.
+    let made = service.application("Matter sync").await;
+    let found = asked(&service, Method::GET, &format!("/sandbox/register/{}", made.id), &made.secret);
+    refused(answer(found).await, 401, "invalid_token");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn oauth_75_76_a_client_registers_anew_and_its_old_token_is_dead() {
+    let service = service("initial_access_token").await;
+    let token = initial(&service, json!({ "scope": "openid matters:read" })).await;
+    let own = register(&service, &token, &with("contacts", json!(["ops@night.example"]))).await.expect(201);
+    let first = own.text_of("/registration_access_token").to_owned();
+    let mut anew = json!({
+        "client_id": own.text_of("/client_id"), "client_name": "Day sync", "scope": "openid",
+        "redirect_uris": ["https://app.example.com/other"], "software_version": "3",
+        "client_secret": own.text_of("/client_secret"),
+    });
+    let changed = |field: &str, value: Value| {
+        let mut body = anew.clone();
+        body[field] = value;
+        body
+    };
+    for (field, value) in [
+        ("client_id", json!("0193e0a5-6f4e-7c3a-9d5e-1f2a3b4c5d6e")),
+        ("client_id", Value::Null),
+        ("client_secret", json!("mcs_mine")),
+        ("registration_access_token", json!(first)),
+        ("registration_client_uri", json!("https://evil.example/")),
+        ("client_secret_expires_at", json!(0)),
+        ("client_id_issued_at", json!(0)),
+        ("token_endpoint_auth_method", json!("none")),
+        ("grant_types", json!(["client_credentials"])),
+        ("scope", json!("openid profile")),
+    ] {
+        let found = replace(&service, &own, &first, &changed(field, value)).await;
+        let found = refused(found, 400, "invalid_client_metadata");
+        assert!(found.text_of("/error_description").contains(field), "{field}: {}", found.text);
+        assert_eq!(last(&service).await, "invalid_client_metadata");
+    }
+    let second = replace(&service, &own, &first, &anew).await.expect(200);
+    assert_eq!(second.header("cache-control"), "no-store");
+    assert_eq!(second.text_of("/client_name"), "Day sync");
+    assert_eq!(second.text_of("/scope"), "openid");
+    assert_eq!(second.body["redirect_uris"], json!(["https://app.example.com/other"]));
+    assert_eq!(second.text_of("/software_version"), "3");
+    assert_eq!(second.body.get("contacts"), None, "those that it does not name are gone");
+    let held = second.text_of("/registration_access_token").to_owned();
+    assert_ne!(held, first);
+    for method in [Method::GET, Method::DELETE] {
+        refused(manage(&service, method, &own, &first).await, 401, "invalid_token");
+        assert_eq!(last(&service).await, "ended_registration_access_token");
+    }
+    let read = manage(&service, Method::GET, &own, &held).await.expect(200);
+    assert_eq!(read.body, second.body);
+    // The secret stays as it was, and other fields as they were registered.
+    service
+        .token(&application(&own), &[("grant_type", "refresh_token"), ("refresh_token", "x")])
+        .await
+        .expect(400);
+    anew["contacts"] = json!(["day@night.example"]);
+    anew.as_object_mut().expect("an object").remove("client_secret");
+    let third = replace(&service, &own, &held, &anew).await.expect(200);
+    assert_eq!(third.body["contacts"], json!(["day@night.example"]));
+    let history = service.history_of(&application(&own)).await;
+    let replaced = history.iter().filter(|one| *one == "client.registration_replaced").count();
+    assert_eq!(replaced, 2, "{history:?}");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn oauth_77_a_client_that_deletes_itself_is_gone_with_all_it_had() {
+    let service = service("initial_access_token").await;
+    let token = initial(&service, json!({})).await;
+    let sent = with("grant_types", json!(["authorization_code", "client_credentials"]));
+    let own = register(&service, &token, &sent).await.expect(201);
+    let manages = own.text_of("/registration_access_token").to_owned();
+    let of_client = application(&own);
+    let form = [("grant_type", "client_credentials"), ("scope", "matters:read")];
+    let given = service.token(&of_client, &form).await.expect(200);
+    let watcher = service.application("Watcher").await;
+    assert!(is_active(&service, &of_client, given.text_of("/access_token")).await);
+    let gone = manage(&service, Method::DELETE, &own, &manages).await.expect(204);
+    assert_eq!((gone.text.as_str(), gone.header("cache-control")), ("", "no-store"));
+    for method in [Method::GET, Method::DELETE] {
+        refused(manage(&service, method, &own, &manages).await, 401, "invalid_token");
+        assert_eq!(last(&service).await, "ended_registration_access_token");
+    }
+    refused(service.token(&of_client, &form).await, 401, "invalid_client");
+    assert!(!is_active(&service, &watcher, given.text_of("/access_token")).await);
+    service.get(&format!("{}/{}", tests::http::CLIENTS, of_client.id)).await.expect(410);
+    let history = service.history_of(&of_client).await;
+    assert_eq!(history[history.len() - 2..], ["client.deleted", "admission.client_left"]);
+    assert_eq!(service.get(TOKENS).await.expect(200).body["registered_clients"], 0);
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn oauth_70_where_anybody_may_register_there_is_an_end_to_it() {
+    let service = service("open").await;
+    set_policy(&service, &json!({ "max_registered_clients": 5 })).await;
+    let body = body();
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        all.spawn(answer(asked(&service, Method::POST, "/sandbox/register", "").json(&body)));
+    }
+    let answers = all.join_all().await;
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 5, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 7, "{statuses:?}");
+    assert!(outcomes(&service, "registration").await.iter().all(|one| one == "too_many_registered_clients"));
+    // Who opened it answers for them, and they came by themselves.
+    let own = answers.iter().find(|answer| answer.status == 201).expect("one");
+    let path = format!("{}/{}", tests::http::CLIENTS, own.text_of("/client_id"));
+    let client = service.get(&path).await.expect(200);
+    let me = service.get("/api/v1/me").await.expect(200);
+    assert_eq!(client.text_of("/responsible"), me.text_of("/member_id"));
+    assert_eq!(client.body["self_registered"]["initial_access_token_id"], Value::Null);
+    let history = service.get(&format!("{path}/history?limit=10")).await.expect(200);
+    assert!(history.text.contains("\"kind\":\"anonymous\""), "{}", history.text);
+    // Whoever leaves makes room, whoever deleted it.
+    answer(service.request(Method::DELETE, &path)).await.expect(204);
+    register(&service, "", &body).await.expect(201);
+    refused(register(&service, "", &body).await, 403, "access_denied");
+    refused(register(&service, "mia_x", &body).await, 401, "invalid_token");
     service.finish().await;
 }
