@@ -2,7 +2,7 @@
 //!
 //! | what | where | made of |
 //! |---|---|---|
-//! | a secret shown once: `mcs_…`, `mat_…`, `mrt_…`, `mac_…`, `mpt_…`, `mse_…` | [`mint`], [`Presented`] | 256 random bits, a keyed tag, a public checksum |
+//! | a secret shown once: `mcs_…`, `mat_…`, `mrt_…`, `mac_…`, `mpt_…`, `mse_…`, `mia_…`, `mra_…` | [`mint`], [`Presented`] | 256 random bits, a keyed tag, a public checksum |
 //! | the secret that signs payloads: `whsec_…` | [`SigningSecret`] | 256 random bits |
 //! | whether a text has one of either in it | [`has_secret`] | their prefixes |
 //! | payloads that it signs and encrypts | [`SigningSecret::sign`], [`Jwe`] | HMAC-SHA-256; RFC 7516 with A256GCM |

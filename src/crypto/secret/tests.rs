@@ -46,6 +46,14 @@ fn the_form_is_frozen() {
             SecretKind::Session,
             "mse_wub6gnYaWXKkegFO_JiuY9wy5UlOEufh2D6RnfeGLYUh2Na56Zg71lrsxPGz_01udsfQQbv53jzPRyR2ceTkL",
         ),
+        (
+            SecretKind::InitialAccessToken,
+            "mia_wub6gnYaWXKkegFO_JiuY9wy5UlOEufh2D6RnfeGLYUh2Na56Zg71lrsxPGz_02OSYvhJB4DQhVoeER362Jxu",
+        ),
+        (
+            SecretKind::RegistrationAccessToken,
+            "mra_wub6gnYaWXKkegFO_JiuY9wy5UlOEufh2D6RnfeGLYUh2Na56Zg71lrsxPGz_01wxk26WoSA1Swf0qo3sGYjd",
+        ),
     ];
     assert_eq!(golden.map(|(kind, _)| kind), SecretKind::ALL);
     for (kind, expected) in golden {

@@ -129,12 +129,9 @@ fn oauth_70_there_are_never_more_clients_than_the_environment_lets() {
 fn oauth_70_a_token_is_limited_in_time_uses_and_scopes() {
     let violations = |issue: IssueInitialAccessToken| {
         let command = AdmissionCommand::IssueInitialAccessToken(Box::new(issue));
-        match Admission::default().decide(command, at(0)).expect_err("refused") {
-            AdmissionError::Invalid(wrong) => {
-                wrong.into_iter().map(|one| (one.pointer, one.rule)).collect::<Vec<_>>()
-            }
-            other => panic!("{other}"),
-        }
+        let refused = Admission::default().decide(command, at(0)).expect_err("refused");
+        let AdmissionError::Invalid(wrong) = refused else { panic!("{refused}") };
+        wrong.into_iter().map(|one| (one.pointer, one.rule)).collect::<Vec<_>>()
     };
     let of = |pointer: &str, rule| (pointer.to_owned(), rule);
     assert_eq!(

@@ -12,7 +12,6 @@ use crate::{
 
 events! {
     /// The events of a `client-<id>` stream.
-    #[expect(clippy::large_enum_variant, reason = "events are read and folded one at a time: a box would only cost an allocation")]
     ClientEvent {
         /// It exists.
         Created(ClientCreated) = "client.created", 1;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crypto::{Binding, ExposeSecret, Presented, SecretKind, SecretString};
 use domain::{
     Admission, AdmissionCommand, AdmissionError, AdmissionEvent, ClientId, Environment, EnvironmentEvent,
-    EnvironmentName, Event, MemberId, SecretId,
+    EnvironmentName, Event, MemberId, Rule, SecretId, Violation,
     client::{NewRegistrationToken, SelfRegistration, Software},
     environment::{Policy, RegistrationRule},
     oauth::ScopeSet,
@@ -271,39 +271,38 @@ impl Inner {
         context: &Context,
         error: CommandError,
     ) -> RegistrationError {
-        let refused = match context.with_form(error) {
-            CommandError::Invalid(violations) => RegistrationError::Invalid(violations),
-            CommandError::Taken { pointer } => {
-                let detail = "is taken by another client of the environment";
-                RegistrationError::Invalid(vec![domain::Violation::new(
-                    pointer,
-                    domain::Rule::Duplicate,
-                    detail,
-                )])
-            }
-            CommandError::Admission(AdmissionError::Full { .. }) => {
-                RegistrationError::Refused(RegistrationRefusal::Full)
-            }
-            CommandError::Admission(AdmissionError::TokenNotLive(_)) => {
-                RegistrationError::Refused(RegistrationRefusal::InitialTokenEnded)
-            }
-            CommandError::Unauthenticated | CommandError::Denied(_) => {
-                RegistrationError::Refused(RegistrationRefusal::InitialTokenOfEndedMember)
-            }
-            CommandError::Gone(_) => RegistrationError::Refused(RegistrationRefusal::TokenEnded),
-            failed => return RegistrationError::Failed(failed),
-        };
+        let refused = told(context.with_form(error));
         let reason = match &refused {
-            RegistrationError::Refused(refusal) => refusal.as_str(),
-            RegistrationError::Invalid(_)
-            | RegistrationError::NoSuchEnvironment
-            | RegistrationError::Failed(_) => RegistrationRefusal::InvalidMetadata.as_str(),
+            RegistrationError::Refused(refusal) => *refusal,
+            RegistrationError::Invalid(_) => RegistrationRefusal::InvalidMetadata,
+            RegistrationError::NoSuchEnvironment | RegistrationError::Failed(_) => return refused,
         };
-        match self.record_refused(deed, reason).await {
+        match self.record_refused(deed, reason.as_str()).await {
             Ok(()) => refused,
             Err(fault) => fault.into(),
         }
     }
+}
+
+/// What a refused command is to who registers; what is none is a failure of ours.
+fn told(error: CommandError) -> RegistrationError {
+    let refusal = if let CommandError::Invalid(violations) = error {
+        return RegistrationError::Invalid(violations);
+    } else if let CommandError::Taken { pointer } = error {
+        let detail = "is taken by another client of the environment";
+        return RegistrationError::Invalid(vec![Violation::new(pointer, Rule::Duplicate, detail)]);
+    } else if let CommandError::Admission(AdmissionError::Full { .. }) = error {
+        RegistrationRefusal::Full
+    } else if let CommandError::Admission(_) = error {
+        RegistrationRefusal::InitialTokenEnded
+    } else if matches!(error, CommandError::Unauthenticated | CommandError::Denied(_)) {
+        RegistrationRefusal::InitialTokenOfEndedMember
+    } else if matches!(error, CommandError::Gone(_)) {
+        RegistrationRefusal::TokenEnded
+    } else {
+        return RegistrationError::Failed(error);
+    };
+    RegistrationError::Refused(refusal)
 }
 
 fn opens_registration(event: &Event) -> bool {
