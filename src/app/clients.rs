@@ -358,6 +358,8 @@ impl Inner {
             contacts,
             redirect_uris: request.redirect_uris.clone(),
             scope: request.scope.clone(),
+            jwks: request.jwks.clone(),
+            access_token_format: request.access_token_format,
             payload_encryption: request.payload_encryption,
             ..domain::client::ChangeClient::default()
         };

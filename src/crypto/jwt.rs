@@ -16,8 +16,12 @@ use ring::signature::{
     RsaPublicKeyComponents, UnparsedPublicKey,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 pub use key::{GeneratedKey, JwtKeyError, generate_signing_key};
+
+/// A coordinate of P-256, in bytes.
+const P256_COORDINATE: usize = 32;
 
 /// What a token is signed with (RFC 7518 section 3.1). There is no `none`, and nothing symmetric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,8 +55,6 @@ pub enum JwtType {
 }
 
 impl JwtType {
-    const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::LogoutToken];
-
     /// The name in `typ`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -72,8 +74,14 @@ enum Private {
 /// A private key, ready to sign.
 pub struct JwtSigner {
     private: Private,
-    /// Encoded headers, one for each [`JwtType`].
-    headers: [String; 3],
+    headers: Headers,
+}
+
+/// Encoded headers.
+struct Headers {
+    access_token: String,
+    id_token: String,
+    logout_token: String,
 }
 
 impl JwtSigner {
@@ -84,12 +92,17 @@ impl JwtSigner {
     pub fn new(algorithm: JwtAlgorithm, key_id: &str, private: &str) -> Result<Self, JwtKeyError> {
         let private = key::parse(algorithm, private)?;
         let header = |kind: JwtType| {
-            // All three are plain ASCII without anything to escape.
+            // All of it is plain ASCII without anything to escape.
             let header =
                 format!(r#"{{"alg":"{}","kid":"{key_id}","typ":"{}"}}"#, algorithm.as_str(), kind.as_str());
             URL_SAFE_NO_PAD.encode(header)
         };
-        Ok(Self { private, headers: JwtType::ALL.map(header) })
+        let headers = Headers {
+            access_token: header(JwtType::AccessToken),
+            id_token: header(JwtType::IdToken),
+            logout_token: header(JwtType::LogoutToken),
+        };
+        Ok(Self { private, headers })
     }
 
     /// The compact form (RFC 7515 section 3.1) of a token with these claims.
@@ -98,7 +111,11 @@ impl JwtSigner {
     /// If the claims are no JSON object, or there is no randomness.
     pub fn sign(&self, kind: JwtType, claims: &impl Serialize) -> Result<String, JwtError> {
         let claims = serde_json::to_vec(claims).map_err(JwtError::Claims)?;
-        let header = &self.headers[kind as usize];
+        let header = match kind {
+            JwtType::AccessToken => &self.headers.access_token,
+            JwtType::IdToken => &self.headers.id_token,
+            JwtType::LogoutToken => &self.headers.logout_token,
+        };
         let mut token = String::with_capacity(header.len() + claims.len() * 4 / 3 + 350);
         token.push_str(header);
         token.push('.');
@@ -128,6 +145,12 @@ impl fmt::Debug for JwtSigner {
     }
 }
 
+/// By which a proof names an access token: `ath` (RFC 9449 section 4.2).
+#[must_use]
+pub fn access_token_hash(token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(token))
+}
+
 /// What the header of a token says. Nothing of it is believed before the signature fits.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct JwtHeader {
@@ -139,6 +162,9 @@ pub struct JwtHeader {
     /// What kind of token it claims to be.
     #[serde(default)]
     pub typ: Option<String>,
+    /// The key that signed it, if it stands in the token itself (RFC 9449 section 4.2).
+    #[serde(default)]
+    pub jwk: Option<serde_json::Map<String, serde_json::Value>>,
     /// Extensions that must be understood (RFC 7515 section 4.1.11); none is.
     #[serde(default)]
     pub crit: Option<serde_json::Value>,
@@ -176,6 +202,14 @@ impl<'a> PresentedJwt<'a> {
         serde_json::from_slice(&header).map_err(|_| JwtError::Malformed)
     }
 
+    /// What it claims, whoever wrote that. For finding out by which key it would have to be signed, and for nothing else.
+    ///
+    /// # Errors
+    /// If it claims nothing by its form.
+    pub fn unverified_claims(&self) -> Result<Vec<u8>, JwtError> {
+        URL_SAFE_NO_PAD.decode(self.claims).map_err(|_| JwtError::Malformed)
+    }
+
     /// The claims of a token of this kind, if this key signed it with this algorithm.
     ///
     /// # Errors
@@ -187,22 +221,30 @@ impl<'a> PresentedJwt<'a> {
         public: &JwtPublicKey,
     ) -> Result<Vec<u8>, JwtError> {
         let header = self.header()?;
-        let typ = header.typ.as_deref().unwrap_or_default();
-        if header.alg != algorithm.as_str()
-            || !typ.eq_ignore_ascii_case(kind.as_str())
-            || header.crit.is_some()
-        {
+        if !header.typ.as_deref().unwrap_or_default().eq_ignore_ascii_case(kind.as_str()) {
+            return Err(JwtError::Forged);
+        }
+        self.signed_by(algorithm, public)
+    }
+
+    /// The claims, if this key signed them with this algorithm; of what kind the token is, whoever asks has looked.
+    ///
+    /// # Errors
+    /// If it did not.
+    pub fn signed_by(&self, algorithm: JwtAlgorithm, public: &JwtPublicKey) -> Result<Vec<u8>, JwtError> {
+        let header = self.header()?;
+        if header.alg != algorithm.as_str() || header.crit.is_some() {
             return Err(JwtError::Forged);
         }
         let signature = URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| JwtError::Malformed)?;
         if !public.verifies(algorithm, self.signed.as_bytes(), &signature) {
             return Err(JwtError::Forged);
         }
-        URL_SAFE_NO_PAD.decode(self.claims).map_err(|_| JwtError::Malformed)
+        self.unverified_claims()
     }
 }
 
-/// A public key of an environment.
+/// A public key of an environment, or of a client.
 #[derive(Clone, Debug)]
 pub enum JwtPublicKey {
     /// An uncompressed point of P-256.
@@ -224,11 +266,38 @@ impl JwtPublicKey {
         match member("kty")? {
             "EC" if member("crv")? == "P-256" => {
                 let (x, y) = (bytes("x")?, bytes("y")?);
+                if x.len() != P256_COORDINATE || y.len() != P256_COORDINATE {
+                    return None;
+                }
                 Some(Self::P256([&[4][..], &x, &y].concat()))
             }
             "RSA" => Some(Self::Rsa { n: bytes("n")?, e: bytes("e")? }),
             _ => None,
         }
+    }
+
+    /// The one algorithm that it verifies.
+    #[must_use]
+    pub fn algorithm(&self) -> JwtAlgorithm {
+        match self {
+            Self::P256(_) => JwtAlgorithm::Es256,
+            Self::Rsa { .. } => JwtAlgorithm::Rs256,
+        }
+    }
+
+    /// By which everybody knows this key, whatever it is called: the SHA-256 thumbprint in base64url (RFC 7638).
+    #[must_use]
+    pub fn thumbprint(&self) -> String {
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        // The members that must be there, in the order of their names, without blanks (RFC 7638 section 3.2).
+        let canonical = match self {
+            Self::P256(point) => {
+                let (x, y) = point[1..].split_at(P256_COORDINATE);
+                format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, text(x), text(y))
+            }
+            Self::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, text(e), text(n)),
+        };
+        text(&Sha256::digest(canonical))
     }
 
     fn verifies(&self, algorithm: JwtAlgorithm, signed: &[u8], signature: &[u8]) -> bool {

@@ -58,7 +58,7 @@ pub use digest::KeyedDigest;
 pub use disclosure::{Disclosure, MalformedDisclosure};
 pub use jwt::{
     GeneratedKey, JwtAlgorithm, JwtError, JwtHeader, JwtKeyError, JwtPublicKey, JwtSigner, JwtType,
-    PresentedJwt, generate_signing_key,
+    PresentedJwt, access_token_hash, generate_signing_key,
 };
 pub use master_key::{DataKeyRef, MalformedMasterKey, MasterKey, MasterKeyError, MasterKeyId, UnwrapError};
 pub use merkle::MerkleTree;

@@ -26,12 +26,13 @@ pub use contact::check as check_contact;
 pub use decide::check_responsible;
 pub use error::ClientError;
 pub use event::{
-    ClientCreated, ClientEvent, ClientNameChanged, ClientSelfRegistered, ContactsChanged, DescriptionChanged,
-    ExpiryChanged, ExpiryMoved, ExpiryRestored, IssuedRegistrationToken, IssuedSecret, IssuedSigningSecret,
-    PayloadEncryptionChanged, RedirectExceptionGranted, RedirectExceptionWithdrawn, RedirectUrisChanged,
-    RegistrationReplaced, ResponsibleChanged, RotationCancelled, RotationCompleted, ScopeChanged,
-    SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked, SecretRotated, SigningSecretRevealed,
-    SigningSecretRotated, SigningSecretRotationCompleted, StatusChanged, TokensRevoked,
+    AccessTokenFormatChanged, ClientCreated, ClientEvent, ClientNameChanged, ClientSelfRegistered,
+    ContactsChanged, DescriptionChanged, ExpiryChanged, ExpiryMoved, ExpiryRestored, IssuedRegistrationToken,
+    IssuedSecret, IssuedSigningSecret, KeysChanged, PayloadEncryptionChanged, RedirectExceptionGranted,
+    RedirectExceptionWithdrawn, RedirectUrisChanged, RegistrationReplaced, ResponsibleChanged,
+    RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported,
+    SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
+    SigningSecretRotationCompleted, StatusChanged, TokensRevoked,
 };
 pub use metadata::{ClientDraft, ClientMetadata, MOST_REDIRECT_URIS};
 pub use payload::PayloadUse;
@@ -41,7 +42,8 @@ pub use software::Software;
 use crate::{
     ClaimChange, EnvironmentName, MemberId, PersonId, SecretId,
     aggregate::cqrs_aggregate,
-    oauth::{GrantType, RedirectScheme, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
+    environment::AccessTokenFormat,
+    oauth::{GrantType, PublicKey, RedirectScheme, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
 };
 
 /// Secrets that have ended and are still part of a client's state, the newest of them. Without a bound, a client that
@@ -102,6 +104,10 @@ pub struct Registration {
     /// The one before it, if it got an overlap; [`previous_signing_secret`](Self::previous_signing_secret) says whether
     /// it still verifies.
     pub replaced_signing_secret: Option<PreviousSigningSecret>,
+    /// What it signs its assertions with.
+    pub keys: Vec<PublicKey>,
+    /// What its access tokens are to whoever holds them; `None` leaves it to the environment.
+    pub access_token_format: Option<AccessTokenFormat>,
     /// Whether it asks for its payloads to be encrypted.
     pub payload_encryption: bool,
     /// Whether it is the one client of its type in its environment, and holds that claim.
@@ -210,6 +216,8 @@ impl Registration {
             newest_rotation: None,
             signing_secret: SigningSecret::issued(&created.signing_secret, at),
             replaced_signing_secret: None,
+            keys: Vec::new(),
+            access_token_format: None,
             payload_encryption: false,
             singleton: created.singleton,
             token_generation: 0,
@@ -272,6 +280,10 @@ impl Registration {
             ClientEvent::SigningSecretRotationCompleted(_) => self.replaced_signing_secret = None,
             ClientEvent::PayloadEncryptionChanged(change) => {
                 self.payload_encryption = change.payload_encryption.new;
+            }
+            ClientEvent::KeysChanged(change) => self.keys.clone_from(&change.keys.new),
+            ClientEvent::AccessTokenFormatChanged(change) => {
+                self.access_token_format = change.access_token_format.new;
             }
             ClientEvent::TokensRevoked(revoked) => self.token_generation = revoked.token_generation.new,
             ClientEvent::Deactivated(_) => {

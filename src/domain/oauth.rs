@@ -1,5 +1,6 @@
 //! Value types of the OAuth registry, named as the RFCs name them.
 
+mod public_key;
 mod redirect_mismatch;
 mod redirect_scheme;
 mod redirect_uri;
@@ -8,6 +9,7 @@ mod scope_set;
 
 use serde::{Deserialize, Serialize};
 
+pub use public_key::PublicKey;
 pub use redirect_mismatch::{RedirectDifference, RedirectMismatch};
 pub use redirect_scheme::RedirectScheme;
 pub use redirect_uri::{RedirectLimits, RedirectRule, RedirectUri};
@@ -54,19 +56,23 @@ pub enum TokenEndpointAuthMethod {
     ClientSecretBasic,
     /// In the form body (RFC 6749 section 2.3.1).
     ClientSecretPost,
+    /// An assertion signed with a key of its own (RFC 7523 section 2.2, OpenID Connect Core section 9).
+    PrivateKeyJwt,
     /// A public client: it has no secret (RFC 6749 section 2.1).
     None,
 }
 
 impl TokenEndpointAuthMethod {
     /// Every method that the service supports.
-    pub const ALL: &'static [Self] = &[Self::ClientSecretBasic, Self::ClientSecretPost, Self::None];
+    pub const ALL: &'static [Self] =
+        &[Self::ClientSecretBasic, Self::ClientSecretPost, Self::PrivateKeyJwt, Self::None];
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
             Self::None => "none",
         }
     }
@@ -78,7 +84,12 @@ impl TokenEndpointAuthMethod {
 
     /// Whether a client of this method has secrets at all.
     pub fn has_secret(self) -> bool {
-        self != Self::None
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost)
+    }
+
+    /// Whether anybody could be such a client, for all that it can prove.
+    pub fn is_public(self) -> bool {
+        self == Self::None
     }
 }
 

@@ -6,6 +6,7 @@ use crypto::{SecretString, SigningSecret};
 use domain::{
     Claim, Client, ClientCommand, ClientId, EnvironmentName, Event, Permission, Violation,
     client::{CreateClient, NewSecret, NewSigningSecret},
+    oauth::TokenEndpointAuthMethod,
 };
 use store::{AppendError, ExpectedRevision, StreamName};
 
@@ -271,8 +272,10 @@ impl Inner {
         minted: &mut MintedSecrets,
     ) -> Result<Vec<store::Credential>, CommandError> {
         let mut rows = Vec::with_capacity(2);
-        let public = request.metadata.token_endpoint_auth_method.as_deref() == Some("none");
-        if !public {
+        let method = request.metadata.token_endpoint_auth_method.as_deref();
+        let has_secret =
+            method.and_then(TokenEndpointAuthMethod::parse).is_none_or(TokenEndpointAuthMethod::has_secret);
+        if has_secret {
             let sealed = self.seal_client_secret(&minted.secret.id, &minted.secret_text).await?;
             minted.secret.commitment = sealed.commitment;
             rows.push(sealed.row);

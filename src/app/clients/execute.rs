@@ -320,6 +320,8 @@ fn ended_credentials(before: &Client, events: &[ClientEvent], now: Timestamp) ->
             | ClientEvent::SecretChanged(_)
             | ClientEvent::SecretLeakReported(_)
             | ClientEvent::PayloadEncryptionChanged(_)
+            | ClientEvent::KeysChanged(_)
+            | ClientEvent::AccessTokenFormatChanged(_)
             | ClientEvent::SigningSecretRevealed(_)
             | ClientEvent::TokensRevoked(_)
             | ClientEvent::Deactivated(_)

@@ -1,8 +1,9 @@
 //! What is asked of a client, as it came in: text that only the domain may judge.
 
 use crypto::Personal;
-use domain::{client::ClientDraft, oauth::RedirectUri};
+use domain::{client::ClientDraft, environment::AccessTokenFormat, oauth::RedirectUri};
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::Channel;
 use crate::error::CommandError;
@@ -48,6 +49,10 @@ pub struct ChangeClientRequest {
     pub redirect_uri_edit: Option<RedirectUriEdit>,
     /// The new scopes, in the wire form.
     pub scope: Option<String>,
+    /// The keys that it signs its assertions with from now on.
+    pub jwks: Option<Vec<Map<String, Value>>>,
+    /// What its access tokens are from now on; `Some(None)` leaves it to the environment.
+    pub access_token_format: Option<Option<AccessTokenFormat>>,
     /// Whether payloads are encrypted from now on.
     pub payload_encryption: Option<bool>,
 }

@@ -143,6 +143,8 @@ impl Holder {
                 | ClientEvent::SecretLeakReported(_)
                 | ClientEvent::SigningSecretRotationCompleted(_)
                 | ClientEvent::PayloadEncryptionChanged(_)
+                | ClientEvent::KeysChanged(_)
+                | ClientEvent::AccessTokenFormatChanged(_)
                 | ClientEvent::SigningSecretRevealed(_)
                 | ClientEvent::TokensRevoked(_)
                 | ClientEvent::Deactivated(_)

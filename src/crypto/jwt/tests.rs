@@ -36,6 +36,32 @@ fn oauth_53_a_token_is_verified_by_its_own_key_algorithm_and_kind_alone() {
 }
 
 #[test]
+fn oauth_35_a_key_is_known_by_the_thumbprint_of_rfc_7638() {
+    let n = concat!(
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4",
+        "n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0",
+        "zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-c",
+        "sFCur-kEgU8awapJzKnqDKgw"
+    );
+    let members = |name: &str| match name {
+        "kty" => Some("RSA"),
+        "n" => Some(n),
+        "e" => Some("AQAB"),
+        _ => None,
+    };
+    let key = JwtPublicKey::of_members(members).unwrap();
+    assert_eq!(
+        key.thumbprint(),
+        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+        "the example of its section 3.1"
+    );
+    assert_eq!(key.algorithm(), JwtAlgorithm::Rs256);
+    let short =
+        |name: &str| (name == "kty").then_some("EC").or((name == "crv").then_some("P-256")).or(Some("AA"));
+    assert!(JwtPublicKey::of_members(short).is_none(), "no coordinate");
+}
+
+#[test]
 fn oauth_56_a_forged_token_is_refused() {
     let (signer, public) = key(JwtAlgorithm::Es256);
     let token = signer.sign(JwtType::AccessToken, &json!({ "sub": "a" })).unwrap();

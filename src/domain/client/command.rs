@@ -2,11 +2,14 @@
 //! whoever builds it commits the revisions those facts were read at.
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::{metadata::ClientDraft, software::Software};
 use crate::oauth::{RedirectRule, RedirectScheme};
 use crate::{
-    EnvironmentName, MemberId, PersonId, SecretId, client_type::TypeRules, environment::Policy,
+    EnvironmentName, MemberId, PersonId, SecretId,
+    client_type::TypeRules,
+    environment::{AccessTokenFormat, Policy},
     member::MemberStatus,
 };
 
@@ -15,7 +18,7 @@ use crate::{
 pub enum ClientCommand {
     /// Register it.
     CreateClient(Box<CreateClient>),
-    /// Change name, description, contacts, redirect URIs, scopes, or whether payloads are encrypted.
+    /// Change name, description, contacts, redirect URIs, scopes, keys, the format of its tokens, or whether payloads are encrypted.
     ChangeClient(Box<ChangeClient>),
     /// Let another member answer for it.
     ChangeResponsible(ChangeResponsible),
@@ -164,6 +167,10 @@ pub struct ChangeClient {
     pub redirect_uris: Option<Vec<String>>,
     /// The new scopes, in the wire form.
     pub scope: Option<String>,
+    /// The keys that it signs its assertions with from now on.
+    pub jwks: Option<Vec<Map<String, Value>>>,
+    /// What its access tokens are from now on; `Some(None)` leaves it to the environment.
+    pub access_token_format: Option<Option<AccessTokenFormat>>,
     /// Whether payloads are encrypted from now on.
     pub payload_encryption: Option<bool>,
     /// The rule of its environment for redirect URIs that are new.

@@ -7,17 +7,18 @@ mod secrets;
 use jiff::Timestamp;
 
 use super::{
-    ChangeClient, ChangeResponsible, Client, ClientCommand, ClientCreated, ClientError, ClientEvent,
-    ClientNameChanged, ContactsChanged, CreateClient, DescriptionChanged, PayloadEncryptionChanged,
-    RedirectUrisChanged, Registration, ResponsibleChanged, ScopeChanged, SelfRegistration,
-    SigningSecretRevealed, Status, StatusChanged, TokensRevoked, metadata, metadata::ClientMetadata,
+    AccessTokenFormatChanged, ChangeClient, ChangeResponsible, Client, ClientCommand, ClientCreated,
+    ClientError, ClientEvent, ClientNameChanged, ContactsChanged, CreateClient, DescriptionChanged,
+    KeysChanged, PayloadEncryptionChanged, RedirectUrisChanged, Registration, ResponsibleChanged,
+    ScopeChanged, SelfRegistration, SigningSecretRevealed, Status, StatusChanged, TokensRevoked, metadata,
+    metadata::ClientMetadata,
 };
 use crate::{
     Change, PersonId, Rule, Violation,
     client_type::TypeRules,
-    environment::Policy,
+    environment::{AccessTokenFormat, Policy},
     member::MemberStatus,
-    oauth::{RedirectLimits, ScopeSet},
+    oauth::{PublicKey, RedirectLimits, ScopeSet},
     violation::Violations,
 };
 use secrets::check_secret;
@@ -77,23 +78,27 @@ impl Client {
     }
 }
 
+/// What a client begins with.
+struct Begun {
+    created: ClientCreated,
+    description: Option<String>,
+    keys: Vec<PublicKey>,
+}
+
 impl CreateClient {
     fn events(self, now: Timestamp) -> Result<Vec<ClientEvent>, ClientError> {
         let encryption = self.metadata.payload_encryption.then(|| payload_encryption(false, true));
+        let format = self.metadata.access_token_format.map(|new| access_token_format(None, Some(new)));
         let self_registration = self.self_registration.clone();
-        let (created, description) = self.decide(now)?;
+        let Begun { created, description, keys } = self.decide(now)?;
         let description = description.map(|new| described(None, Some(new)));
+        let keys = (!keys.is_empty()).then(|| keys_changed(Vec::new(), keys));
         let registered = self_registration.map(SelfRegistration::event).transpose()?;
-        Ok([ClientEvent::Created(created)]
-            .into_iter()
-            .chain(description)
-            .chain(encryption)
-            .chain(registered)
-            .collect())
+        let beside = description.into_iter().chain(encryption).chain(keys).chain(format).chain(registered);
+        Ok([ClientEvent::Created(created)].into_iter().chain(beside).collect())
     }
 
-    /// What it begins with, and how it is described.
-    fn decide(self, now: Timestamp) -> Result<(ClientCreated, Option<String>), ClientError> {
+    fn decide(self, now: Timestamp) -> Result<Begun, ClientError> {
         let (metadata, mut wrong) = match ClientMetadata::parse(&self.metadata, self.policy.redirect_rule) {
             Ok(metadata) => (Some(metadata), Violations::default()),
             Err(violations) => (None, Violations(violations)),
@@ -143,7 +148,7 @@ impl CreateClient {
             secret: self.secret.filter(|_| has_secret).map(|secret| secret.issued(&self.policy, now)),
             signing_secret: self.signing_secret.issued(),
         };
-        Ok((created, metadata.description))
+        Ok(Begun { created, description: metadata.description, keys: metadata.keys })
     }
 }
 
@@ -210,6 +215,22 @@ impl Registration {
                 Err(violations) => wrong.0.extend(violations),
             }
         }
+        if let Some(keys) = &change.jwks {
+            match PublicKey::parse_set(keys, metadata::KEYS) {
+                Ok(new) => {
+                    metadata::check_keys(&mut wrong, self.token_endpoint_auth_method, new.is_empty());
+                    if new != self.keys {
+                        events.push(keys_changed(self.keys.clone(), new));
+                    }
+                }
+                Err(violations) => wrong.0.extend(violations),
+            }
+        }
+        if let Some(new) = change.access_token_format
+            && new != self.access_token_format
+        {
+            events.push(access_token_format(self.access_token_format, new));
+        }
         if let Some(new) = change.payload_encryption
             && new != self.payload_encryption
         {
@@ -242,6 +263,16 @@ fn described(old: Option<String>, new: Option<String>) -> ClientEvent {
 fn payload_encryption(old: bool, new: bool) -> ClientEvent {
     ClientEvent::PayloadEncryptionChanged(PayloadEncryptionChanged {
         payload_encryption: Change::new(old, new),
+    })
+}
+
+fn keys_changed(old: Vec<PublicKey>, new: Vec<PublicKey>) -> ClientEvent {
+    ClientEvent::KeysChanged(KeysChanged { keys: Change::new(old, new) })
+}
+
+fn access_token_format(old: Option<AccessTokenFormat>, new: Option<AccessTokenFormat>) -> ClientEvent {
+    ClientEvent::AccessTokenFormatChanged(AccessTokenFormatChanged {
+        access_token_format: Change::new(old, new),
     })
 }
 

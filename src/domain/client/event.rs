@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::{Software, Status};
 use crate::{
     Change, Claim, ClaimChange, EnvironmentName, MemberId, PersonId, SecretId,
+    environment::AccessTokenFormat,
     event::events,
-    oauth::{GrantType, RedirectScheme, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
+    oauth::{GrantType, PublicKey, RedirectScheme, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
 };
 
 events! {
@@ -51,6 +52,10 @@ events! {
         SigningSecretRotationCompleted(SigningSecretRotationCompleted) = "client.signing_secret_rotation_completed", 1;
         /// It asks for its payloads to be encrypted, or no longer.
         PayloadEncryptionChanged(PayloadEncryptionChanged) = "client.payload_encryption_changed", 1;
+        /// It signs its assertions with other keys.
+        KeysChanged(KeysChanged) = "client.keys_changed", 1;
+        /// Its access tokens are something else to whoever holds them.
+        AccessTokenFormatChanged(AccessTokenFormatChanged) = "client.access_token_format_changed", 1;
         /// Someone saw the signing secret.
         SigningSecretRevealed(SigningSecretRevealed) = "client.signing_secret_revealed", 1;
         /// All tokens that it got so far are good no longer.
@@ -110,6 +115,8 @@ impl ClientEvent {
             | Self::SigningSecretRotated(_)
             | Self::SigningSecretRotationCompleted(_)
             | Self::PayloadEncryptionChanged(_)
+            | Self::KeysChanged(_)
+            | Self::AccessTokenFormatChanged(_)
             | Self::SigningSecretRevealed(_)
             | Self::TokensRevoked(_)
             | Self::Deactivated(_)
@@ -405,6 +412,22 @@ pub struct SigningSecretRotationCompleted {
 pub struct PayloadEncryptionChanged {
     /// Old and new.
     pub payload_encryption: Change<bool>,
+}
+
+/// Old and new keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysChanged {
+    /// All of its public keys; a token that was got with one that is gone is good no longer.
+    pub keys: Change<Vec<PublicKey>>,
+}
+
+/// Old and new format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessTokenFormatChanged {
+    /// What its access tokens are; nothing leaves it to the environment.
+    pub access_token_format: Change<Option<AccessTokenFormat>>,
 }
 
 /// Someone saw it.

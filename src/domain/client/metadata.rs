@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Map, Value};
+
 use crate::{
     Rule, Violation,
-    oauth::{GrantType, RedirectLimits, RedirectRule, RedirectUri, ScopeSet, TokenEndpointAuthMethod},
+    environment::AccessTokenFormat,
+    oauth::{
+        GrantType, PublicKey, RedirectLimits, RedirectRule, RedirectUri, ScopeSet, TokenEndpointAuthMethod,
+    },
     violation::{Violations, plain_text},
 };
 
@@ -13,6 +18,8 @@ pub const MOST_REDIRECT_URIS: usize = 50;
 /// All redirect URIs of a client together, in bytes: an event holds the old and the new list, and an entry of the
 /// log has at most 65,535 bytes.
 const MOST_REDIRECT_URI_BYTES: usize = 20_000;
+/// Where the keys of a client stand in its metadata.
+pub(super) const KEYS: &str = "/jwks/keys";
 const LONGEST_NAME: usize = 120;
 const LONGEST_DESCRIPTION: usize = 1_000;
 
@@ -33,6 +40,10 @@ pub struct ClientDraft {
     pub grant_types: Option<Vec<String>>,
     /// `token_endpoint_auth_method`; `None` takes `client_secret_basic`.
     pub token_endpoint_auth_method: Option<String>,
+    /// `jwks`: what it signs its assertions with, each key with its members.
+    pub jwks: Vec<Map<String, Value>>,
+    /// What its access tokens are to whoever holds them; `None` leaves it to the environment.
+    pub access_token_format: Option<AccessTokenFormat>,
     /// Whether its payloads are encrypted.
     pub payload_encryption: bool,
 }
@@ -54,6 +65,8 @@ pub struct ClientMetadata {
     pub grant_types: Vec<GrantType>,
     /// `token_endpoint_auth_method`.
     pub token_endpoint_auth_method: TokenEndpointAuthMethod,
+    /// `jwks`.
+    pub keys: Vec<PublicKey>,
 }
 
 impl ClientMetadata {
@@ -73,6 +86,7 @@ impl ClientMetadata {
         let grant_types = keep_grant_types(&mut wrong, draft.grant_types.as_deref());
         let redirect_uris = keep(&mut wrong, redirect_uris(&draft.redirect_uris, &[], limits));
         let scope = keep(&mut wrong, scope(&draft.scope));
+        let keys = keep(&mut wrong, PublicKey::parse_set(&draft.jwks, KEYS));
 
         let by_code = grant_types.contains(&GrantType::AuthorizationCode);
         if by_code && draft.redirect_uris.is_empty() {
@@ -89,6 +103,9 @@ impl ClientMetadata {
                 "refresh_token needs authorization_code beside it",
             );
         }
+        if let Some(method) = method {
+            check_keys(&mut wrong, method, draft.jwks.is_empty());
+        }
         if method == Some(TokenEndpointAuthMethod::None)
             && grant_types.contains(&GrantType::ClientCredentials)
         {
@@ -98,7 +115,7 @@ impl ClientMetadata {
                 "a public client cannot use client_credentials (RFC 6749 section 4.4)",
             );
         }
-        match (client_name, description, client_type, method, redirect_uris, scope) {
+        match (client_name, description, client_type, method, redirect_uris, scope, keys) {
             (
                 Some(client_name),
                 Some(description),
@@ -106,6 +123,7 @@ impl ClientMetadata {
                 Some(token_endpoint_auth_method),
                 Some(redirect_uris),
                 Some(scope),
+                Some(keys),
             ) if wrong.0.is_empty() => Ok(Self {
                 client_name,
                 description,
@@ -114,9 +132,17 @@ impl ClientMetadata {
                 scope,
                 grant_types,
                 token_endpoint_auth_method,
+                keys,
             }),
             _ => Err(wrong.0),
         }
+    }
+}
+
+/// A client that proves itself by a key has one.
+pub(super) fn check_keys(wrong: &mut Violations, method: TokenEndpointAuthMethod, has_none: bool) {
+    if has_none && method == TokenEndpointAuthMethod::PrivateKeyJwt {
+        wrong.add(KEYS, Rule::Required, "private_key_jwt needs at least one key");
     }
 }
 

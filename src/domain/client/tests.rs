@@ -3,6 +3,7 @@
 mod change;
 mod claims;
 mod create;
+mod keys;
 mod payload;
 mod redirects;
 mod responsible;
@@ -119,6 +120,8 @@ fn create() -> CreateClient {
             scope: "matters:write matters:read".into(),
             grant_types: None,
             token_endpoint_auth_method: None,
+            jwks: Vec::new(),
+            access_token_format: None,
             payload_encryption: false,
         },
         contacts: vec![person(1)],

@@ -37,6 +37,7 @@ use crypto::Personal;
 use domain::{ClientId, EnvironmentName, SecretId};
 use projections::clients::{self, ClientRow};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -63,6 +64,14 @@ impl From<NewContact> for app::Contact {
     fn from(contact: NewContact) -> Self {
         Self { name: contact.name, email: contact.email }
     }
+}
+
+/// Public keys of a client (RFC 7517 section 5).
+#[derive(Debug, Deserialize, ToSchema)]
+struct KeySet {
+    /// At most ten. Members that do not say what a key is are not kept.
+    #[schema(value_type = Vec<Object>)]
+    keys: Vec<Map<String, Value>>,
 }
 
 /// How far to go.

@@ -57,7 +57,7 @@ mod table {
         ClientExists         = CONFLICT "client_exists", "Client exists", "there is a client with this id already";
         ClientNotActive      = CONFLICT "client_not_active", "Client not active", "this takes an active client, and it is deactivated";
         ClientNotInactive    = CONFLICT "client_not_inactive", "Client not inactive", "only a deactivated client can be enabled";
-        PublicClient         = CONFLICT "public_client", "Public client", "a public client has no secrets (RFC 6749 section 2.1)";
+        PublicClient         = CONFLICT "public_client", "Public client", "a client of the method none or private_key_jwt has no secrets";
         SecretNotUsable      = CONFLICT "secret_not_usable", "Secret not usable", "the secret is revoked or expired already";
         LastSecret           = CONFLICT "last_secret", "Last secret", "it is the last secret that works: issue another first, or say allow_lockout=true";
         NoRotation           = CONFLICT "no_rotation", "No rotation", "no overlap to this secret is under way: it is over already, or there was none";

@@ -6,7 +6,8 @@ use app::{ChangedClient, Fault};
 use domain::{
     ClientId, PersonId, SecretId,
     client::{self, Registration, Secret as IssuedSecret, SecretState, Status},
-    oauth::{GrantType, RedirectScheme, RedirectUri, TokenEndpointAuthMethod},
+    environment::AccessTokenFormat,
+    oauth::{GrantType, PublicKey, RedirectScheme, RedirectUri, TokenEndpointAuthMethod},
 };
 use jiff::Timestamp;
 use projections::clients::ClientRow;
@@ -19,6 +20,13 @@ use crate::service::Service;
 
 /// Secrets that have ended, of those that are shown with their client: a list of its own has more.
 const MOST_ENDED_SHOWN: usize = 20;
+
+/// Public keys (RFC 7517 section 5).
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KeySet {
+    #[schema(value_type = Vec<Object>)]
+    keys: Vec<PublicKey>,
+}
 
 /// A client as the API shows it; the names are those of RFC 7591 where it has one.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,6 +53,11 @@ pub(crate) struct Client {
     pub(crate) grant_types: Vec<GrantType>,
     #[schema(value_type = String)]
     pub(crate) token_endpoint_auth_method: TokenEndpointAuthMethod,
+    /// What it signs its assertions with (RFC 7517).
+    pub(crate) jwks: KeySet,
+    /// What its access tokens are to whoever holds them, `jwt` or `opaque`; null leaves it to the environment.
+    #[schema(value_type = Option<String>, pattern = "^(jwt|opaque)$")]
+    pub(crate) access_token_format: Option<AccessTokenFormat>,
     /// Whether it asks for its payloads to be encrypted.
     pub(crate) payload_encryption: bool,
     /// The version of the developer terms that was accepted when it was created.
@@ -196,6 +209,8 @@ impl Client {
             contacts: client.contacts.iter().map(|id| Contact::new(service, *id)).collect(),
             grant_types: client.grant_types.clone(),
             token_endpoint_auth_method: client.token_endpoint_auth_method,
+            jwks: KeySet { keys: client.keys.clone() },
+            access_token_format: client.access_token_format,
             payload_encryption: client.payload_encryption,
             terms_accepted: client.terms_accepted.clone(),
             terms_accepted_at: client.created_at,

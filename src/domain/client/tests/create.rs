@@ -231,7 +231,7 @@ fn l2_a_public_client_has_no_secret() {
 fn l2_the_authentication_method_is_known() {
     let with =
         |method: &str| refused(|create| create.metadata.token_endpoint_auth_method = Some(method.into()));
-    for method in ["", "None", "private_key_jwt"] {
+    for method in ["", "None", "client_secret_jwt"] {
         assert_eq!(with(method), at("/token_endpoint_auth_method", Rule::Unsupported), "{method}");
     }
     let post = made(|create| create.metadata.token_endpoint_auth_method = Some("client_secret_post".into()));
@@ -266,6 +266,8 @@ fn l2_one_answer_names_everything_that_is_wrong() {
             scope: "events:notify".into(),
             grant_types: Some(texts(&["authorization_code", "password"])),
             token_endpoint_auth_method: Some("magic".into()),
+            jwks: Vec::new(),
+            access_token_format: None,
             payload_encryption: false,
         };
         create.contacts = vec![];

@@ -172,6 +172,8 @@ fn command(ask: &Ask, step: usize, now: Timestamp) -> ClientCommand {
                     scope: "a".into(),
                     grant_types: None,
                     token_endpoint_auth_method: public.then(|| "none".to_owned()),
+                    jwks: Vec::new(),
+                    access_token_format: None,
                     payload_encryption: false,
                 },
                 contacts: vec![PersonId(Uuid::from_u128(1))],

@@ -9,13 +9,13 @@ use domain::{
     SigningKeyEvent, VerificationId,
     admission::{ClientAdmitted, ClientLeft, InitialAccessTokenIssued, InitialAccessTokenRevoked},
     client::{
-        ClientCreated, ClientNameChanged, ClientSelfRegistered, ContactsChanged, DescriptionChanged,
-        ExpiryChanged, ExpiryMoved, ExpiryRestored, IssuedRegistrationToken, IssuedSecret,
-        IssuedSigningSecret, PayloadEncryptionChanged, RedirectExceptionGranted, RedirectExceptionWithdrawn,
-        RedirectUrisChanged, RegistrationReplaced, ResponsibleChanged, RotationCancelled, RotationCompleted,
-        ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked, SecretRotated,
-        SigningSecretRevealed, SigningSecretRotated, SigningSecretRotationCompleted, Software, Status,
-        StatusChanged, TokensRevoked,
+        AccessTokenFormatChanged, ClientCreated, ClientNameChanged, ClientSelfRegistered, ContactsChanged,
+        DescriptionChanged, ExpiryChanged, ExpiryMoved, ExpiryRestored, IssuedRegistrationToken,
+        IssuedSecret, IssuedSigningSecret, KeysChanged, PayloadEncryptionChanged, RedirectExceptionGranted,
+        RedirectExceptionWithdrawn, RedirectUrisChanged, RegistrationReplaced, ResponsibleChanged,
+        RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported,
+        SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
+        SigningSecretRotationCompleted, Software, Status, StatusChanged, TokensRevoked,
     },
     client_type::{
         ClientTypeCreated, ClientTypeDeprecated, ClientTypeDescriptionChanged, ClientTypeRestored,
@@ -33,8 +33,8 @@ use domain::{
         RecoveryCodesIssued, RolesChanged, TokenIssued, TokenRevoked, TotpEnrolled, TotpRemoved,
     },
     oauth::{
-        GrantType, RedirectRule, RedirectScheme, RedirectUri, ResourceIndicator, ScopeSet, ScopeToken,
-        TokenEndpointAuthMethod,
+        GrantType, PublicKey, RedirectRule, RedirectScheme, RedirectUri, ResourceIndicator, ScopeSet,
+        ScopeToken, TokenEndpointAuthMethod,
     },
     registry::{
         ActivitySegmentClosed, AuditExported, AuditRead, AuditVerificationStarted, AuditVerified,
@@ -83,6 +83,8 @@ pub fn samples() -> Vec<Sample> {
         least(ClientEvent::SigningSecretRotated(least_signing_secret_rotated()).into()),
         full(ClientEvent::SigningSecretRotationCompleted(signing_secret_rotation_completed()).into()),
         full(ClientEvent::PayloadEncryptionChanged(payload_encryption_changed()).into()),
+        full(ClientEvent::KeysChanged(keys_changed()).into()),
+        full(ClientEvent::AccessTokenFormatChanged(access_token_format_changed()).into()),
         full(ClientEvent::SigningSecretRevealed(signing_secret_revealed()).into()),
         full(ClientEvent::TokensRevoked(TokensRevoked { token_generation: Change::new(0, 1) }).into()),
         full(ClientEvent::Deactivated(status(Status::Active, Status::Inactive)).into()),
@@ -384,6 +386,22 @@ fn description_changed() -> DescriptionChanged {
 
 fn payload_encryption_changed() -> PayloadEncryptionChanged {
     PayloadEncryptionChanged { payload_encryption: Change::new(false, true) }
+}
+
+fn keys_changed() -> KeysChanged {
+    let key = serde_json::json!({
+        "kty": "EC",
+        "crv": "P-256",
+        "kid": "1",
+        "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+        "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    });
+    let keys = key.as_object().cloned().into_iter().collect::<Vec<_>>();
+    KeysChanged { keys: Change::new(Vec::new(), PublicKey::parse_set(&keys, "").unwrap()) }
+}
+
+fn access_token_format_changed() -> AccessTokenFormatChanged {
+    AccessTokenFormatChanged { access_token_format: Change::new(None, Some(AccessTokenFormat::Opaque)) }
 }
 
 fn signing_secret_revealed() -> SigningSecretRevealed {

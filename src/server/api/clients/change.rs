@@ -3,10 +3,11 @@
 use actix_web::{HttpResponse, http::StatusCode};
 use app::ChangeClientRequest;
 use crypto::Personal;
+use domain::environment::AccessTokenFormat;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{NewContact, changed};
+use super::{KeySet, NewContact, changed};
 use crate::{
     extract::{Command, Object, path, present, why},
     openapi::Operation,
@@ -37,6 +38,14 @@ pub(crate) struct ChangeClient {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     scope: Option<String>,
+    /// All of its public keys from now on; a token that was got with another one is good no longer.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    jwks: Option<Object<KeySet>>,
+    /// What its access tokens are from now on, `jwt` or `opaque`; null leaves it to the environment.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, pattern = "^(jwt|opaque)$")]
+    access_token_format: Option<Option<AccessTokenFormat>>,
     /// Whether its payloads can be encrypted.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
@@ -55,7 +64,7 @@ why!(ChangeClient);
 pub(crate) fn document(operation: Operation) -> Operation {
     operation
         .summary(
-            "Change name, description, contacts, redirect URIs, scopes, or whether payloads are encrypted",
+            "Change name, description, contacts, redirect URIs, scopes, keys, what its tokens are, or whether payloads are encrypted",
         )
         .if_match()
         .body::<ChangeClient>()
@@ -81,6 +90,8 @@ impl From<ChangeClient> for ChangeClientRequest {
             redirect_uris: body.redirect_uris,
             redirect_uri_edit: None,
             scope: body.scope,
+            jwks: body.jwks.map(|Object(set)| set.keys),
+            access_token_format: body.access_token_format,
             payload_encryption: body.payload_encryption,
         }
     }

@@ -6,11 +6,11 @@ use actix_web::{
 };
 use app::{CreateClientRequest, CreatedClient};
 use crypto::{ExposeSecret, Personal, SecretString};
-use domain::client::ClientDraft;
+use domain::{client::ClientDraft, environment::AccessTokenFormat};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{NewContact, secret_recovery};
+use super::{KeySet, NewContact, secret_recovery};
 use crate::{
     answer,
     extract::{Command, Object, path, why},
@@ -54,9 +54,16 @@ pub(crate) struct CreateClient {
     terms_accepted: Option<String>,
     #[serde(default)]
     grant_types: Option<Vec<String>>,
-    /// `client_secret_basic` if left out; `none` makes a public client.
+    /// `client_secret_basic` if left out; `private_key_jwt` needs `jwks`; `none` makes a public client.
     #[serde(default)]
     token_endpoint_auth_method: Option<String>,
+    /// What it signs its assertions with (RFC 7517): public keys, P-256 or RSA.
+    #[serde(default)]
+    jwks: Option<Object<KeySet>>,
+    /// What its access tokens are to whoever holds them, `jwt` or `opaque`; left out, what the environment says.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^(jwt|opaque)$")]
+    access_token_format: Option<AccessTokenFormat>,
     /// Whether its payloads can be encrypted.
     #[serde(default)]
     payload_encryption: bool,
@@ -126,6 +133,8 @@ impl From<CreateClient> for CreateClientRequest {
                 scope: body.scope,
                 grant_types: body.grant_types,
                 token_endpoint_auth_method: body.token_endpoint_auth_method,
+                jwks: body.jwks.map(|Object(set)| set.keys).unwrap_or_default(),
+                access_token_format: body.access_token_format,
                 payload_encryption: body.payload_encryption,
             },
             contacts: body.contacts.into_iter().map(|Object(contact)| contact.into()).collect(),
