@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use crypto::{JwtType, PresentedJwt, SecretKind};
+use crypto::{JwtPublicKey, JwtType, PresentedJwt, SecretKind};
 use domain::{
     ClientId, EnvironmentName, GrantId, MemberId, SecretId, SigningAlgorithm,
     client::{SecretState, Status},
     environment::AccessTokenFormat,
     member::MemberStatus,
+    oauth::PublicKey,
 };
 use jiff::Timestamp;
 use moka::sync::Cache;
@@ -63,6 +64,9 @@ pub struct AccessToken {
     /// The secret that it was got with: it lives no longer than that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_id: Option<SecretId>,
+    /// The thumbprint of the key that it was got with: it lives no longer than that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_key: Option<String>,
     /// The generation of the client's tokens that it belongs to.
     #[serde(rename = "gen")]
     pub generation: u32,
@@ -246,6 +250,15 @@ impl Inner {
         if let Some(secret_id) = &token.secret_id {
             let secret = registration.secrets.iter().find(|secret| secret.id == *secret_id);
             if secret.is_none_or(|secret| secret.state(now) != SecretState::Active) {
+                return Ok(Some(TokenEnd::Secret));
+            }
+        }
+        if let Some(thumbprint) = &token.client_key {
+            let known = |key: &PublicKey| {
+                let key = JwtPublicKey::of_members(|name| key.member(name));
+                key.is_some_and(|key| key.thumbprint() == *thumbprint)
+            };
+            if !registration.keys.iter().any(known) {
                 return Ok(Some(TokenEnd::Secret));
             }
         }

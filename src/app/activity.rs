@@ -19,13 +19,14 @@ pub(crate) use group::Group;
 use crate::{
     App, Inner,
     access_tokens::TokenEnd,
-    authenticate_client::ClientRefusal,
-    authorization::{AUTHORIZATION, AuthorizationRefusal, PageRefusal},
+    authenticate_client::{ClientRefusal, ProvedClient, Traces},
+    authorization::{AUTHORIZATION, AuthorizationRefusal, PUSHED_REQUEST, PageRefusal},
     clients::{REGISTRATION, RegistrationRefusal},
     context::Source,
     error::{CommandError, Fault},
     flood::Counts,
     introspection::{ANOTHER_CLIENTS, INTROSPECTION, REVOCATION},
+    key_proofs::ProofRefusal,
     malformed::MalformedRequest,
     sign_in::SignInRefusal,
     tokens::{TOKEN, TokenRefusal},
@@ -62,8 +63,9 @@ pub(crate) struct Deed {
 }
 
 /// What activity there can be.
-pub const ACTIVITY_KINDS: [&str; 15] = [
+pub const ACTIVITY_KINDS: [&str; 16] = [
     AUTHORIZATION,
+    PUSHED_REQUEST,
     AUTHENTICATION,
     MEMBER_AUTHENTICATION,
     SIGN_IN,
@@ -89,6 +91,7 @@ pub fn activity_reasons() -> Vec<&'static str> {
     let ended = TokenEnd::ALL.iter().map(|end| end.as_str());
     let of_authorizations = AuthorizationRefusal::ALL.iter().map(|refusal| refusal.as_str());
     let malformed = MalformedRequest::ALL.iter().map(|refusal| refusal.as_str());
+    let of_proofs = ProofRefusal::ALL.iter().map(|refusal| refusal.as_str());
     let of_pages = PageRefusal::ALL.iter().map(|refusal| refusal.as_str());
     let of_registrations = RegistrationRefusal::ALL.iter().map(|refusal| refusal.as_str());
     let of_questions = userinfo::REASONS.into_iter().chain([ANOTHER_CLIENTS, "no_such_environment"]);
@@ -99,6 +102,7 @@ pub fn activity_reasons() -> Vec<&'static str> {
         .chain(ended)
         .chain(of_authorizations)
         .chain(of_pages)
+        .chain(of_proofs)
         .chain(malformed)
         .chain(of_questions)
         .chain(of_registrations)
@@ -189,15 +193,28 @@ impl Inner {
 
     /// Records a refusal, or counts it if there were many of its kind within a minute.
     pub(crate) async fn record_refused(&self, deed: Deed, reason: &'static str) -> Result<(), Fault> {
-        self.record_failed(deed, reason, Vec::new()).await
+        self.record_refused_with(deed, reason, ActivityCommit::default()).await
     }
 
-    /// The same, and counts it where all nodes see it, whether or not it is listed.
-    pub(crate) async fn record_failed(
+    /// The same of a client that has proved who it is: the proof cannot be presented again.
+    pub(crate) async fn record_refused_to(
+        &self,
+        client: ProvedClient,
+        deed: Deed,
+        reason: &'static str,
+    ) -> Result<(), Fault> {
+        let Traces { digests, vouchers } = client.traces;
+        // A right secret is remembered even if what is asked for is refused: the next request need not be checked as slowly.
+        digests.into_iter().for_each(|digest| self.activity.keep_digest(digest));
+        self.record_refused_with(deed, reason, ActivityCommit { vouchers, ..ActivityCommit::default() }).await
+    }
+
+    /// Records a refusal, and what must be kept of it where all nodes see it, whether or not it is listed.
+    pub(crate) async fn record_refused_with(
         &self,
         deed: Deed,
         reason: &'static str,
-        counts: Vec<store::Count>,
+        beside: ActivityCommit,
     ) -> Result<(), Fault> {
         let group = Group {
             kind: deed.kind,
@@ -210,10 +227,17 @@ impl Inner {
         if self.flood.lists(group, self.log.now(), |_| ()) {
             records.push(self.listed(deed, Outcome::Refused, Some(reason)).await?);
         }
-        if records.is_empty() && counts.is_empty() {
+        if records.is_empty() && beside.counts.is_empty() && beside.vouchers.is_empty() {
             return Ok(());
         }
-        self.append_activity(ActivityCommit { records, counts, ..ActivityCommit::default() }).await
+        let commit = ActivityCommit { records, ..beside };
+        match self.activity.append(commit.clone()).await {
+            // What was used before cannot be used again already.
+            Err(ActivityError::VoucherTaken { .. }) => {
+                self.append_activity(ActivityCommit { vouchers: Vec::new(), ..commit }).await
+            }
+            appended => appended.map(drop).map_err(|error| Fault::passing("recording activity", error)),
+        }
     }
 
     /// Records what was counted in minutes that are over, or in all of them.

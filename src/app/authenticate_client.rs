@@ -5,15 +5,21 @@
 //! then its digest is known, from its issue on, and is trusted only while the stream says that the secret is live.
 //! Whatever the answer, the activity log has it before anyone hears it.
 
+mod assertion;
+mod secret;
+
 use std::sync::Arc;
 
-use crypto::{Binding, ExposeSecret, MalformedSecret, Presented, SecretKind, SecretString};
+use crypto::SecretString;
 use domain::{
     Client, ClientId, EnvironmentName, SecretId,
-    client::{Registration, SecretState, Status},
+    client::{Registration, Status},
 };
-use moka::sync::Cache;
-use store::{Revision, VerifiedDigest};
+use store::{ActivityCommit, ActivityError, Revision, VerifiedDigest, VoucherChange};
+
+use assertion::ASSERTION;
+pub use assertion::claimed_subject;
+pub(crate) use secret::KnownSecrets;
 
 use crate::{
     App, Inner,
@@ -26,9 +32,6 @@ use crate::{
     tokens::{ClientCredentials, ClientProof},
 };
 
-/// Secrets whose digest is kept in memory; of others the activity log is asked.
-const CACHED: u64 = 200_000;
-const DIGEST_LABEL: &str = "client-secret";
 const NO_SUCH_ENVIRONMENT: &str = "no_such_environment";
 
 /// What a client presents.
@@ -83,8 +86,20 @@ pub enum ClientRefusal {
     /// Made by us for this client, but it is not one that was issued, or it ended so long ago that the client's state has
     /// let go of it.
     Wrong,
-    /// It has a secret, and presents none.
+    /// It has a secret or a key, and presents none.
     SecretMissing,
+    /// It is registered for another way to prove itself.
+    AnotherMethod,
+    /// An assertion that is none by its form, or is for another purpose (RFC 7523 section 3).
+    AssertionMalformed,
+    /// None of the client's keys signed it, or another client is its subject.
+    AssertionWrong,
+    /// It is for another server.
+    AssertionAudience,
+    /// Its time has not come or is over, or is longer than an hour.
+    AssertionTime,
+    /// It was used before.
+    AssertionReused,
 }
 
 /// Why there is no authenticated client.
@@ -103,7 +118,7 @@ pub enum ClientAuthenticationError {
 
 impl ClientRefusal {
     /// Every one of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::Malformed,
         Self::Checksum,
         Self::UnknownTag,
@@ -116,6 +131,12 @@ impl ClientRefusal {
         Self::Pending,
         Self::Wrong,
         Self::SecretMissing,
+        Self::AnotherMethod,
+        Self::AssertionMalformed,
+        Self::AssertionWrong,
+        Self::AssertionAudience,
+        Self::AssertionTime,
+        Self::AssertionReused,
     ];
 
     /// The name in activity and metrics.
@@ -133,6 +154,12 @@ impl ClientRefusal {
             Self::Pending => "pending",
             Self::Wrong => "wrong",
             Self::SecretMissing => "secret_missing",
+            Self::AnotherMethod => "another_method",
+            Self::AssertionMalformed => "assertion_malformed",
+            Self::AssertionWrong => "assertion_wrong",
+            Self::AssertionAudience => "assertion_audience",
+            Self::AssertionTime => "assertion_time",
+            Self::AssertionReused => "assertion_reused",
         }
     }
 }
@@ -152,15 +179,6 @@ impl AuthenticatedClient {
     /// Where its stream stood.
     pub fn revision(&self) -> Revision {
         self.loaded.revision
-    }
-}
-
-/// Digests of secrets that were verified, or issued here.
-pub(crate) struct KnownSecrets(Cache<String, [u8; 32]>);
-
-impl KnownSecrets {
-    pub(crate) fn new() -> Self {
-        Self(Cache::new(CACHED))
     }
 }
 
@@ -186,11 +204,30 @@ impl App {
 /// A client that is who it says it is, before that is recorded.
 pub(crate) struct ProvedClient {
     pub(crate) client_id: ClientId,
-    /// The secret that it used; a public client has none.
-    pub(crate) secret_id: Option<SecretId>,
+    pub(crate) by: ProvedBy,
+    /// What is to be kept with the record of this use.
+    pub(crate) traces: Traces,
     loaded: Arc<Loaded<Client>>,
-    /// To be kept with the record of this use: it was not known before.
-    pub(crate) learned: Option<VerifiedDigest>,
+}
+
+/// By what a client has proved who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProvedBy {
+    /// By nothing: a public client, which anybody could be.
+    Nothing,
+    /// By a secret.
+    Secret(SecretId),
+    /// By a key, of which this is the thumbprint (RFC 7638).
+    Key(String),
+}
+
+/// What a proof leaves behind.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Traces {
+    /// Of a secret that was not known before.
+    pub(crate) digests: Vec<VerifiedDigest>,
+    /// Of what can be presented once.
+    pub(crate) vouchers: Vec<VoucherChange>,
 }
 
 /// A client in what it asks for.
@@ -200,6 +237,17 @@ pub(crate) struct ActingClient<'r> {
     pub(crate) environment: &'r EnvironmentName,
     pub(crate) request_id: &'r str,
     pub(crate) source: Option<&'r Source>,
+}
+
+impl ProvedBy {
+    /// The id of the secret or key.
+    pub(crate) fn credential(&self) -> Option<String> {
+        match self {
+            Self::Nothing => None,
+            Self::Secret(id) => Some(id.to_string()),
+            Self::Key(thumbprint) => Some(thumbprint.clone()),
+        }
+    }
 }
 
 impl ProvedClient {
@@ -225,27 +273,23 @@ impl Inner {
             self.record_refused(deed, NO_SUCH_ENVIRONMENT).await?;
             return Err(ClientAuthenticationError::NoSuchEnvironment);
         }
-        let judged = self.judge(&attempt.environment, &attempt.client_id, &attempt.secret).await;
+        let judged = self.judge_secret(&attempt.environment, &attempt.client_id, &attempt.secret).await;
         let client: Option<ClientId> = attempt.client_id.parse().ok();
         let deed = Deed {
             kind: AUTHENTICATION,
             environment: Some(attempt.environment.to_string()),
             client: client.as_ref().map(ToString::to_string),
-            credential: judged
-                .as_ref()
-                .ok()
-                .and_then(|proved| proved.secret_id.as_ref())
-                .map(ToString::to_string),
+            credential: judged.as_ref().ok().and_then(|proved| proved.by.credential()),
             request_id: attempt.request_id,
             source: attempt.source,
             ..Deed::default()
         };
         match judged {
-            Ok(ProvedClient { client_id, secret_id: Some(secret_id), loaded, learned }) => {
-                self.record_done(deed, learned.into_iter().collect()).await?;
+            Ok(ProvedClient { client_id, by: ProvedBy::Secret(secret_id), loaded, traces }) => {
+                self.record_done(deed, traces.digests).await?;
                 Ok(AuthenticatedClient { client_id, secret_id, loaded })
             }
-            Ok(ProvedClient { secret_id: None, .. }) => {
+            Ok(ProvedClient { by: ProvedBy::Nothing | ProvedBy::Key(_), .. }) => {
                 self.record_refused(deed, ClientRefusal::SecretMissing.as_str()).await?;
                 Err(ClientRefusal::SecretMissing.into())
             }
@@ -265,7 +309,7 @@ impl Inner {
     ) -> Result<Context, Fault> {
         let ActingClient { client, environment, request_id, source } = acting;
         Ok(Context {
-            actor: Actor::Client { client_id: client.client_id, credential: client.secret_id.clone() },
+            actor: Actor::Client { client_id: client.client_id, by: client.by.clone() },
             operation,
             environment: Some(environment.clone()),
             request_id: request_id.to_owned(),
@@ -285,8 +329,30 @@ impl Inner {
         credentials: &ClientCredentials,
     ) -> Result<ProvedClient, ClientAuthenticationError> {
         match &credentials.proof {
-            ClientProof::Secret(secret) => self.judge(environment, &credentials.client_id, secret).await,
+            ClientProof::Secret(secret) => {
+                self.judge_secret(environment, &credentials.client_id, secret).await
+            }
+            ClientProof::Assertion { assertion, audiences } => {
+                self.judge_assertion(environment, &credentials.client_id, assertion, audiences).await
+            }
             ClientProof::None => self.judge_public(environment, &credentials.client_id).await,
+        }
+    }
+
+    /// Keeps what a proof leaves behind where nothing else is recorded of its use.
+    pub(crate) async fn keep_traces(&self, traces: Traces) -> Result<(), ClientAuthenticationError> {
+        if traces.vouchers.is_empty() {
+            traces.digests.into_iter().for_each(|digest| self.activity.keep_digest(digest));
+            return Ok(());
+        }
+        let Traces { digests, vouchers } = traces;
+        let commit = ActivityCommit { digests, vouchers, ..ActivityCommit::default() };
+        match self.activity.append(commit).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                Err(reused(&error)
+                    .map_or_else(|| Fault::passing("recording activity", error).into(), Into::into))
+            }
         }
     }
 
@@ -301,137 +367,35 @@ impl Inner {
         let registration =
             loaded.aggregate.registration().filter(|client| client.environment == *environment);
         let registration = registration.ok_or(ClientRefusal::NoSuchClient)?;
-        if registration.token_endpoint_auth_method.has_secret() {
+        if !registration.token_endpoint_auth_method.is_public() {
             return Err(ClientRefusal::SecretMissing.into());
         }
-        match registration.status {
-            Status::Active => {
-                Ok(ProvedClient { client_id, secret_id: None, loaded: Arc::clone(&loaded), learned: None })
-            }
-            Status::Inactive => Err(ClientRefusal::Inactive.into()),
-            Status::Deleted => Err(ClientRefusal::Deleted.into()),
-        }
-    }
-
-    pub(crate) async fn judge(
-        &self,
-        environment: &EnvironmentName,
-        claimed: &str,
-        secret_text: &SecretString,
-    ) -> Result<ProvedClient, ClientAuthenticationError> {
-        let presented =
-            Presented::parse(secret_text.expose_secret()).map_err(|malformed| match malformed {
-                MalformedSecret::Checksum => ClientRefusal::Checksum,
-                MalformedSecret::Prefix
-                | MalformedSecret::Shape
-                | MalformedSecret::Alphabet
-                | MalformedSecret::Range => ClientRefusal::Malformed,
-            })?;
-        if presented.kind() != SecretKind::ClientSecret {
-            return Err(ClientRefusal::Malformed.into());
-        }
-        let Ok(client_id) = claimed.parse::<ClientId>() else {
-            return Err(ClientRefusal::NoSuchClient.into());
-        };
-        if !self.is_tagged_for(&presented, environment, claimed) {
-            return Err(self.why_not_tagged(&presented, environment, claimed).await?.into());
-        }
-        let loaded = self.clients.current(claimed).await?;
-        let registration = loaded.aggregate.registration().ok_or(ClientRefusal::NoSuchClient)?;
-        match registration.status {
-            Status::Active => {}
-            Status::Inactive => return Err(ClientRefusal::Inactive.into()),
-            Status::Deleted => return Err(ClientRefusal::Deleted.into()),
-        }
-        let secret_id = presented.id().as_str();
-        let secret = registration.secrets.iter().find(|secret| secret.id.0 == secret_id);
-        let secret = secret.ok_or(ClientRefusal::Wrong)?;
-        match secret.state(self.log.now()) {
-            SecretState::Active => {}
-            SecretState::Pending => return Err(ClientRefusal::Pending.into()),
-            SecretState::Expired => return Err(ClientRefusal::Expired.into()),
-            SecretState::Revoked => return Err(ClientRefusal::Revoked.into()),
-        }
-        let learned = self.verify_secret(secret_text, secret_id, &secret.commitment).await?;
+        check_status(registration)?;
         Ok(ProvedClient {
             client_id,
-            secret_id: Some(secret.id.clone()),
-            learned,
+            by: ProvedBy::Nothing,
+            traces: Traces::default(),
             loaded: Arc::clone(&loaded),
         })
     }
+}
 
-    fn is_tagged_for(
-        &self,
-        presented: &Presented<'_>,
-        environment: &EnvironmentName,
-        client_id: &str,
-    ) -> bool {
-        let binding = Binding { environment: environment.as_str(), owner: client_id };
-        presented.verify_tag(&self.vault.ring.tags, &binding).is_ok()
+/// Whether a client gets anything at all.
+fn check_status(registration: &Registration) -> Result<(), ClientRefusal> {
+    match registration.status {
+        Status::Active => Ok(()),
+        Status::Inactive => Err(ClientRefusal::Inactive),
+        Status::Deleted => Err(ClientRefusal::Deleted),
     }
+}
 
-    /// What a secret is that was not made for this client in this environment.
-    async fn why_not_tagged(
-        &self,
-        presented: &Presented<'_>,
-        environment: &EnvironmentName,
-        claimed: &str,
-    ) -> Result<ClientRefusal, Fault> {
-        let loaded = self.clients.current(claimed).await?;
-        let Some(registration) = loaded.aggregate.registration() else {
-            return Ok(ClientRefusal::NoSuchClient);
-        };
-        let home = &registration.environment;
-        if home == environment {
-            Ok(ClientRefusal::UnknownTag)
-        } else if self.is_tagged_for(presented, home, claimed) {
-            Ok(ClientRefusal::OtherEnvironment)
-        } else {
-            // Environments are islands: the id of another one's client means nothing here.
-            Ok(ClientRefusal::NoSuchClient)
-        }
-    }
-
-    /// Compares a secret that is live with what was issued; answers its digest if that was not known.
-    async fn verify_secret(
-        &self,
-        secret: &SecretString,
-        id: &str,
-        commitment: &str,
-    ) -> Result<Option<VerifiedDigest>, ClientAuthenticationError> {
-        let text = secret.expose_secret().as_bytes();
-        let fits = |known: &[u8]| self.vault.ring.digests.matches(DIGEST_LABEL, &[text], known);
-        match self.known_secrets.0.get(id) {
-            Some(known) if fits(&known) => return Ok(None),
-            Some(_) => {}
-            None => {
-                let kept = self.activity.digest(id).await.map_err(Fault::from)?;
-                let kept: Option<[u8; 32]> = kept.and_then(|kept| kept.try_into().ok());
-                if let Some(known) = kept.filter(|known| fits(known)) {
-                    self.known_secrets.0.insert(id.to_owned(), known);
-                    return Ok(None);
-                }
-            }
-        }
-        // A digest that does not fit may be damaged: it is disposable, and refuses nobody.
-        let verifier = self.vault.open_credential(self.log.as_ref(), id, commitment).await?;
-        let verified = self.argon2.verify(secret.clone(), verifier.expose().clone()).await;
-        if !verified.map_err(CommandError::from)? {
-            return Err(ClientRefusal::Wrong.into());
-        }
-        Ok(Some(self.learn(id, secret)))
-    }
-
-    /// Knows a secret that was just issued, without Argon2. It is trusted only once its stream says that it is live.
-    pub(crate) fn prime(&self, id: &SecretId, secret: &SecretString) {
-        let learned = self.learn(&id.0, secret);
-        self.activity.keep_digest(learned);
-    }
-
-    fn learn(&self, id: &str, secret: &SecretString) -> VerifiedDigest {
-        let digest = self.vault.ring.digests.digest(DIGEST_LABEL, &[secret.expose_secret().as_bytes()]);
-        self.known_secrets.0.insert(id.to_owned(), digest);
-        VerifiedDigest { credential: id.to_owned(), digest: digest.to_vec() }
+/// Whether somebody was faster with the same assertion.
+pub(crate) fn reused(error: &ActivityError) -> Option<ClientRefusal> {
+    match error {
+        ActivityError::VoucherTaken { kind: ASSERTION, .. } => Some(ClientRefusal::AssertionReused),
+        ActivityError::VoucherTaken { .. }
+        | ActivityError::VoucherNotLive { .. }
+        | ActivityError::OverLimit { .. }
+        | ActivityError::Unavailable(_) => None,
     }
 }

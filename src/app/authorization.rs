@@ -2,6 +2,7 @@
 
 mod code;
 mod parameters;
+mod pushed;
 mod refusal;
 
 use domain::{
@@ -12,10 +13,13 @@ use domain::{
     oauth::{RedirectMismatch, ScopeSet},
 };
 use jiff::SignedDuration;
+use store::{ActivityCommit, VoucherChange};
 
 pub use code::SignedInMember;
 use parameters::Addressed;
 pub use parameters::AuthorizationParameters;
+pub(crate) use pushed::PUSHED_REQUEST;
+pub use pushed::{PushError, PushRequest, PushedRequest};
 pub use refusal::{AuthorizationRefusal, PageRefusal};
 
 use crate::{
@@ -74,6 +78,8 @@ pub struct Authorization {
     code_challenge: String,
     resources: Vec<String>,
     key_thumbprint: Option<String>,
+    /// The voucher of the request, if its client handed it in: spent with the answer.
+    pushed: Option<String>,
 }
 
 /// Why there is nothing to grant.
@@ -98,6 +104,14 @@ pub enum AuthorizationError {
     /// The service could not find out, or could not record it.
     #[error(transparent)]
     Failed(#[from] CommandError),
+}
+
+impl Authorization {
+    /// A request that was handed in is answered once.
+    fn spends(&self) -> Option<VoucherChange> {
+        let id = self.pushed.clone()?;
+        Some(VoucherChange::Revoke { kind: PUSHED_REQUEST, id })
+    }
 }
 
 impl From<Fault> for AuthorizationError {
@@ -150,7 +164,7 @@ impl App {
         // Anybody can take over the address of a client without a secret that listens on a member's own machine: there
         // the member is asked each time (RFC 9700 section 4.15, RFC 8252 section 8.6).
         let registration = &authorization.registration;
-        let known = registration.token_endpoint_auth_method.has_secret()
+        let known = !registration.token_endpoint_auth_method.is_public()
             || authorization.redirect_uri.starts_with("https:");
         if authorization.prompt_consent || !known {
             return Ok(None);
@@ -230,7 +244,11 @@ impl App {
             source,
             ..Deed::default()
         };
-        self.inner.record_refused(deed, refusal.as_str()).await
+        // Who only lacks a second factor may come back with one: the client has no answer yet.
+        let answered = refusal != AuthorizationRefusal::SecondFactorMissing;
+        let vouchers = authorization.spends().filter(|_| answered).into_iter().collect();
+        let beside = ActivityCommit { vouchers, ..ActivityCommit::default() };
+        self.inner.record_refused_with(deed, refusal.as_str(), beside).await
     }
 }
 
@@ -250,7 +268,7 @@ impl Inner {
         let claimed = request.parameters.client_id.as_deref().and_then(|id| id.parse::<ClientId>().ok());
         let client = claimed.map(|id| id.to_string());
         let deed = Deed { environment: Some(environment), client, ..deed };
-        match self.judge_authorization(&request, &policy).await {
+        match self.judge_presented(request, &policy).await {
             Err(AuthorizationError::Page(refusal, mismatch)) => {
                 self.record_refused(deed, refusal.as_str()).await?;
                 Err(AuthorizationError::Page(refusal, mismatch))
@@ -261,6 +279,24 @@ impl Inner {
             }
             judged => judged,
         }
+    }
+
+    /// Judges what a client handed in if the request names that, else what it says itself.
+    async fn judge_presented(
+        &self,
+        mut request: AuthorizationRequest,
+        policy: &Policy,
+    ) -> Result<Authorization, AuthorizationError> {
+        let parameters = &request.parameters;
+        let Some(request_uri) = parameters.request_uri.clone().filter(|_| !parameters.repeats_an_address())
+        else {
+            return self.judge_authorization(&request, policy).await;
+        };
+        let (handed_in, id) = self.pushed_request(&request_uri, parameters.client_id.as_deref()).await?;
+        // Whatever stands beside the name counts for nothing (RFC 9126 section 4).
+        request.parameters = handed_in;
+        let authorization = self.judge_authorization(&request, policy).await?;
+        Ok(Authorization { pushed: Some(id), ..authorization })
     }
 
     async fn judge_authorization(

@@ -10,7 +10,7 @@ use domain::{
 use store::{ActorKind, Revision};
 use uuid::Uuid;
 
-use crate::{error::CommandError, standing::Standing};
+use crate::{authenticate_client::ProvedBy, error::CommandError, standing::Standing};
 
 /// The longest free-text reason, in characters.
 pub const MAX_REASON_CHARS: usize = 1_000;
@@ -91,8 +91,8 @@ pub enum Actor {
     Client {
         /// Which one.
         client_id: ClientId,
-        /// With which of its secrets.
-        credential: Option<SecretId>,
+        /// By what it has.
+        by: ProvedBy,
     },
     /// Muniment itself, on schedule.
     System,
@@ -245,10 +245,14 @@ impl Context {
             Actor::Host { uid } => {
                 store::Actor { id: format!("uid:{uid}"), kind: ActorKind::Host, via: None }
             }
-            Actor::Client { client_id, credential } => store::Actor {
+            Actor::Client { client_id, by } => store::Actor {
                 id: client_id.to_string(),
                 kind: ActorKind::Client,
-                via: credential.as_ref().map(|secret| format!("secret:{secret}")),
+                via: match by {
+                    ProvedBy::Nothing => None,
+                    ProvedBy::Secret(id) => Some(format!("secret:{id}")),
+                    ProvedBy::Key(thumbprint) => Some(format!("key:{thumbprint}")),
+                },
             },
             Actor::System => store::Actor { id: "muniment".to_owned(), kind: ActorKind::System, via: None },
             Actor::Anonymous => {

@@ -11,7 +11,7 @@ use crate::{
     App, Inner,
     access_tokens::{AccessToken, REVOKED_TOKEN},
     activity::Deed,
-    authenticate_client::{ActingClient, ClientAuthenticationError, ClientRefusal, ProvedClient},
+    authenticate_client::{ActingClient, ClientAuthenticationError, ClientRefusal, ProvedBy, ProvedClient},
     context::Source,
     error::{CommandError, Fault},
     flood::{Counts, Kind},
@@ -128,7 +128,7 @@ impl Inner {
     async fn introspect(&self, question: TokenQuestion) -> Result<Option<LiveToken>, TokenError> {
         let client = self.prove_asking(INTROSPECTION, &question).await?;
         let registration = client.registration().ok_or(ClientRefusal::NoSuchClient)?;
-        if client.secret_id.is_none() {
+        if client.by == ProvedBy::Nothing {
             // Whoever has no secret is anybody (RFC 7662 section 2.1).
             let deed = deed(INTROSPECTION, &question, None);
             self.record_refused(deed, ClientRefusal::SecretMissing.as_str()).await?;
@@ -213,7 +213,7 @@ impl Inner {
                 self.record_refused(deed, ANOTHER_CLIENTS).await?;
                 return Err(RevocationError::AnotherClients);
             }
-            return Ok(self.end_access_token(deed, &client, &token).await?);
+            return Ok(self.end_access_token(deed, &token).await?);
         }
         let own = self.own_refresh_token(environment, client.client_id, &question.token).await?;
         let Some((token_id, voucher, _)) = own else {
@@ -241,15 +241,10 @@ impl Inner {
             ..deed(REVOCATION, &question, Some(&client))
         };
         let revoked = VoucherChange::Revoke { kind: REFRESH_TOKEN.voucher, id: token_id.0 };
-        Ok(self.record_revocation(deed, &client, revoked).await?)
+        Ok(self.record_revocation(deed, revoked).await?)
     }
 
-    async fn end_access_token(
-        &self,
-        deed: Deed,
-        client: &ProvedClient,
-        token: &AccessToken,
-    ) -> Result<(), TokenError> {
+    async fn end_access_token(&self, deed: Deed, token: &AccessToken) -> Result<(), TokenError> {
         let expires_at = Timestamp::from_second(token.exp)
             .map_err(|error| TokenError::from(Fault::permanent("reading a token", error)))?;
         if self.activity.voucher(REVOKED_TOKEN, &token.jti.0).await.map_err(Fault::from)?.is_some() {
@@ -258,23 +253,13 @@ impl Inner {
         let id = token.jti.to_string();
         let revoked =
             VoucherChange::Issue(Voucher { kind: REVOKED_TOKEN, id, data: b"{}".to_vec(), expires_at });
-        self.record_revocation(deed, client, revoked).await
+        self.record_revocation(deed, revoked).await
     }
 
-    async fn record_revocation(
-        &self,
-        deed: Deed,
-        client: &ProvedClient,
-        change: VoucherChange,
-    ) -> Result<(), TokenError> {
+    async fn record_revocation(&self, deed: Deed, change: VoucherChange) -> Result<(), TokenError> {
         let record = self.listed(deed, Outcome::Done, None).await?;
-        let digests = client.learned.iter().cloned().collect();
-        let commit = ActivityCommit {
-            records: vec![record],
-            digests,
-            vouchers: vec![change],
-            ..ActivityCommit::default()
-        };
+        let commit =
+            ActivityCommit { records: vec![record], vouchers: vec![change], ..ActivityCommit::default() };
         match self.activity.append(commit).await {
             // Revoked by somebody who was faster, it is revoked.
             Ok(_) | Err(ActivityError::VoucherTaken { .. }) => Ok(()),
@@ -304,7 +289,12 @@ impl Inner {
                 .await?;
             return Err(TokenError::NoSuchEnvironment);
         }
-        match self.prove_client(&question.environment, &question.client).await {
+        let proved = match self.prove_client(&question.environment, &question.client).await {
+            // Most questions leave no record of their own.
+            Ok(mut client) => self.keep_traces(std::mem::take(&mut client.traces)).await.map(|()| client),
+            Err(error) => Err(error),
+        };
+        match proved {
             Err(ClientAuthenticationError::Refused(refusal)) => {
                 self.record_refused(deed(kind, question, None), refusal.as_str()).await?;
                 Err(refusal.into())
@@ -334,7 +324,7 @@ fn deed(kind: &'static str, question: &TokenQuestion, client: Option<&ProvedClie
         kind,
         environment: Some(question.environment.to_string()),
         client: claimed.map(|id| id.to_string()),
-        credential: client.and_then(|client| client.secret_id.as_ref()).map(ToString::to_string),
+        credential: client.and_then(|client| client.by.credential()),
         request_id: question.request_id.clone(),
         source: question.source.clone(),
         ..Deed::default()

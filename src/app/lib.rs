@@ -62,6 +62,7 @@ mod idempotency;
 mod ids;
 mod introduction;
 mod introspection;
+mod key_proofs;
 mod legal_holds;
 mod look;
 mod malformed;
@@ -98,10 +99,12 @@ pub use activity::{ACTIVITY_KINDS, SegmentDefect, activity_reasons, compare_segm
 pub use admission::{ChangedAdmission, InitialAccessTokenRequest, IssuedInitialAccessToken};
 pub use audit_reads::{AuditExport, AuditQuery};
 pub use authenticate::AuthenticationError;
-pub use authenticate_client::{AuthenticatedClient, ClientAttempt, ClientAuthenticationError, ClientRefusal};
+pub use authenticate_client::{
+    AuthenticatedClient, ClientAttempt, ClientAuthenticationError, ClientRefusal, ProvedBy, claimed_subject,
+};
 pub use authorization::{
     Authorization, AuthorizationError, AuthorizationParameters, AuthorizationRefusal, AuthorizationRequest,
-    PageRefusal, SignedInMember,
+    PageRefusal, PushError, PushRequest, PushedRequest, SignedInMember,
 };
 pub use bootstrap::{Bootstrapped, FirstAdministrator, TokenSink};
 pub use clients::{
@@ -118,6 +121,7 @@ pub use grants::ChangedGrant;
 pub use health::Health;
 pub use introduction::Introduced;
 pub use introspection::{LiveToken, RevocationError, TokenQuestion};
+pub use key_proofs::{KeyProof, ProofRefusal};
 pub use legal_holds::ChangedLegalHold;
 pub use malformed::{MalformedAttempt, MalformedRequest, ProtocolEndpoint};
 pub use members::{

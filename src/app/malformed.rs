@@ -5,7 +5,7 @@ use domain::{ClientId, EnvironmentName};
 use crate::{
     App,
     activity::{AUTHENTICATION, Deed, SECOND_FACTOR, SIGN_IN, SIGN_OUT},
-    authorization::AUTHORIZATION,
+    authorization::{AUTHORIZATION, PUSHED_REQUEST},
     context::Source,
     error::Fault,
     introspection::{INTROSPECTION, REVOCATION},
@@ -32,6 +32,12 @@ refusals! {
     TwoCredentials = "two_credentials", "invalid_request", "the client authenticates in two ways: use one of them";
     /// The id in the body is another one than that of the credentials.
     ClientIdDiffers = "client_id_differs", "invalid_request", "client_id in the body is not the one that authenticates";
+    /// Another kind of assertion than a JWT (RFC 7523 section 2.2).
+    AssertionType = "client_assertion_type", "invalid_request", "client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    /// Two proofs of a key (RFC 9449 section 4.3).
+    TwoProofs = "two_proofs", "invalid_dpop_proof", "the DPoP header stands more than once";
+    /// A token is presented as one that is bound to a key, without a proof of that (RFC 9449 section 7.1).
+    NoProof = "proof_missing", "invalid_dpop_proof", "the DPoP header is missing";
     /// There is no `grant_type`.
     NoGrantType = "grant_type_missing", "invalid_request", "grant_type is missing";
     /// One that there is not (RFC 9700 section 2.4).
@@ -53,6 +59,8 @@ pub enum ProtocolEndpoint {
     OwnClient,
     /// The authorization endpoint and the pages behind it.
     Authorization,
+    /// Where clients hand in requests.
+    PushedAuthorization,
     /// The token endpoint.
     Token,
     /// The introspection endpoint.
@@ -74,6 +82,7 @@ impl ProtocolEndpoint {
         match self {
             Self::OwnClient => AUTHENTICATION,
             Self::Authorization => AUTHORIZATION,
+            Self::PushedAuthorization => PUSHED_REQUEST,
             Self::Token => TOKEN,
             Self::Introspection => INTROSPECTION,
             Self::Revocation => REVOCATION,

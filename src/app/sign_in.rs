@@ -15,6 +15,8 @@ use domain::{
 
 pub use self::second_factor::{PendingSignIn, SecondFactorAttempt};
 use self::throttle::{CountedBy, TooMany};
+use store::ActivityCommit;
+
 use crate::{
     App, Inner,
     activity::{Deed, SIGN_IN},
@@ -227,7 +229,12 @@ impl Inner {
             Ok(proved) => Ok(proved),
             Err(refusal) => {
                 let counts = counted_by.failure(self.log.now());
-                self.record_failed(deed.clone(), refusal.as_str(), counts).await?;
+                self.record_refused_with(
+                    deed.clone(),
+                    refusal.as_str(),
+                    ActivityCommit { counts, ..ActivityCommit::default() },
+                )
+                .await?;
                 Err(SignInError::Refused)
             }
         }

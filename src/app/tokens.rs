@@ -32,9 +32,10 @@ use crate::{
     App, Inner,
     access_tokens::{AccessToken, Confirmation},
     activity::Deed,
-    authenticate_client::{ClientAuthenticationError, ClientRefusal, ProvedClient},
+    authenticate_client::{self, ClientAuthenticationError, ClientRefusal, ProvedBy, ProvedClient, Traces},
     context::Source,
     error::{CommandError, Fault},
+    key_proofs::{self, KeyProof, ProofRefusal},
     look,
 };
 
@@ -57,6 +58,13 @@ pub enum ClientProof {
     None,
     /// By a secret.
     Secret(SecretString),
+    /// By an assertion that it signed (RFC 7523 section 2.2).
+    Assertion {
+        /// The assertion.
+        assertion: SecretString,
+        /// What it may name as its audience.
+        audiences: Vec<String>,
+    },
 }
 
 /// A request for tokens.
@@ -74,8 +82,8 @@ pub struct TokenRequest {
     pub scope: Option<String>,
     /// The resource servers asked for, as they came in (RFC 8707).
     pub resources: Vec<String>,
-    /// The thumbprint of the key that the sender proved to have (RFC 9449).
-    pub key_thumbprint: Option<String>,
+    /// The proof that the sender has a key, to which the tokens are to be bound (RFC 9449 section 5).
+    pub key_proof: Option<KeyProof>,
     /// The id that the answer carries too.
     pub request_id: String,
     /// Where it comes from.
@@ -136,6 +144,9 @@ pub enum TokenError {
     /// The client is not who it says it is; that is recorded or counted.
     #[error(transparent)]
     Client(#[from] ClientRefusal),
+    /// The proof of its key is not good; that is recorded or counted.
+    #[error("the proof of a key is refused: {}", .0.as_str())]
+    Proof(ProofRefusal),
     /// What it asks for is refused; that is recorded or counted.
     #[error("the request for tokens is refused: {}", .0.as_str())]
     Refused(TokenRefusal),
@@ -144,9 +155,27 @@ pub enum TokenError {
     Failed(#[from] CommandError),
 }
 
+impl TokenError {
+    /// Why a client is refused, if it is.
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Client(refusal) => Some(refusal.as_str()),
+            Self::Proof(refusal) => Some(refusal.as_str()),
+            Self::Refused(refusal) => Some(refusal.as_str()),
+            Self::NoSuchEnvironment | Self::Failed(_) => None,
+        }
+    }
+}
+
 impl From<TokenRefusal> for TokenError {
     fn from(refusal: TokenRefusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<ProofRefusal> for TokenError {
+    fn from(refusal: ProofRefusal) -> Self {
+        Self::Proof(refusal)
     }
 }
 
@@ -196,6 +225,8 @@ struct Asked<'r> {
     policy: &'r Policy,
     client: &'r ProvedClient,
     registration: &'r Registration,
+    /// The key that its sender has.
+    key_thumbprint: Option<&'r str>,
     now: Timestamp,
 }
 
@@ -221,7 +252,7 @@ impl Inner {
             source: request.source.clone(),
             ..Deed::default()
         };
-        let client = match self.prove_client(&request.environment, &request.client).await {
+        let mut client = match self.prove_client(&request.environment, &request.client).await {
             Ok(client) => client,
             Err(ClientAuthenticationError::Refused(refusal)) => {
                 self.record_refused(deed, refusal.as_str()).await?;
@@ -229,16 +260,29 @@ impl Inner {
             }
             Err(error) => return Err(error.into()),
         };
-        deed.credential = client.secret_id.as_ref().map(ToString::to_string);
-        match self.issue_proved(&request, &policy, &client, deed.clone()).await {
-            Err(TokenError::Refused(refusal)) => {
-                // The secret was right all the same: the next request need not be checked as slowly.
-                client.learned.into_iter().for_each(|learned| self.activity.keep_digest(learned));
-                self.record_refused(deed, refusal.as_str()).await?;
-                Err(refusal.into())
-            }
-            answered => answered,
+        deed.credential = client.by.credential();
+        let issued = match self.key_of(&request, &mut client) {
+            Ok(key) => self.issue_proved(&request, &policy, &client, key.as_deref(), deed.clone()).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        if let Err(error) = &issued
+            && let Some(reason) = error.reason()
+        {
+            self.record_refused_to(client, deed, reason).await?;
         }
+        issued
+    }
+
+    /// The key that the sender has, if it proves one; the proof is used with the client's own.
+    fn key_of(
+        &self,
+        request: &TokenRequest,
+        client: &mut ProvedClient,
+    ) -> Result<Option<String>, ProofRefusal> {
+        let Some(proof) = &request.key_proof else { return Ok(None) };
+        let key = self.prove_key(proof, None)?;
+        client.traces.vouchers.push(key.used);
+        Ok(Some(key.thumbprint))
     }
 
     async fn issue_proved(
@@ -246,6 +290,7 @@ impl Inner {
         request: &TokenRequest,
         policy: &Policy,
         client: &ProvedClient,
+        key_thumbprint: Option<&str>,
         deed: Deed,
     ) -> Result<IssuedTokens, TokenError> {
         let registration = client.registration().ok_or(ClientRefusal::NoSuchClient)?;
@@ -253,10 +298,10 @@ impl Inner {
             return Err(TokenRefusal::GrantTypeNotAllowed.into());
         }
         let now = self.log.now();
-        let asked = Asked { request, policy, client, registration, now };
+        let asked = Asked { request, policy, client, registration, key_thumbprint, now };
         let draft = self.draft(&asked).await?;
-        let access_token =
-            self.write_access_token(&request.environment, policy.access_token_format, &draft.token).await?;
+        let format = registration.access_token_format.unwrap_or(policy.access_token_format);
+        let access_token = self.write_access_token(&request.environment, format, &draft.token).await?;
         let counts = self.quota(client.client_id, registration, now).await?;
         let deed = Deed {
             token: Some(draft.token.jti.to_string()),
@@ -265,8 +310,9 @@ impl Inner {
             ..deed
         };
         let record = self.listed(deed, Outcome::Done, None).await?;
-        let digests = client.learned.iter().cloned().collect();
-        let commit = ActivityCommit { records: vec![record], digests, vouchers: draft.vouchers, counts };
+        let Traces { digests, mut vouchers } = client.traces.clone();
+        vouchers.extend(draft.vouchers);
+        let commit = ActivityCommit { records: vec![record], digests, vouchers, counts };
         match self.activity.append(commit).await {
             Ok(_) => {}
             Err(ActivityError::OverLimit { .. }) => return Err(TokenRefusal::OverQuota.into()),
@@ -279,7 +325,9 @@ impl Inner {
                     .unwrap_or_else(|| Fault::passing("recording activity", error).into()));
             }
             Err(error @ (ActivityError::Unavailable(_) | ActivityError::VoucherTaken { .. })) => {
-                return Err(Fault::passing("recording activity", error).into());
+                let of_client = authenticate_client::reused(&error).map(TokenError::from);
+                let reused = of_client.or_else(|| key_proofs::reused(&error).map(TokenError::from));
+                return Err(reused.unwrap_or_else(|| Fault::passing("recording activity", error).into()));
             }
         }
         Ok(IssuedTokens {
@@ -341,6 +389,11 @@ impl Inner {
             Some(grant) => (grant.subject, Some(grant.grant_id), Some(grant.auth_time)),
             None => (asked.client.client_id.to_string(), None, None),
         };
+        let (secret_id, client_key) = match asked.client.by.clone() {
+            ProvedBy::Nothing => (None, None),
+            ProvedBy::Secret(id) => (Some(id), None),
+            ProvedBy::Key(thumbprint) => (None, Some(thumbprint)),
+        };
         Ok(AccessToken {
             iss: asked.request.issuer.clone(),
             sub,
@@ -351,9 +404,10 @@ impl Inner {
             jti: self.token_id()?,
             scope: scope.to_wire(),
             auth_time,
-            cnf: asked.request.key_thumbprint.clone().map(|jkt| Confirmation { jkt }),
+            cnf: asked.key_thumbprint.map(|jkt| Confirmation { jkt: jkt.to_owned() }),
             grant_id,
-            secret_id: asked.client.secret_id.clone(),
+            secret_id,
+            client_key,
             generation: asked.registration.token_generation,
         })
     }

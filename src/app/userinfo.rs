@@ -1,12 +1,14 @@
 //! Who signed in, told to the client that may know (OpenID Connect Core section 5.3).
 
 use domain::EnvironmentName;
+use store::{ActivityCommit, Outcome};
 
 use crate::{
     App, Inner,
     activity::Deed,
     context::Source,
     error::{CommandError, Fault},
+    key_proofs::{self, KeyProof, ProofRefusal},
     look,
     tokens::MemberClaims,
 };
@@ -26,8 +28,8 @@ pub struct UserinfoRequest {
     pub issuer: String,
     /// The access token.
     pub token: String,
-    /// The thumbprint of the key that the sender proved to have (RFC 9449).
-    pub key_thumbprint: Option<String>,
+    /// The proof that the sender has the key that the token is bound to (RFC 9449 section 7).
+    pub key_proof: Option<KeyProof>,
     /// The id that the answer carries too.
     pub request_id: String,
     /// Where it comes from.
@@ -43,6 +45,9 @@ pub enum UserinfoError {
     /// The token is none of ours, or is good no longer.
     #[error("the token is not good")]
     InvalidToken,
+    /// The token is bound to a key, and the proof of that is not good.
+    #[error("the proof of a key is refused: {}", .0.as_str())]
+    Proof(ProofRefusal),
     /// The token is not for this.
     #[error("the token has not the scope openid")]
     InsufficientScope,
@@ -100,7 +105,15 @@ impl Inner {
             self.record_refused(deed, "another_audience").await?;
             return Err(UserinfoError::InvalidToken);
         }
-        if token.cnf.as_ref().map(|cnf| &cnf.jkt) != request.key_thumbprint.as_ref() {
+        let proved = request.key_proof.map(|proof| self.prove_key(&proof, Some(&request.token))).transpose();
+        let key = match proved {
+            Ok(key) => key,
+            Err(refusal) => {
+                self.record_refused(deed, refusal.as_str()).await?;
+                return Err(UserinfoError::Proof(refusal));
+            }
+        };
+        if token.cnf.as_ref().map(|cnf| &cnf.jkt) != key.as_ref().map(|key| &key.thumbprint) {
             self.record_refused(deed, "key_not_proved").await?;
             return Err(UserinfoError::InvalidToken);
         }
@@ -109,7 +122,18 @@ impl Inner {
             return Err(UserinfoError::InsufficientScope);
         };
         let claims = self.member_claims(member_id, |scope| token.has_scope(scope)).await?;
-        self.record_done(deed, Vec::new()).await?;
-        Ok(claims)
+        let record = self.listed(deed.clone(), Outcome::Done, None).await?;
+        let vouchers = key.into_iter().map(|key| key.used).collect();
+        let commit = ActivityCommit { records: vec![record], vouchers, ..ActivityCommit::default() };
+        match self.activity.append(commit).await {
+            Ok(_) => Ok(claims),
+            Err(error) => match key_proofs::reused(&error) {
+                Some(refusal) => {
+                    self.record_refused(deed, refusal.as_str()).await?;
+                    Err(UserinfoError::Proof(refusal))
+                }
+                None => Err(Fault::passing("recording activity", error).into()),
+            },
+        }
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod logout;
 pub(crate) mod metadata;
 pub(crate) mod own_client;
 pub(crate) mod payloads;
+pub(crate) mod push;
 mod refusal;
 pub(crate) mod register;
 pub(crate) mod revoke;

@@ -260,6 +260,7 @@ static ROUTES: &[Route] = &routes! {
     GET    "/{environment}/logout"                                                      "GetLogout"           PROTOCOL, Nothing => oauth::logout::get;
     POST   "/{environment}/logout"                                                      "Logout"              PROTOCOL, Activity => oauth::logout::post;
     GET    "/{environment}/jwks"                                                        "GetKeySet"           PROTOCOL, Nothing => oauth::jwks;
+    POST   "/{environment}/par"                                                         "PushAuthorization"   PROTOCOL, Activity => oauth::push;
     POST   "/{environment}/token"                                                       "IssueTokens"         PROTOCOL, Activity => oauth::token;
     POST   "/{environment}/introspect"                                                  "Introspect"          PROTOCOL, Activity => oauth::introspect;
     POST   "/{environment}/revoke"                                                      "RevokeOwnToken"      PROTOCOL, Activity => oauth::revoke;

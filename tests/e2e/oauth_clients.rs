@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tests::{
     Service,
+    keys::ClientKey,
     npm::{self, Packages},
     oauth::{CALLBACK, PASSWORD},
     python,
@@ -40,6 +41,11 @@ async fn given(service: &Service) -> Value {
         let application = service.application_with(method, metadata).await;
         applications[method] = json!({ "id": application.id, "secret": application.secret });
     }
+    let (key, another) = (ClientKey::new(), ClientKey::new());
+    let metadata = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": key.set() });
+    let application = service.application_with("private_key_jwt", metadata).await;
+    applications["private_key_jwt"] =
+        json!({ "id": application.id, "secret": key.private, "another_key": another.private });
     let name = "Ines Duarte";
     let visitor = service.visitor(name).await;
     json!({

@@ -14,6 +14,7 @@ pub mod backend;
 pub mod browser;
 pub mod crash;
 pub mod http;
+pub mod keys;
 pub mod load;
 pub mod model;
 pub mod npm;

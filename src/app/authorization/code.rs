@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crypto::SecretString;
 use domain::{GrantId, MemberId};
 use jiff::{SignedDuration, Timestamp};
-use store::{ActivityCommit, Outcome, Voucher, VoucherChange};
+use store::{ActivityCommit, ActivityError, Outcome, Voucher, VoucherChange};
 
-use super::{AUTHORIZATION, Authorization};
+use super::{AUTHORIZATION, Authorization, PUSHED_REQUEST};
 use crate::{
     App, Inner,
     activity::Deed,
@@ -90,13 +90,22 @@ impl Inner {
         };
         let record = self.listed(deed, Outcome::Done, None).await?;
         let expires_at = self.log.now() + SignedDuration::from_secs(policy.code_lifetime_seconds.into());
+        let spent = authorization.pushed.map(|id| VoucherChange::Spend { kind: PUSHED_REQUEST, id });
         let issued = Voucher { kind: CODE.voucher, id: minted.id.into(), data, expires_at };
         let commit = ActivityCommit {
             records: vec![record],
-            vouchers: vec![VoucherChange::Issue(issued)],
+            vouchers: [VoucherChange::Issue(issued)].into_iter().chain(spent).collect(),
             ..ActivityCommit::default()
         };
-        self.append_activity(commit).await?;
-        Ok(minted.secret)
+        match self.activity.append(commit).await {
+            Ok(_) => Ok(minted.secret),
+            // The same request was answered meanwhile: who asks again is told so.
+            Err(ActivityError::VoucherNotLive { .. }) => Err(CommandError::Contended),
+            Err(
+                error @ (ActivityError::Unavailable(_)
+                | ActivityError::VoucherTaken { .. }
+                | ActivityError::OverLimit { .. }),
+            ) => Err(Fault::passing("recording activity", error).into()),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crypto::is_code_challenge;
 use domain::{ClientId, client::Registration, environment::Policy, oauth::GrantType};
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 
 use super::{Authorization, AuthorizationRefusal, AuthorizationRequest};
 use crate::Inner;
@@ -11,7 +12,7 @@ use crate::Inner;
 const LONGEST_TEXT: usize = 2_000;
 
 /// A request at the authorization endpoint, as it came in (RFC 6749 section 4.1.1).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AuthorizationParameters {
     /// `client_id`.
     pub client_id: Option<String>,
@@ -39,6 +40,8 @@ pub struct AuthorizationParameters {
     pub resources: Vec<String>,
     /// `dpop_jkt` (RFC 9449 section 10).
     pub key_thumbprint: Option<String>,
+    /// `request_uri`: the name of a request that the client handed in (RFC 9126).
+    pub request_uri: Option<String>,
     /// `request` (RFC 9101), which is not supported.
     pub request: Option<String>,
     /// The parameters that stand more than once.
@@ -66,7 +69,7 @@ impl AuthorizationParameters {
 
     /// Whether it is in doubt who asks, or where the answer goes.
     pub(super) fn repeats_an_address(&self) -> bool {
-        self.repeats("client_id") || self.repeats("redirect_uri")
+        ["client_id", "redirect_uri", "request_uri"].into_iter().any(|name| self.repeats(name))
     }
 
     /// What goes back with any answer as it came.
@@ -113,6 +116,9 @@ impl Addressed<'_> {
         if !is_code_challenge(challenge) {
             return Err(Refusal::CodeChallengeMalformed);
         }
+        if parameters.key_thumbprint.as_deref().is_some_and(|thumbprint| !is_code_challenge(thumbprint)) {
+            return Err(Refusal::KeyThumbprint);
+        }
         let scope = Inner::scope_within(parameters.scope.as_deref(), &self.registration.scope)
             .map_err(|_| Refusal::UnknownScope)?;
         Inner::audience(policy, &request.issuer, &parameters.resources)
@@ -138,6 +144,7 @@ impl Addressed<'_> {
             code_challenge: challenge.to_owned(),
             resources: parameters.resources.clone(),
             key_thumbprint: parameters.key_thumbprint.clone(),
+            pushed: None,
         })
     }
 }

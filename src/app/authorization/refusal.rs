@@ -13,7 +13,7 @@ refusals! {
     /// A parameter stands twice (RFC 6749 section 3.1).
     Repeated = "repeated_parameter", "invalid_request", "a parameter stands more than once";
     /// A request object (RFC 9101).
-    RequestObject = "request_object", "request_not_supported", "request objects are not supported";
+    RequestObject = "request_object", "request_not_supported", "request objects are not supported, and a request_uri is not handed in";
     /// `state` or `nonce` is longer than what is carried back.
     TooLong = "parameter_too_long", "invalid_request", "state and nonce have at most 2000 bytes";
     /// There is none.
@@ -30,6 +30,8 @@ refusals! {
     CodeChallengeMethod = "code_challenge_method", "invalid_request", "code_challenge_method must be S256";
     /// It is no digest.
     CodeChallengeMalformed = "code_challenge_malformed", "invalid_request", "code_challenge must be a SHA-256 digest in base64url";
+    /// It is no thumbprint (RFC 9449 section 10).
+    KeyThumbprint = "dpop_jkt", "invalid_request", "dpop_jkt must be a SHA-256 thumbprint in base64url";
     /// A scope that the client cannot have.
     UnknownScope = "unknown_scope", "invalid_scope", "a scope is unknown, malformed, or not one of the client's";
     /// A resource that the environment does not know.
@@ -72,14 +74,16 @@ macro_rules! page_refusals {
 }
 
 page_refusals! {
-    /// `client_id` or `redirect_uri` stands twice.
-    Repeated = "repeated_client_or_redirect_uri", "client_id or redirect_uri stands more than once.";
+    /// `client_id`, `redirect_uri` or `request_uri` stands twice.
+    Repeated = "repeated_client_or_redirect_uri", "client_id, redirect_uri or request_uri stands more than once.";
     /// There is no `client_id`.
     NoClient = "client_id_missing", "client_id is missing.";
     /// There is no such client in this environment.
     UnknownClient = "no_such_client", "There is no such client in this environment.";
     /// The client is deactivated.
     InactiveClient = "inactive", "The client is deactivated.";
+    /// Nothing was handed in under that name, or it is over, or it was answered.
+    RequestUri = "request_uri", "request_uri is unknown, expired, used before, or of another client.";
     /// There is no `redirect_uri`.
     NoRedirectUri = "redirect_uri_missing", "redirect_uri is missing.";
     /// The client has none.

@@ -127,7 +127,12 @@ impl Inner {
             // The same code, or the same first step, at the same moment.
             None => {
                 let counts = counted_by.failure(self.log.now());
-                self.record_failed(deed, SignInRefusal::CodeUsed.as_str(), counts).await?;
+                self.record_refused_with(
+                    deed,
+                    SignInRefusal::CodeUsed.as_str(),
+                    ActivityCommit { counts, ..ActivityCommit::default() },
+                )
+                .await?;
                 Err(SignInError::Refused)
             }
         }

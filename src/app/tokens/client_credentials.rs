@@ -1,6 +1,6 @@
 //! A client that acts for itself (RFC 6749 section 4.4).
 
-use domain::oauth::{ScopeSet, TokenEndpointAuthMethod};
+use domain::oauth::ScopeSet;
 
 use super::{Asked, Draft, TokenError, TokenRefusal};
 use crate::Inner;
@@ -10,7 +10,7 @@ const OF_MEMBERS: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 impl Inner {
     pub(super) fn for_itself(&self, asked: &Asked<'_>) -> Result<Draft, TokenError> {
-        if asked.registration.token_endpoint_auth_method == TokenEndpointAuthMethod::None {
+        if asked.registration.token_endpoint_auth_method.is_public() {
             return Err(TokenRefusal::PublicClient.into());
         }
         let of_members: ScopeSet = OF_MEMBERS.into_iter().collect();

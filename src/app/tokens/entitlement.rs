@@ -74,8 +74,8 @@ impl Inner {
         if entitlement.generation != asked.registration.token_generation {
             return Err(TokenRefusal::EndedGrant.into());
         }
-        if entitlement.key_thumbprint.is_some() && entitlement.key_thumbprint != asked.request.key_thumbprint
-        {
+        let bound_to = entitlement.key_thumbprint.as_deref();
+        if bound_to.is_some() && bound_to != asked.key_thumbprint {
             return Err(TokenRefusal::AnotherKey.into());
         }
         self.check_grant(entitlement).await?;

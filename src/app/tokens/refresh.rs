@@ -11,7 +11,7 @@ use store::{Voucher, VoucherChange};
 use super::{
     Asked, CodeVoucher, Draft, Entitlement, Exchanged, TokenError, TokenRefusal, entitlement::still_allowed,
 };
-use crate::{Inner, error::Fault};
+use crate::{Inner, authenticate_client::ProvedBy, error::Fault};
 
 /// Refresh tokens; their vouchers are [`Entitlement`]s.
 pub(crate) const REFRESH_TOKEN: Exchanged = Exchanged {
@@ -54,7 +54,11 @@ impl Inner {
         }
         let entitlement = Entitlement {
             scope: scope.clone(),
-            key_thumbprint: asked.request.key_thumbprint.clone(),
+            // Who proves itself otherwise is bound by that, and may take another key (RFC 9449 section 5).
+            key_thumbprint: asked
+                .key_thumbprint
+                .filter(|_| asked.client.by == ProvedBy::Nothing)
+                .map(str::to_owned),
             ..code.entitlement.clone()
         };
         self.issue_refresh_token(asked, &entitlement, vouchers).map(Some)

@@ -163,7 +163,7 @@ pub(super) async fn judge(
     })
 }
 
-fn parameters(form: &Form) -> AuthorizationParameters {
+pub(super) fn parameters(form: &Form) -> AuthorizationParameters {
     AuthorizationParameters {
         client_id: form.owned("client_id"),
         redirect_uri: form.owned("redirect_uri"),
@@ -178,7 +178,8 @@ fn parameters(form: &Form) -> AuthorizationParameters {
         max_age: form.owned("max_age"),
         resources: form.resources(),
         key_thumbprint: form.owned("dpop_jkt"),
-        request: form.owned("request").or_else(|| form.owned("request_uri")),
+        request_uri: form.owned("request_uri"),
+        request: form.owned("request"),
         repeated: form.repeated(),
     }
 }

@@ -70,7 +70,7 @@ pub(crate) async fn handle(
 
 /// The token of a form, and who asks about it.
 pub(super) fn question(asking: &Asking<'_>, form: &Form) -> Result<TokenQuestion, MalformedRequest> {
-    let client = credentials(asking.http, form)?;
+    let client = credentials(asking, form)?;
     let token = form.owned("token").ok_or(MalformedRequest::NoToken)?;
     Ok(TokenQuestion {
         environment: asking.environment.clone(),

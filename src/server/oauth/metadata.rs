@@ -17,12 +17,15 @@ use serde::Serialize;
 pub(crate) use super::undocumented as document;
 use crate::{extract::path, problem::Problem, service::Service};
 
+/// What clients can sign with.
+const ASSERTIONS: [&str; 2] = ["ES256", "RS256"];
 const KEPT: &str = "public, max-age=3600";
 
 #[derive(Serialize)]
 struct Metadata {
     issuer: String,
     authorization_endpoint: String,
+    pushed_authorization_request_endpoint: String,
     token_endpoint: String,
     jwks_uri: String,
     userinfo_endpoint: String,
@@ -39,14 +42,19 @@ struct Metadata {
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: [&'static str; 1],
     token_endpoint_auth_methods_supported: Vec<&'static str>,
-    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    token_endpoint_auth_signing_alg_values_supported: [&'static str; 2],
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    introspection_endpoint_auth_signing_alg_values_supported: [&'static str; 2],
     revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 2],
+    dpop_signing_alg_values_supported: [&'static str; 2],
     code_challenge_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
     claims_supported: [&'static str; 8],
     prompt_values_supported: [&'static str; 4],
     request_parameter_supported: bool,
     request_uri_parameter_supported: bool,
+    require_pushed_authorization_requests: bool,
 }
 
 pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<HttpResponse, Problem> {
@@ -63,9 +71,11 @@ impl Metadata {
     fn of(service: &Service, environment: &EnvironmentName, policy: &Policy) -> Self {
         let url = |endpoint| service.oauth_url(environment, endpoint);
         let methods: Vec<_> = TokenEndpointAuthMethod::ALL.iter().map(|method| method.as_str()).collect();
+        let confidential = TokenEndpointAuthMethod::ALL.iter().filter(|method| !method.is_public());
         Self {
             issuer: service.issuer(environment),
             authorization_endpoint: url("authorize"),
+            pushed_authorization_request_endpoint: url("par"),
             token_endpoint: url("token"),
             jwks_uri: url("jwks"),
             userinfo_endpoint: url("userinfo"),
@@ -81,13 +91,20 @@ impl Metadata {
             id_token_signing_alg_values_supported: ["RS256"],
             revocation_endpoint_auth_methods_supported: methods.clone(),
             token_endpoint_auth_methods_supported: methods,
-            introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+            token_endpoint_auth_signing_alg_values_supported: ASSERTIONS,
+            introspection_endpoint_auth_methods_supported: confidential
+                .map(|method| method.as_str())
+                .collect(),
+            introspection_endpoint_auth_signing_alg_values_supported: ASSERTIONS,
+            revocation_endpoint_auth_signing_alg_values_supported: ASSERTIONS,
+            dpop_signing_alg_values_supported: ASSERTIONS,
             code_challenge_methods_supported: ["S256"],
             authorization_response_iss_parameter_supported: true,
             claims_supported: ["sub", "iss", "aud", "exp", "iat", "auth_time", "name", "email"],
             prompt_values_supported: ["none", "login", "consent", "select_account"],
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
+            require_pushed_authorization_requests: false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Refusals in the dialect of the protocol (RFC 6749 section 5.2).
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
-use app::{MalformedAttempt, MalformedRequest, ProtocolEndpoint};
+use app::{KeyProof, MalformedAttempt, MalformedRequest, ProtocolEndpoint};
 use domain::EnvironmentName;
 use serde::Serialize;
 
@@ -29,6 +29,23 @@ pub(super) struct Asking<'r> {
 }
 
 impl Asking<'_> {
+    /// The proof that the sender has a key, if one came (RFC 9449 section 4.1).
+    ///
+    /// # Errors
+    /// If two came.
+    pub(super) fn key_proof(&self) -> Result<Option<KeyProof>, MalformedRequest> {
+        let mut proofs = self.http.headers().get_all("dpop");
+        let (Some(proof), None) = (proofs.next(), proofs.next()) else {
+            let none = self.http.headers().get("dpop").is_none();
+            return if none { Ok(None) } else { Err(MalformedRequest::TwoProofs) };
+        };
+        // One that is no text is no proof: what comes of it is refused and recorded as such.
+        let text = proof.to_str().unwrap_or_default().to_owned();
+        let endpoint = self.http.path().rsplit('/').next().unwrap_or_default();
+        let url = self.service.oauth_url(self.environment, endpoint);
+        Ok(Some(KeyProof { text, method: self.http.method().to_string(), url }))
+    }
+
     /// Records that nothing could be made of the request.
     ///
     /// # Errors

@@ -66,7 +66,7 @@ pub(crate) async fn handle(
 
 fn request(asking: &Asking<'_>, form: &Form) -> Result<TokenRequest, MalformedRequest> {
     let Asking { service, http, environment, .. } = *asking;
-    let client = credentials(http, form)?;
+    let client = credentials(asking, form)?;
     let ask = match form.get("grant_type").ok_or(MalformedRequest::NoGrantType)? {
         "client_credentials" => TokenAsk::ClientCredentials,
         "authorization_code" => TokenAsk::AuthorizationCode {
@@ -87,7 +87,7 @@ fn request(asking: &Asking<'_>, form: &Form) -> Result<TokenRequest, MalformedRe
         ask,
         scope: form.owned("scope"),
         resources: form.resources(),
-        key_thumbprint: None,
+        key_proof: asking.key_proof()?,
         request_id: RequestId::of(http).0,
         source: source(service, http),
     })
@@ -119,6 +119,10 @@ pub(super) fn refusal(
         TokenError::Client(refusal) => {
             service.metrics.client_authentication(refusal.as_str());
             invalid_client(environment)
+        }
+        TokenError::Proof(refusal) => {
+            service.metrics.client_authentication("done");
+            refused(StatusCode::BAD_REQUEST, refusal.error(), refusal.description())
         }
         TokenError::Refused(refusal) => {
             service.metrics.client_authentication("done");

@@ -18,7 +18,9 @@ use super::steps::{last_deed, remembered, tokens};
 const CASES: usize = 300;
 
 /// The parameters that there are.
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 32] = [
+    "client_assertion",
+    "client_assertion_type",
     "client_id",
     "client_secret",
     "redirect_uri",
@@ -51,7 +53,8 @@ const NAMES: [&str; 30] = [
     "muniment_signed_in",
 ];
 
-const ENDPOINTS: [(Method, &str); 15] = [
+const ENDPOINTS: [(Method, &str); 16] = [
+    (Method::POST, "par"),
     (Method::GET, "authorize"),
     (Method::GET, "authorize"),
     (Method::POST, "authorize"),

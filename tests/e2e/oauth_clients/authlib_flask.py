@@ -1,5 +1,6 @@
 """Every flow through Authlib, in an application of Flask: `authlib_flask.py <what there is, as JSON>`."""
 
+import base64
 import html
 import json
 import os
@@ -11,7 +12,9 @@ from urllib.parse import urlencode, urljoin
 import requests
 from authlib.integrations.flask_client import OAuth, OAuthError
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from flask import Flask, jsonify, request
+from joserfc.jwk import ECKey
 
 GIVEN = json.loads(sys.argv[1])
 ISSUER, REDIRECT_URI, MEMBER = GIVEN["issuer"], GIVEN["redirect_uri"], GIVEN["member"]
@@ -197,7 +200,21 @@ def machines(application, client_id):
     refused("invalid_scope", application.own_tokens, "matters:burn")
 
 
+def by_key(client_id, key):
+    """A client that signs its assertions, and what it gets for itself."""
+    der = base64.urlsafe_b64decode(key + "=" * (-len(key) % 4))
+    pem = f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(der).decode()}\n-----END PRIVATE KEY-----\n"
+    metadata = requests.get(f"{ISSUER}/.well-known/openid-configuration", timeout=10).json()
+    method = PrivateKeyJWT(metadata["token_endpoint"], alg="ES256")
+    session = OAuth2Session(client_id, ECKey.import_key(pem), token_endpoint_auth_method=method, **metadata)
+    return session.fetch_token(grant_type="client_credentials", scope="matters:read")
+
+
 for method, client in GIVEN["applications"].items():
+    if method == "private_key_jwt":
+        assert by_key(client["id"], client["secret"])["scope"] == "matters:read"
+        refused("invalid_client", by_key, client["id"], client["another_key"])
+        continue
     application = Application(method, client["id"], client["secret"])
     members(application, client["id"], method != "none")
     if method == "none":

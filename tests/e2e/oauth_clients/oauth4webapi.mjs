@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { applications, everyFlow, issuer, library } from "./flows.mjs";
+import { applications, everyFlow, issuer, library, signingKey } from "./flows.mjs";
 
 const oauth = await library("oauth4webapi");
 
@@ -10,6 +10,7 @@ const authentications = {
   client_secret_basic: oauth.ClientSecretBasic,
   client_secret_post: oauth.ClientSecretPost,
   none: oauth.None,
+  private_key_jwt: oauth.PrivateKeyJwt,
 };
 const insecure = { [oauth.allowInsecureRequests]: true };
 
@@ -17,14 +18,19 @@ async function connect(method, { id, secret }) {
   const url = new URL(issuer);
   const server = await oauth.processDiscoveryResponse(url, await oauth.discoveryRequest(url, insecure));
   const client = { client_id: id };
-  const proof = authentications[method](secret);
+  // Who has a key also hands its requests in, and has its tokens bound to a key.
+  const byKey = method === "private_key_jwt";
+  const proof = authentications[method](byKey ? await signingKey(secret) : secret);
+  const keys = byKey && (await oauth.generateKeyPair("ES256"));
+  const bound = byKey ? { ...insecure, DPoP: oauth.DPoP(client, keys) } : insecure;
   return {
     server,
+    tokenType: byKey ? "DPoP" : "Bearer",
     async begin(parameters) {
       const verifier = oauth.generateRandomCodeVerifier();
       const [state, nonce] = [oauth.generateRandomState(), oauth.generateRandomNonce()];
       const address = new URL(server.authorization_endpoint);
-      address.search = new URLSearchParams({
+      const request = new URLSearchParams({
         client_id: id,
         response_type: "code",
         code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
@@ -33,12 +39,19 @@ async function connect(method, { id, secret }) {
         nonce,
         ...parameters,
       });
+      if (byKey) {
+        const answer = await oauth.pushedAuthorizationRequest(server, client, proof, request, bound);
+        const { request_uri } = await oauth.processPushedAuthorizationResponse(server, client, answer);
+        address.search = new URLSearchParams({ client_id: id, request_uri });
+      } else {
+        address.search = request;
+      }
       return { url: address, verifier, state, nonce };
     },
     async redeem(returned, { verifier, state, nonce }) {
       const parameters = oauth.validateAuthResponse(server, client, returned, state);
       const address = `${returned.origin}${returned.pathname}`;
-      const sent = [parameters, address, verifier, insecure];
+      const sent = [parameters, address, verifier, bound];
       const answer = await oauth.authorizationCodeGrantRequest(server, client, proof, ...sent);
       const wanted = { expectedNonce: nonce, requireIdToken: true };
       const tokens = await oauth.processAuthorizationCodeResponse(server, client, answer, wanted);
@@ -47,15 +60,15 @@ async function connect(method, { id, secret }) {
     },
     claims: (tokens) => oauth.getValidatedIdTokenClaims(tokens),
     userinfo: async (tokens, subject) => {
-      const answer = await oauth.userInfoRequest(server, client, tokens.access_token, insecure);
+      const answer = await oauth.userInfoRequest(server, client, tokens.access_token, bound);
       return oauth.processUserInfoResponse(server, client, subject, answer);
     },
     async refresh(token) {
-      const answer = await oauth.refreshTokenGrantRequest(server, client, proof, token, insecure);
+      const answer = await oauth.refreshTokenGrantRequest(server, client, proof, token, bound);
       return oauth.processRefreshTokenResponse(server, client, answer);
     },
     async ownTokens(scope) {
-      const answer = await oauth.clientCredentialsGrantRequest(server, client, proof, { scope }, insecure);
+      const answer = await oauth.clientCredentialsGrantRequest(server, client, proof, { scope }, bound);
       return oauth.processClientCredentialsResponse(server, client, answer);
     },
     async introspect(token) {

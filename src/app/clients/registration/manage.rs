@@ -14,7 +14,7 @@ use super::{
     completed::beyond,
 };
 use crate::{
-    App, ClientAuthenticationError, Inner,
+    App, ClientAuthenticationError, Inner, ProvedBy,
     activity::Deed,
     aggregates::Loaded,
     clients::{
@@ -282,7 +282,7 @@ impl Inner {
             None => wrong.push(Violation::new("/client_id", Rule::Required, "must be given")),
         }
         if let Some(secret) = &request.client_secret {
-            match self.judge(&target.environment, &own, secret).await {
+            match self.judge_secret(&target.environment, &own, secret).await {
                 Ok(_) => {}
                 Err(ClientAuthenticationError::Failed(error)) => return Err(error),
                 Err(ClientAuthenticationError::Refused(_) | ClientAuthenticationError::NoSuchEnvironment) => {
@@ -368,7 +368,7 @@ impl Inner {
 
 impl Manager {
     fn actor(&self) -> Actor {
-        Actor::Client { client_id: self.target.client_id, credential: Some(self.token_id.clone()) }
+        Actor::Client { client_id: self.target.client_id, by: ProvedBy::Secret(self.token_id.clone()) }
     }
 
     /// Whether its token is the one that manages the registration, when that is decided.
