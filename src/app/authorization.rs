@@ -288,8 +288,8 @@ impl Inner {
         policy: &Policy,
     ) -> Result<Authorization, AuthorizationError> {
         let parameters = &request.parameters;
-        let Some(request_uri) = parameters.request_uri.clone().filter(|_| !parameters.repeats_an_address())
-        else {
+        let named = |name: &String| pushed::is_name(name) && !parameters.repeats_an_address();
+        let Some(request_uri) = parameters.request_uri.clone().filter(named) else {
             return self.judge_authorization(&request, policy).await;
         };
         let (handed_in, id) = self.pushed_request(&request_uri, parameters.client_id.as_deref()).await?;

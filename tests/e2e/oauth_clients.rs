@@ -1,16 +1,20 @@
 //! Libraries that nobody here wrote, by which applications use the protocol: each through every flow and every refusal, with
 //! nothing to go by but the address of the issuer.
 
-use std::process::Command;
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use serde_json::{Value, json};
 use tests::{
     Service,
     keys::ClientKey,
     npm::{self, Packages},
-    oauth::{CALLBACK, PASSWORD},
+    oauth::{CALLBACK, PASSWORD, Visitor},
     python,
 };
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 /// Libraries in JavaScript, by version and digest.
 const JAVASCRIPT: Packages = Packages {
@@ -74,6 +78,50 @@ async fn d5_openid_client_goes_through_every_flow() {
 #[tokio::test]
 async fn d5_oauth4webapi_goes_through_every_flow() {
     every_flow(&mut node("oauth4webapi.mjs")).await;
+}
+
+/// The program around the `openidconnect` crate, built beside the service if it is not yet.
+fn openidconnect() -> PathBuf {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/oauth_clients/openidconnect/Cargo.toml");
+    let target = tests::target().join("openidconnect-client");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--locked", "--quiet", "--manifest-path", manifest, "--target-dir"]).arg(&target);
+    let status = cargo.status().expect("cargo");
+    assert!(status.success(), "{cargo:?} ended with {status}");
+    target.join("debug/openidconnect-client")
+}
+
+/// Where a member comes back who was sent to this address, and allows or denies what is asked.
+async fn visited(visitor: &Visitor<'_>, address: &str, decision: &str) -> String {
+    let mut page = visitor.get(address).await;
+    if page.text.contains("name=\"password\"") {
+        page = visitor.sign_in(&page).await;
+    }
+    if page.status == 200 {
+        page = visitor.decide(&page, decision, false).await;
+    }
+    page.expect(303).header("location").to_owned()
+}
+
+#[tokio::test]
+async fn d5_openidconnect_goes_through_every_flow() {
+    let service = Service::start_without_a_proxy().await;
+    let given = given(&service).await;
+    let visitor = Visitor::new(&service, given["member"]["email"].as_str().expect("an address").to_owned());
+    let mut program = tokio::process::Command::new(openidconnect());
+    let program =
+        program.arg(given.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = program.kill_on_drop(true).spawn().expect("the program");
+    let mut told = running.stdin.take().expect("its input");
+    let mut sent = BufReader::new(running.stdout.take().expect("its output")).lines();
+    while let Some(line) = sent.next_line().await.expect("a line") {
+        let (decision, address) = line.split_once(' ').expect("a decision and an address");
+        let back = visited(&visitor, address, decision).await;
+        told.write_all(format!("{back}\n").as_bytes()).await.expect("it listens");
+    }
+    let output = running.wait_with_output().await.expect("its end");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    service.finish().await;
 }
 
 #[tokio::test]

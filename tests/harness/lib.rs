@@ -24,7 +24,11 @@ pub mod schemathesis;
 pub mod service;
 
 /// Where cargo builds.
-fn target() -> std::path::PathBuf {
+///
+/// # Panics
+/// If this is neither a test nor an example.
+#[must_use]
+pub fn target() -> std::path::PathBuf {
     let own = std::env::current_exe().expect("a test has a path");
     // Tests and examples are `target/<profile>/<kind>/<name>`.
     own.ancestors().nth(3).expect("tests are built in a target directory").to_owned()

@@ -91,7 +91,7 @@ impl Addressed<'_> {
         if !parameters.repeated.is_empty() {
             return Err(Refusal::Repeated);
         }
-        if parameters.request.is_some() {
+        if parameters.request.is_some() || parameters.request_uri.is_some() {
             return Err(Refusal::RequestObject);
         }
         let long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > LONGEST_TEXT);

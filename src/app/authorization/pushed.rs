@@ -64,6 +64,11 @@ pub enum PushError {
     Refused(AuthorizationRefusal),
 }
 
+/// Whether it can be the name of a request that was handed in; others are addresses of requests (RFC 9101), which nobody fetches.
+pub(super) fn is_name(request_uri: &str) -> bool {
+    request_uri.starts_with(URN)
+}
+
 impl PushError {
     fn reason(&self) -> Option<&'static str> {
         match self {

@@ -71,7 +71,7 @@ async fn oauth_28_a_name_is_of_use_to_its_own_client_alone() {
     stays(ines.authorize(&named(&other, &request_uri)).await, 400);
     let nobody = vec![("request_uri", request_uri.clone())];
     stays(ines.authorize(&nobody).await, 400);
-    for made_up in [format!("{URN}made-up"), "https://elsewhere.example/request".to_owned(), "x".to_owned()] {
+    for made_up in [format!("{URN}made-up"), URN.to_owned(), "https://elsewhere.example/request".to_owned()] {
         stays(ines.authorize(&named(&application, &made_up)).await, 400);
     }
     let twice = [named(&application, &request_uri), vec![("request_uri", request_uri.clone())]].concat();
