@@ -97,6 +97,7 @@ macro_rules! activity_suite {
             activity::oauth_26_a_voucher_is_spent_once
             activity::a_commit_that_is_refused_leaves_nothing
             activity::oauth_27_a_voucher_is_good_for_its_time
+            activity::l1_a_voucher_is_replaced_as_it_was_seen
             activity::o2_what_is_counted_keeps_to_its_limit
         }
     };

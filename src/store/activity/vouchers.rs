@@ -55,6 +55,17 @@ pub enum VoucherChange {
         /// Its new end; an earlier one than it has is not taken.
         expires_at: Timestamp,
     },
+    /// It is good for something else: refused unless it is live, and good for what was seen.
+    Replace {
+        /// What it is.
+        kind: &'static str,
+        /// Which one.
+        id: String,
+        /// What it was good for when that was looked at.
+        seen: Vec<u8>,
+        /// What it is good for from now on.
+        data: Vec<u8>,
+    },
     /// It is of no use any more, if it was of any.
     Revoke {
         /// What it is.
@@ -88,9 +99,10 @@ impl VoucherChange {
     pub(crate) fn key(&self) -> VoucherKey {
         let (kind, id) = match self {
             Self::Issue(voucher) => (voucher.kind, &voucher.id),
-            Self::Spend { kind, id } | Self::Extend { kind, id, .. } | Self::Revoke { kind, id } => {
-                (*kind, id)
-            }
+            Self::Spend { kind, id }
+            | Self::Extend { kind, id, .. }
+            | Self::Replace { kind, id, .. }
+            | Self::Revoke { kind, id } => (*kind, id),
         };
         (kind, id.clone())
     }
@@ -157,6 +169,10 @@ impl Staged {
                 VoucherChange::Extend { expires_at, .. } => {
                     let live = live.ok_or_else(not_live)?;
                     Some(KeptVoucher { expires_at: live.expires_at.max(*expires_at), ..live })
+                }
+                VoucherChange::Replace { seen, data, .. } => {
+                    let live = live.filter(|live| live.data == *seen).ok_or_else(not_live)?;
+                    Some(KeptVoucher { data: data.clone(), ..live })
                 }
                 VoucherChange::Revoke { .. } => live.map(|live| KeptVoucher { spent_at: Some(now), ..live }),
             };

@@ -260,6 +260,26 @@ pub async fn oauth_27_a_voucher_is_good_for_its_time(fixture: &mut dyn Fixture<d
     );
 }
 
+/// What it is good for changes only as seen.
+pub async fn l1_a_voucher_is_replaced_as_it_was_seen(fixture: &mut dyn Fixture<dyn ActivityLog>) {
+    let log = fixture.open().await;
+    let replace = |seen: &[u8], data: &[u8]| VoucherChange::Replace {
+        kind: "code",
+        id: "c1".to_owned(),
+        seen: seen.to_vec(),
+        data: data.to_vec(),
+    };
+    assert!(is_spent(&log.append(with(vec![replace(b"", b"2")])).await), "there is none");
+    log.append(with(vec![issue(fixture, "c1")])).await.unwrap();
+    let seen = log.voucher("code", "c1").await.unwrap().unwrap();
+    log.append(with(vec![replace(&seen.data, b"2")])).await.unwrap();
+    assert!(is_spent(&log.append(with(vec![replace(&seen.data, b"3")])).await), "not as seen");
+    let kept = log.voucher("code", "c1").await.unwrap().unwrap();
+    assert_eq!((&kept.data[..], kept.expires_at), (&b"2"[..], seen.expires_at));
+    log.append(with(vec![spend("c1")])).await.unwrap();
+    assert!(is_spent(&log.append(with(vec![replace(b"2", b"3")])).await), "spent");
+}
+
 /// To the limit, and not beyond, by however many at once.
 pub async fn o2_what_is_counted_keeps_to_its_limit(fixture: &mut dyn Fixture<dyn ActivityLog>) {
     let log = fixture.open().await;

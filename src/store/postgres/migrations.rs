@@ -35,6 +35,7 @@ const STEPS: &[(&str, &str)] = steps![
     "0011_create_companion"
     "0012_fence_companion"
     "0013_create_vouchers"
+    "0014_replace_vouchers"
 ];
 
 const GRANTS: &str = include_str!("../../../migrations/postgres/grants.sql");

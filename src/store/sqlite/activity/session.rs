@@ -86,7 +86,8 @@ impl<'c> Session<'c> {
             )?,
             voucher: connection.prepare(
                 "INSERT INTO vouchers (kind, id, data, expires_at, spent_at) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (kind, id) DO UPDATE SET expires_at = excluded.expires_at, spent_at = excluded.spent_at",
+                 ON CONFLICT (kind, id) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at,
+                     spent_at = excluded.spent_at",
             )?,
             count: connection.prepare(
                 "INSERT INTO counts (key, count, expires_at) VALUES (?1, ?2, ?3)
