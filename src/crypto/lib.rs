@@ -8,6 +8,7 @@
 //! | payloads that it signs and encrypts | [`SigningSecret::sign`], [`Jwe`] | HMAC-SHA-256; RFC 7516 with A256GCM |
 //! | a password as it is compared | [`normalized_password`] | RFC 8265 |
 //! | codes of a device | [`totp_step`] | RFC 6238 |
+//! | a key of an authenticator | [`Passkey`] | Web Authentication; ES256, EdDSA, RS256 |
 //! | what is kept of a secret | [`Argon2Pool`] | Argon2id, PHC strings |
 //! | what is sealed in the vault | [`DataKey::seal`], [`DataKey::open`] | XChaCha20-Poly1305 |
 //! | what wraps the data keys | [`MasterKey`] | one file or one environment variable |
@@ -39,6 +40,7 @@ mod framing;
 mod jwt;
 mod master_key;
 mod merkle;
+mod passkey;
 mod password;
 mod payload;
 mod personal;
@@ -62,6 +64,12 @@ pub use jwt::{
 };
 pub use master_key::{DataKeyRef, MalformedMasterKey, MasterKey, MasterKeyError, MasterKeyId, UnwrapError};
 pub use merkle::MerkleTree;
+#[cfg(any(test, feature = "testing"))]
+pub use passkey::authenticator::TestAuthenticator;
+pub use passkey::{
+    CHALLENGE_BYTES, PASSKEY_ALGORITHMS, Passkey, PasskeyAssertion, PasskeyCreation, PasskeyError,
+    PasskeyUse, RelyingParty,
+};
 pub use password::{UnusablePassword, normalized_password};
 pub use payload::{ForgedJwe, Jwe, MalformedJwe, SIGNATURE_LENGTH};
 pub use personal::Personal;
