@@ -40,7 +40,7 @@ impl Projection for Members {
     }
 
     fn view_version(&self) -> u32 {
-        3
+        4
     }
 
     fn schema(&self) -> &'static str {

@@ -10,7 +10,7 @@ use domain::{
     Claim, Client, ClientId, Erasures, Event, LegalHolds, Member, MemberCommand, Permission, PersonId,
     erasure::{ErasureCommand, HeldBy, PersonKind},
     legal_hold::{HoldSubject, LegalHold, Touched},
-    member::MemberStatus,
+    member::{MemberStatus, Membership},
 };
 use serde_json::Value;
 use store::{
@@ -176,13 +176,13 @@ impl Inner {
             let member_stream = Loader::<Member>::stream(&id)?;
             let mut proposal = Proposal { forgotten_persons: vec![person_id.0], ..Proposal::default() };
             let mut of_member = ProposedStream::unmoved(member_stream.clone(), member.revision);
-            // Whoever is erased signs in no more, and what tells about its password and its device goes with it.
+            // Whoever is erased signs in no more, and what tells about how it signed in goes with it.
             let mut removed = Vec::new();
-            if membership.is_some_and(|membership| membership.password.is_some()) {
-                removed.extend(member.aggregate.decide(MemberCommand::RemovePassword, self.log.now())?);
-            }
-            if membership.is_some_and(|membership| membership.totp.is_some()) {
-                removed.extend(member.aggregate.decide(MemberCommand::RemoveTotp, self.log.now())?);
+            let mut left = member.aggregate.clone();
+            for command in membership.map(all_it_signs_in_with).unwrap_or_default() {
+                let events = left.decide(command, self.log.now())?;
+                events.iter().for_each(|event| left.apply(event, self.log.now()));
+                removed.extend(events);
             }
             proposal.destroyed_credentials = ended_credentials(&removed);
             of_member.events = removed.into_iter().map(Event::Member).collect();
@@ -478,4 +478,13 @@ fn held_by(hold: &LegalHold) -> HeldBy {
 
 fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
     Fault::permanent("reading an event", error)
+}
+
+/// What takes away all by which a person signs in.
+fn all_it_signs_in_with(membership: &Membership) -> Vec<MemberCommand> {
+    let password = membership.password.iter().map(|_| MemberCommand::RemovePassword);
+    let totp = membership.totp.iter().map(|_| MemberCommand::RemoveTotp);
+    let passkeys = membership.passkeys.iter();
+    let passkeys = passkeys.map(|passkey| MemberCommand::RemovePasskey { passkey_id: passkey.id.clone() });
+    password.chain(totp).chain(passkeys).collect()
 }

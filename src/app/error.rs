@@ -255,6 +255,8 @@ impl From<MemberError> for CommandError {
             | MemberError::LastAdministrator
             | MemberError::NoPassword
             | MemberError::NoTotp
+            | MemberError::NoSuchPasskey(_)
+            | MemberError::TooManyPasskeys { .. }
             | MemberError::NoSuchToken(_)
             | MemberError::TokenNotLive(_)
             | MemberError::TooManyTokens { .. } => Self::Member(error),
@@ -314,6 +316,8 @@ impl CommandError {
                 MemberError::LastAdministrator => "last_administrator",
                 MemberError::NoPassword => "no_password",
                 MemberError::NoTotp => "no_totp",
+                MemberError::NoSuchPasskey(_) => "no_such_passkey",
+                MemberError::TooManyPasskeys { .. } => "too_many_passkeys",
                 MemberError::NoSuchToken(_) => "no_such_token",
                 MemberError::TokenNotLive(_) => "token_not_live",
                 MemberError::TooManyTokens { .. } => "too_many_tokens",

@@ -125,16 +125,19 @@ pub use key_proofs::{KeyProof, ProofRefusal};
 pub use legal_holds::ChangedLegalHold;
 pub use malformed::{MalformedAttempt, MalformedRequest, ProtocolEndpoint};
 pub use members::{
-    BegunEnrolment, ChangeDetailsRequest, ChangedMember, ConfirmTotpRequest, CreateMemberRequest, HeldFactor,
-    IssueTokenRequest, IssuedPersonalToken, IssuedRecoveryCodes, RoleRequest, SecondFactors,
-    SetPasswordRequest,
+    BegunEnrolment, BegunPasskey, ChangeDetailsRequest, ChangedMember, ConfirmTotpRequest,
+    CreateMemberRequest, HeldFactor, HeldPasskey, IssueTokenRequest, IssuedPersonalToken,
+    IssuedRecoveryCodes, RegisterPasskeyRequest, RoleRequest, SecondFactors, SetPasswordRequest,
 };
 pub use persons::Person;
 pub use private_parts::{OpenedPart, PrivatePart};
 pub use rebuild::RecordedRebuild;
 pub use roles::{ChangedRole, CreateRoleRequest, KnownRole};
 pub use sessions::{AuthenticationMethod, NewSession, Session, SessionLimits};
-pub use sign_in::{PendingSignIn, SecondFactorAttempt, SignInAttempt, SignInError, SignedIn};
+pub use sign_in::{
+    PendingSignIn, SecondFactorAttempt, SecondFactorChoice, SecondFactorProof, SignInAttempt, SignInError,
+    SignedIn,
+};
 pub use signing_keys::ChangedSigningKeys;
 pub use tokens::{
     ClientCredentials, ClientProof, IssuedTokens, MemberClaims, TokenAsk, TokenError, TokenRefusal,

@@ -3,6 +3,7 @@
 mod administrators;
 pub(crate) mod details;
 mod execute;
+pub(crate) mod passkeys;
 pub(crate) mod passwords;
 mod request;
 pub(crate) mod second_factor;
@@ -16,11 +17,14 @@ use domain::{
 use store::{AppendError, Position, Revision};
 
 pub(crate) use execute::{Along, ended_credentials, own_among};
+pub use passkeys::{BegunPasskey, RegisterPasskeyRequest};
 pub(crate) use request::parse_permissions;
 pub use request::{
     ChangeDetailsRequest, CreateMemberRequest, IssueTokenRequest, RoleRequest, SetPasswordRequest,
 };
-pub use second_factor::{BegunEnrolment, ConfirmTotpRequest, HeldFactor, IssuedRecoveryCodes, SecondFactors};
+pub use second_factor::{
+    BegunEnrolment, ConfirmTotpRequest, HeldFactor, HeldPasskey, IssuedRecoveryCodes, SecondFactors,
+};
 pub use tokens::IssuedPersonalToken;
 
 use crate::{

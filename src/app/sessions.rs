@@ -57,6 +57,9 @@ pub enum AuthenticationMethod {
     /// By a code of a device, or a recovery code.
     #[serde(rename = "otp")]
     OneTimePassword,
+    /// By the key of an authenticator; whether that is hardware it is not asked.
+    #[serde(rename = "pop")]
+    Passkey,
 }
 
 impl AuthenticationMethod {
@@ -64,7 +67,7 @@ impl AuthenticationMethod {
     pub(crate) fn is_second_factor(self) -> bool {
         match self {
             Self::Password => false,
-            Self::OneTimePassword => true,
+            Self::OneTimePassword | Self::Passkey => true,
         }
     }
 
@@ -74,6 +77,7 @@ impl AuthenticationMethod {
         match self {
             Self::Password => "pwd",
             Self::OneTimePassword => "otp",
+            Self::Passkey => "pop",
         }
     }
 }
@@ -155,6 +159,13 @@ impl Session {
     #[must_use]
     pub fn has_second_factor(&self) -> bool {
         self.methods.iter().any(|method| method.is_second_factor())
+    }
+
+    /// What `amr` says of it (RFC 8176).
+    #[must_use]
+    pub fn amr(&self) -> Vec<String> {
+        let methods = self.methods.iter().map(|method| method.as_str());
+        methods.chain(self.has_second_factor().then_some("mfa")).map(str::to_owned).collect()
     }
 }
 

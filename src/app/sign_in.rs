@@ -13,7 +13,7 @@ use domain::{
     member::{MemberStatus, Password},
 };
 
-pub use self::second_factor::{PendingSignIn, SecondFactorAttempt};
+pub use self::second_factor::{PendingSignIn, SecondFactorAttempt, SecondFactorChoice, SecondFactorProof};
 use self::throttle::{CountedBy, TooMany};
 use store::ActivityCommit;
 
@@ -91,6 +91,10 @@ pub(crate) enum SignInRefusal {
     WrongCode,
     /// A code that was taken before.
     CodeUsed,
+    /// The answer of no passkey of the member, or to something else.
+    WrongPasskey,
+    /// A passkey that has not counted on since it was used last: there are two of it.
+    PasskeyCloned,
     /// The first step does not count any more.
     Over,
     /// Too many have failed before.
@@ -98,13 +102,15 @@ pub(crate) enum SignInRefusal {
 }
 
 impl SignInRefusal {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::UnknownMember,
         Self::NoPassword,
         Self::WrongPassword,
         Self::MemberInactive,
         Self::WrongCode,
         Self::CodeUsed,
+        Self::WrongPasskey,
+        Self::PasskeyCloned,
         Self::Over,
         Self::Throttled,
     ];
@@ -118,6 +124,8 @@ impl SignInRefusal {
             Self::MemberInactive => "member_inactive",
             Self::WrongCode => "wrong_code",
             Self::CodeUsed => "code_used",
+            Self::WrongPasskey => "wrong_passkey",
+            Self::PasskeyCloned => "passkey_cloned",
             Self::Over => "over",
             Self::Throttled => "throttled",
         }
@@ -182,7 +190,7 @@ impl Inner {
             member_id,
             status: membership.status,
             password: membership.password.clone(),
-            has_second_factor: membership.totp.is_some(),
+            has_second_factor: membership.has_second_factor(),
         }))
     }
 

@@ -14,11 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use command::{ChangeRoles, CreateMember, EnrolTotp, IssueToken, MadeWith, MemberCommand, NewCredential};
+pub use command::{
+    ChangeRoles, CreateMember, EnrolTotp, IssueToken, MadeWith, MemberCommand, NewCredential, RegisterPasskey,
+};
 pub use error::MemberError;
 pub use event::{
-    DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberEvent, PasswordRemoved, PasswordSet,
-    RecoveryCodesIssued, RolesChanged, StatusChanged, TokenIssued, TokenRevoked, TotpEnrolled, TotpRemoved,
+    DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberEvent, PasskeyRegistered, PasskeyRemoved,
+    PasswordRemoved, PasswordSet, RecoveryCodesIssued, RolesChanged, StatusChanged, TokenIssued,
+    TokenRevoked, TotpEnrolled, TotpRemoved,
 };
 pub use password::{LEAST_PASSWORD_CHARS, MOST_PASSWORD_BYTES, Password, check_password};
 pub use second_factor::SecondFactor;
@@ -62,6 +65,8 @@ pub struct Membership {
     pub password: Option<Password>,
     /// The device whose codes it signs in with beside the password.
     pub totp: Option<SecondFactor>,
+    /// The passkeys that it signs in with beside the password, oldest first.
+    pub passkeys: Vec<SecondFactor>,
     /// Its recovery codes, for when it has lost the device.
     pub recovery_codes: Option<SecondFactor>,
 }
@@ -131,6 +136,12 @@ impl Member {
                 member.issue_recovery_codes(codes)
             }
             (Self::Enrolled(member), MemberCommand::RemoveTotp) => member.remove_totp(),
+            (Self::Enrolled(member), MemberCommand::RegisterPasskey(register)) => {
+                member.register_passkey(register)
+            }
+            (Self::Enrolled(member), MemberCommand::RemovePasskey { passkey_id }) => {
+                member.remove_passkey(passkey_id)
+            }
         }
     }
 
@@ -145,6 +156,7 @@ impl Member {
                     tokens: created.token.iter().map(|token| PersonalToken::issued(token, at)).collect(),
                     password: None,
                     totp: None,
+                    passkeys: Vec::new(),
                     recovery_codes: None,
                 }));
             }
@@ -176,9 +188,19 @@ impl Member {
             ) => {
                 member.recovery_codes = Some(SecondFactor::new(id, commitment, at));
             }
-            (MemberEvent::TotpRemoved(_), Self::Enrolled(member)) => {
+            (MemberEvent::TotpRemoved(removed), Self::Enrolled(member)) => {
                 member.totp = None;
-                member.recovery_codes = None;
+                member.recovery_codes.take_if(|codes| removed.recovery_codes.as_ref() == Some(&codes.id));
+            }
+            (
+                MemberEvent::PasskeyRegistered(PasskeyRegistered { id, commitment }),
+                Self::Enrolled(member),
+            ) => {
+                member.passkeys.push(SecondFactor::new(id, commitment, at));
+            }
+            (MemberEvent::PasskeyRemoved(removed), Self::Enrolled(member)) => {
+                member.passkeys.retain(|passkey| passkey.id != removed.id);
+                member.recovery_codes.take_if(|codes| removed.recovery_codes.as_ref() == Some(&codes.id));
             }
             // Who it is stands in the vault alone.
             (MemberEvent::DetailsChanged(_) | MemberEvent::Created(_), Self::Enrolled(_))
@@ -193,6 +215,8 @@ impl Member {
                 | MemberEvent::PasswordRemoved(_)
                 | MemberEvent::TotpEnrolled(_)
                 | MemberEvent::TotpRemoved(_)
+                | MemberEvent::PasskeyRegistered(_)
+                | MemberEvent::PasskeyRemoved(_)
                 | MemberEvent::RecoveryCodesIssued(_),
                 Self::Absent,
             ) => {}
@@ -215,6 +239,8 @@ impl Member {
                 | MemberEvent::PasswordRemoved(_)
                 | MemberEvent::TotpEnrolled(_)
                 | MemberEvent::TotpRemoved(_)
+                | MemberEvent::PasskeyRegistered(_)
+                | MemberEvent::PasskeyRemoved(_)
                 | MemberEvent::RecoveryCodesIssued(_) => None,
             })
             .map(|token| ClaimChange::Take(Claim::personal_token(&token.id.0)))

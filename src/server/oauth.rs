@@ -13,6 +13,7 @@ pub(crate) mod jwks;
 pub(crate) mod logout;
 pub(crate) mod metadata;
 pub(crate) mod own_client;
+mod passkey;
 pub(crate) mod payloads;
 pub(crate) mod push;
 mod refusal;

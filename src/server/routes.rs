@@ -194,6 +194,7 @@ static ROUTES: &[Route] = &routes! {
     DELETE "/api/v1/members/{member_id}/totp"                                           "RemoveTotp"          OWN_OR_MEMBERS_WRITE, Everything => api::members::totp::remove;
     POST   "/api/v1/members/{member_id}/totp/confirm"                                   "EnrolTotp"           OWN_OR_MEMBERS_WRITE, Everything => api::members::totp::confirm;
     POST   "/api/v1/members/{member_id}/totp/recovery_codes"                            "IssueRecoveryCodes"  OWN_OR_MEMBERS_WRITE, Everything => api::members::totp::recovery_codes;
+    DELETE "/api/v1/members/{member_id}/passkeys/{passkey_id}"                          "RemovePasskey"       OWN_OR_MEMBERS_WRITE, Everything => api::members::remove_passkey;
     POST   "/api/v1/members/{member_id}/tokens"                                         "IssueToken"          OWN_OR_MEMBERS_WRITE, Everything => api::members::issue_token;
     GET    "/api/v1/members/{member_id}/tokens"                                         "ListTokens"          OWN_OR_MEMBERS_WRITE, Refusals => api::members::list_tokens;
     DELETE "/api/v1/members/{member_id}/tokens/{token_id}"                              "RevokeToken"         OWN_OR_MEMBERS_WRITE, Everything => api::members::revoke_token;

@@ -3,11 +3,12 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use app::App;
-use crypto::{Entropy, SystemEntropy};
+use crypto::{Entropy, RelyingParty, SystemEntropy};
 use domain::EnvironmentName;
 use projections::Views;
 use store::{Position, Revision, StreamName};
 use tokio::sync::watch;
+use url::{Host, Url};
 use uuid::Uuid;
 
 use crate::{
@@ -69,6 +70,13 @@ impl Service {
     }
 
     /// How the service is reached from outside, without a slash at the end.
+    /// Whom browsers hold passkeys to; none if the service is reached by no name, but by an address: browsers make none for that.
+    pub(crate) fn relying_party(&self) -> Option<RelyingParty> {
+        let url = Url::parse(&self.public_url).ok()?;
+        let Some(Host::Domain(host)) = url.host() else { return None };
+        Some(RelyingParty { id: host.to_owned(), origin: url.origin().ascii_serialization() })
+    }
+
     pub(crate) fn public_url(&self) -> &str {
         &self.public_url
     }

@@ -23,6 +23,9 @@ const NARROWEST = 320;
 // How often Tab is pressed before something counts as out of reach.
 const REACH = 40;
 
+// The authenticator that is plugged in where a page is.
+const authenticators = new WeakMap();
+
 const faults = [];
 mkdirSync(request.screenshots, { recursive: true });
 const browser = await chromium.launch({ executablePath: request.browser, args: FLAGS.split(" ") });
@@ -101,10 +104,12 @@ async function examine(page, shot, javascript, fault) {
   }
 }
 
-// A step is one of: open an address; reach something by Tab; type; type the code of the key that a page shows; press a key; see a
-// title, a text, or what an address has.
+// A step is one of: open an address; plug in an authenticator, or have the one that is there say that it has signed so many times;
+// reach something by Tab; type; type the code of the key that a page shows; press a key; see a title, a text, or what an address
+// has.
 async function take(page, step, name, javascript, fault) {
   if (step.open) await page.goto(new URL(step.open, request.base).href);
+  if (step.authenticator) await authenticate(page, step.authenticator);
   if (step.reach) await reach(page, step.reach);
   if (step.type) await page.keyboard.type(step.type);
   if (step.code) await page.keyboard.type(codeOf(await page.getAttribute(step.code, "data-value")));
@@ -129,6 +134,31 @@ async function reach(page, selector) {
     await page.keyboard.press("Tab");
   }
   throw new Error(`${selector} is out of the keyboard's reach`);
+}
+
+// An authenticator that is touched whenever it is asked.
+async function authenticate(page, { plug, signed }) {
+  if (plug) {
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send("WebAuthn.enable");
+    const options = {
+      protocol: "ctap2",
+      transport: "usb",
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    };
+    const { authenticatorId } = await devtools.send("WebAuthn.addVirtualAuthenticator", { options });
+    authenticators.set(page, { devtools, authenticatorId });
+    return;
+  }
+  const { devtools, authenticatorId } = authenticators.get(page);
+  const { credentials } = await devtools.send("WebAuthn.getCredentials", { authenticatorId });
+  for (const credential of credentials) {
+    const { credentialId } = credential;
+    await devtools.send("WebAuthn.removeCredential", { authenticatorId, credentialId });
+    await devtools.send("WebAuthn.addCredential", { authenticatorId, credential: { ...credential, signCount: signed } });
+  }
 }
 
 // What an authenticator shows now (RFC 6238).

@@ -10,9 +10,9 @@ use tests::{
     http::{CLIENTS, answer},
 };
 
-const PASSWORD: &str = "the password of Ada";
+pub(crate) const PASSWORD: &str = "the password of Ada";
 /// What a client shows.
-const BACK: &str =
+pub(crate) const BACK: &str =
     "<!doctype html><html lang=en><title>Back</title><link rel=icon href=data:,><main><h1>Back</h1></main>";
 /// The digest of a verifier (RFC 7636 appendix B).
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -51,12 +51,12 @@ async fn a_page_that_is_wrong_is_found_out() {
 }
 
 /// Asks for something, and what the member is shown then.
-fn ask(query: &str, title: &str) -> Value {
+pub(crate) fn ask(query: &str, title: &str) -> Value {
     json!({ "open": format!("/sandbox/authorize?{query}"), "title": title })
 }
 
 /// A member who has a password; answers its id.
-async fn ada(service: &Service) -> String {
+pub(crate) async fn ada(service: &Service) -> String {
     let (ada, _) = service.create_member("Ada Lovelace", &["auditor"]).await;
     let path = format!("/api/v1/members/{ada}/password");
     answer(service.request(Method::PUT, &path).json(&json!({ "password": PASSWORD }))).await.expect(200);
@@ -64,7 +64,7 @@ async fn ada(service: &Service) -> String {
 }
 
 /// A client that waits at `callback`; answers what it asks for.
-async fn matter_sync(service: &Service, callback: &str) -> String {
+pub(crate) async fn matter_sync(service: &Service, callback: &str) -> String {
     let mut body = client_body("Matter sync");
     body["redirect_uris"] = json!([callback]);
     let created = service.post(CLIENTS, &body).await.expect(201);
@@ -76,7 +76,7 @@ async fn matter_sync(service: &Service, callback: &str) -> String {
 }
 
 /// Presses Enter, and is led to a page of this title.
-fn enter(title: &str, picture: &str) -> Value {
+pub(crate) fn enter(title: &str, picture: &str) -> Value {
     json!({ "press": "Enter", "leads": true, "title": title, "examine": format!("walk_{picture}") })
 }
 

@@ -259,6 +259,7 @@ fn example(path: &str, environment: &str, member: &str) -> String {
         .replace("{secret_id}", "x")
         .replace("{key_id}", "x")
         .replace("{token_id}", "x")
+        .replace("{passkey_id}", "x")
         .replace("{name}", "standard")
         .replace("{scheme}", "com.example.app")
         .replace("{role}", "on_call");

@@ -3,10 +3,15 @@
 use serde_json::json;
 use tests::{
     Answer, Service,
+    browser::{self, Elsewhere},
     oauth::{Visitor, hidden, sent_back},
 };
 
-use crate::{oauth::steps::part, passwords::code_of};
+use crate::{
+    oauth::steps::{outcomes, part},
+    pages::{BACK, PASSWORD, ada, ask, enter, matter_sync},
+    passwords::code_of,
+};
 
 /// Has every member prove a second factor.
 async fn demand_of_all(service: &Service) {
@@ -19,12 +24,12 @@ async fn demand_of_all(service: &Service) {
 async fn send(visitor: &Visitor<'_>, page: &Answer, what: &str, fields: &[(&str, &str)]) -> Answer {
     let kept = hidden(page);
     let mut form: Vec<(&str, &str)> = vec![("do", what)];
+    form.extend(fields);
     for (name, value) in &kept {
         if form.iter().all(|(known, _)| known != name) {
             form.push((name, value));
         }
     }
-    form.extend(fields);
     visitor.post("second_factor", &form).await
 }
 
@@ -74,7 +79,7 @@ async fn l1_who_has_no_second_factor_adds_one_on_the_way_and_is_taken_back() {
     let code = sent_back(&sent).remove("code").expect("a code");
     let tokens = service.redeem(&application, &code).await.expect(200);
     let claims = part(tokens.text_of("/id_token"), 1);
-    assert_eq!(claims["amr"], json!(["pwd", "otp"]));
+    assert_eq!(claims["amr"], json!(["pwd", "otp", "mfa"]));
 
     // The session that had proved less is over.
     let earlier = ines.elsewhere();
@@ -137,5 +142,109 @@ async fn l1_a_member_sees_and_changes_its_second_factor() {
     let page = ines.get(sent.header("location")).await.expect(200);
     assert!(page.text.contains("The authenticator is removed."), "{}", page.text);
     assert!(page.text.contains("Add an authenticator"), "{}", page.text);
+    service.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_member_adds_and_uses_a_passkey_by_the_keyboard_alone_and_a_copy_of_it_is_refused() {
+    let service = Service::start_by_name().await;
+    demand_of_all(&service).await;
+    let client = Elsewhere::start(BACK).await;
+    let callback = format!("{}/callback", client.base);
+    let query = matter_sync(&service, &callback).await;
+    let ada = ada(&service).await;
+    let sign_in = [
+        ask(&query, "Sign in"),
+        json!({ "reach": "#email", "type": "ada.lovelace@members.example" }),
+        json!({ "reach": "#password", "type": PASSWORD }),
+    ];
+    let sign_out = [
+        json!({ "open": "/sandbox/logout", "title": "Sign out?" }),
+        json!({ "reach": "button.btn-primary", "press": "Enter", "leads": true, "title": "You are signed out" }),
+    ];
+    let denied = json!({ "at": [callback, "error=access_denied"] });
+    let deny = [json!({ "reach": "[value=deny]", "press": "Enter", "leads": true }), denied];
+    let add = [
+        json!({ "authenticator": { "plug": true } }),
+        enter("Your second factor", "passkey_wanted"),
+        json!({ "reach": "form:has([value=add_passkey]) button" }),
+        enter("Add a passkey", "passkey"),
+        json!({ "reach": "#label", "type": "Key on her ring" }),
+        enter("Keep your recovery codes", "passkey_added"),
+        json!({ "reach": "a.btn-primary" }),
+        enter("Allow Matter sync?", "consent_with_a_passkey"),
+    ];
+    let touch = |title: &str, picture: &str| {
+        [json!({ "reach": "[data-passkey] button.btn-primary" }), enter(title, picture)]
+    };
+    let waits = || enter("Use your passkey", "passkey_asked");
+    let copied = |signed: u32| json!({ "authenticator": { "signed": signed } });
+    let remove = [
+        json!({ "open": "/sandbox/second_factor", "title": "Your second factor", "text": "Key on her ring", "examine": "walk_passkey_held" }),
+        json!({ "reach": "[href^='second_factor?remove=']" }),
+        enter("Remove Key on her ring?", "passkey_removing"),
+        json!({ "reach": "button.btn-danger" }),
+        enter("Your second factor", "passkey_removed"),
+        json!({ "text": "The passkey is removed." }),
+    ];
+    let mut steps = Vec::new();
+    steps.extend(sign_in.clone());
+    steps.extend(add);
+    steps.extend(deny.clone());
+    steps.extend(sign_out.clone());
+    // By the passkey; then by a copy of it that has not signed as often.
+    steps.extend(sign_in.clone());
+    steps.push(waits());
+    steps.extend(touch("Allow Matter sync?", "passkey_used"));
+    steps.extend(deny.clone());
+    steps.extend(sign_out.clone());
+    steps.extend(sign_in);
+    steps.extend([waits(), copied(1)]);
+    steps.extend(touch("Error: Use your passkey", "passkey_copied"));
+    steps.push(copied(1_000));
+    steps.extend(touch("Allow Matter sync?", "passkey_used_again"));
+    steps.extend(deny);
+    steps.extend(remove);
+    steps.extend(sign_out);
+    browser::walk_with_an_authenticator(&service.base, &client.base, &json!(steps)).await;
+
+    let mut walks = outcomes(&service, "second_factor").await;
+    assert_eq!(walks.len(), 16, "four walks: {walks:?}");
+    walks.truncate(4);
+    assert_eq!(walks, ["done", "done", "passkey_cloned", "done"]);
+    let member = service.get(&format!("/api/v1/members/{ada}")).await.expect(200);
+    assert_eq!(member.body["passkeys"], json!([]));
+    let doctor = service.muniment(["doctor"]);
+    assert!(doctor.status.success(), "nothing of them is left: {doctor:?}");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn l1_without_a_script_or_a_name_of_the_service_a_passkey_is_not_added() {
+    let service = Service::start_without_a_proxy().await;
+    let ines = service.visitor("Ines Duarte").await;
+    let page = ines.get("sign_in").await.expect(200);
+    ines.sign_in(&page).await.expect(200);
+    let page = ines.get("second_factor").await.expect(200);
+    assert!(page.text.contains("None can be added here") && !page.text.contains("value=\"add_passkey\""));
+    let refused = send(&ines, &page, "register_passkey", &[("label", "Laptop")]).await.expect(422);
+    assert!(refused.text.contains("That passkey does not do."), "{}", refused.text);
+
+    let named = Service::start().await;
+    let ines = named.visitor("Ines Duarte").await;
+    let page = ines.get("sign_in").await.expect(200);
+    ines.sign_in(&page).await.expect(200);
+    let page = ines.get("second_factor").await.expect(200);
+    let asked = send(&ines, &page, "add_passkey", &[]).await.expect(200);
+    assert!(asked.text.contains("A passkey takes JavaScript"), "{}", asked.text);
+    assert!(asked.text.contains("data-party=\"oauth.example.com\""), "{}", asked.text);
+    for (client_data, attestation) in [("", ""), ("e30", "oA"), ("not base64url!", "%%"), ("AAAA", "v_8")] {
+        let fields = [("label", "Laptop"), ("client_data", client_data), ("attestation", attestation)];
+        let refused = send(&ines, &asked, "register_passkey", &fields).await.expect(422);
+        assert!(refused.text.contains("That passkey does not do."), "{}", refused.text);
+    }
+    let events = named.get("/api/v1/audit/events?type=member.passkey_registered").await.expect(200);
+    assert_eq!(events.body["items"], json!([]));
+    named.finish().await;
     service.finish().await;
 }

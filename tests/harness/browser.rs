@@ -47,6 +47,17 @@ pub async fn walk(base: &str, elsewhere: &str, steps: &Value) {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// The same, where it takes JavaScript and an authenticator.
+///
+/// # Panics
+/// As [`walk`].
+pub async fn walk_with_an_authenticator(base: &str, elsewhere: &str, steps: &Value) {
+    let settings: Vec<_> = settings().into_iter().filter(|setting| setting["javascript"] == true).collect();
+    let request = json!({ "base": base, "elsewhere": [elsewhere], "steps": steps, "settings": settings });
+    let faults = drive(request).await;
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 /// Each width, in the light and in the dark, with and without JavaScript.
 fn settings() -> Vec<Value> {
     let mut settings = Vec::new();

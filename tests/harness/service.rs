@@ -84,6 +84,8 @@ pub struct Service {
     failing_disk: Option<&'static Path>,
     /// Whether it says of itself that it is reached by another address than the one it listens on.
     behind_a_proxy: bool,
+    /// The port at which it is reached by the name of this machine, if by that.
+    by_name: Option<u16>,
 }
 
 impl Service {
@@ -116,6 +118,15 @@ impl Service {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let mut service = Self::on(folder, None, backend::fresh().await);
         service.behind_a_proxy = false;
+        service.begun().await
+    }
+
+    /// The same, reached by a name: browsers make no passkey for an address.
+    pub async fn start_by_name() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let mut service = Self::on(folder, None, backend::fresh().await);
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        service.by_name = Some(free.expect("a port").port());
         service.begun().await
     }
 
@@ -178,6 +189,7 @@ impl Service {
             http: reqwest::Client::builder().no_proxy().build().expect("an HTTP client"),
             finished: false,
             behind_a_proxy: true,
+            by_name: None,
         }
     }
 
@@ -221,6 +233,14 @@ impl Service {
         self.folder().join("token")
     }
 
+    /// How the service is told that it is reached, if it is.
+    fn public_url(&self) -> Option<String> {
+        match self.by_name {
+            Some(port) => Some(format!("http://localhost:{port}")),
+            None => self.behind_a_proxy.then(|| "https://oauth.example.com".to_owned()),
+        }
+    }
+
     /// Starts the service again, on the same files.
     pub async fn launch(&mut self) {
         let mut command = tokio::process::Command::new(binary());
@@ -233,11 +253,11 @@ impl Service {
                 "--data-dir",
                 "data",
                 "--listen",
-                "127.0.0.1:0",
+                &format!("127.0.0.1:{}", self.by_name.unwrap_or_default()),
                 "--bootstrap-token-file",
                 "token",
             ])
-            .args(if self.behind_a_proxy { &["--public-url", "https://oauth.example.com"][..] } else { &[] })
+            .args(self.public_url().iter().flat_map(|url| ["--public-url", url]))
             .envs(self.without_limits().iter().copied())
             .envs(self.environment.iter().cloned())
             .current_dir(self.folder())
@@ -258,7 +278,7 @@ impl Service {
         let Some(base) = base else {
             panic!("the service did not start: {}", self.stderr());
         };
-        self.base = base;
+        self.base = self.by_name.map_or(base, |port| format!("http://localhost:{port}"));
         self.child = Some(child);
         self._stdout = Some(stdout);
     }

@@ -186,6 +186,7 @@ fn takes_away(command: &MemberCommand) -> bool {
             | MemberCommand::Deactivate { .. }
             | MemberCommand::RemovePassword
             | MemberCommand::RemoveTotp
+            | MemberCommand::RemovePasskey { .. }
     )
 }
 
@@ -213,6 +214,10 @@ pub(crate) fn ended_credentials(events: &[MemberEvent]) -> Vec<String> {
                 ended.push(removed.id.to_string());
                 ended.extend(removed.recovery_codes.iter().map(ToString::to_string));
             }
+            MemberEvent::PasskeyRemoved(removed) => {
+                ended.push(removed.id.to_string());
+                ended.extend(removed.recovery_codes.iter().map(ToString::to_string));
+            }
             MemberEvent::RecoveryCodesIssued(issued) => {
                 ended.extend(issued.replaced.iter().map(ToString::to_string));
             }
@@ -221,7 +226,8 @@ pub(crate) fn ended_credentials(events: &[MemberEvent]) -> Vec<String> {
             | MemberEvent::RolesChanged(_)
             | MemberEvent::Deactivated(_)
             | MemberEvent::Enabled(_)
-            | MemberEvent::TokenIssued(_) => {}
+            | MemberEvent::TokenIssued(_)
+            | MemberEvent::PasskeyRegistered(_) => {}
         }
     }
     ended

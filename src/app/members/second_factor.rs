@@ -4,7 +4,7 @@
 //! it. Only then is it in the vault, and the log says so. Who may do that is who may set the password.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use crypto::{ExposeSecret, SecretString};
+use crypto::{ExposeSecret, Personal, SecretString};
 use domain::{
     Event, Member, MemberCommand, MemberError, MemberEvent, MemberId, Permission, Rule, SecretId, Violation,
     member::{EnrolTotp, NewCredential, SecondFactor},
@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{ActivityCommit, Voucher, VoucherChange};
 
-use super::{Along, ChangedMember, details::text, own_or};
+use super::{Along, ChangedMember, details::text, own_or, passkeys::KeptPasskey};
 use crate::{
     App, Inner,
     aggregates::Loader,
@@ -78,6 +78,19 @@ pub struct SecondFactors {
     pub totp: Option<HeldFactor>,
     /// Its recovery codes.
     pub recovery_codes: Option<HeldFactor>,
+    /// Its passkeys, oldest first.
+    pub passkeys: Vec<HeldPasskey>,
+}
+
+/// One of its passkeys.
+#[derive(Clone, Debug)]
+pub struct HeldPasskey {
+    /// Its id.
+    pub id: SecretId,
+    /// What the member calls it.
+    pub label: Personal<String>,
+    /// Since when.
+    pub held: HeldFactor,
 }
 
 /// One of them.
@@ -93,7 +106,7 @@ impl SecondFactors {
     /// Whether the member is asked for more than its password.
     #[must_use]
     pub fn any(&self) -> bool {
-        self.totp.is_some()
+        self.totp.is_some() || !self.passkeys.is_empty()
     }
 }
 
@@ -214,9 +227,9 @@ impl App {
 }
 
 /// Something for the vault, and what the command says of it.
-struct Sealed {
-    new: NewCredential,
-    credential: store::Credential,
+pub(super) struct Sealed {
+    pub(super) new: NewCredential,
+    pub(super) credential: store::Credential,
 }
 
 /// A device that is to be proved, as it is kept until then.
@@ -262,14 +275,21 @@ impl Inner {
     async fn second_factors(&self, member_id: MemberId) -> Result<SecondFactors, CommandError> {
         let loaded = self.members.current(&member_id.to_string()).await?;
         let membership = loaded.aggregate.membership().ok_or(CommandError::NotFound("member"))?;
-        let factors = [&membership.totp, &membership.recovery_codes];
-        let ids: Vec<_> = factors.into_iter().flatten().map(|factor| factor.id.to_string()).collect();
+        let factors = [&membership.totp, &membership.recovery_codes].into_iter().flatten();
+        let ids: Vec<_> = factors.chain(&membership.passkeys).map(|factor| factor.id.to_string()).collect();
         let used = self.activity.last_used(&ids).await.map_err(Fault::from)?;
         let held = |factor: &SecondFactor| HeldFactor {
             since: factor.since,
             last_used_at: used.get(&factor.id.0).copied(),
         };
+        let kept = self.kept_passkeys(membership).await?;
+        let passkey = |(factor, (id, kept)): (&SecondFactor, (SecretId, KeptPasskey))| HeldPasskey {
+            id,
+            label: Personal::new(kept.label),
+            held: held(factor),
+        };
         Ok(SecondFactors {
+            passkeys: membership.passkeys.iter().zip(kept).map(passkey).collect(),
             totp: membership.totp.as_ref().map(held),
             recovery_codes: membership.recovery_codes.as_ref().map(held),
         })
@@ -359,7 +379,7 @@ impl Inner {
     }
 
     /// New recovery codes, and what is kept of them: ten random bytes each, which no dictionary finds in a keyed digest.
-    fn new_codes(&self) -> Result<(Vec<SecretString>, Sealed), Fault> {
+    pub(super) fn new_codes(&self) -> Result<(Vec<SecretString>, Sealed), Fault> {
         let mut codes = Vec::with_capacity(CODES);
         let mut digests = Vec::with_capacity(CODES);
         for _ in 0..CODES {
@@ -398,7 +418,7 @@ impl Inner {
         URL_SAFE_NO_PAD.encode(self.vault.ring.digests.digest(DIGEST_LABEL, &[code.as_bytes()]))
     }
 
-    fn sealed(&self, name: &str, value: &str) -> Result<Sealed, Fault> {
+    pub(super) fn sealed(&self, name: &str, value: &str) -> Result<Sealed, Fault> {
         let id = self.credential_id()?;
         let sealed = self.vault.seal_credential(&id.0, name, value)?;
         Ok(Sealed { new: NewCredential { id, commitment: sealed.commitment }, credential: sealed.row })
@@ -408,11 +428,15 @@ impl Inner {
         u64::try_from(self.log.now().as_second()).unwrap_or_default()
     }
 
-    async fn replayed_codes(&self, replay: Replay) -> Result<IssuedRecoveryCodes, CommandError> {
+    pub(super) async fn replayed_codes(&self, replay: Replay) -> Result<IssuedRecoveryCodes, CommandError> {
         let event = replay.event()?;
         let is_one = matches!(
             event,
-            Event::Member(MemberEvent::TotpEnrolled(_) | MemberEvent::RecoveryCodesIssued(_))
+            Event::Member(
+                MemberEvent::TotpEnrolled(_)
+                    | MemberEvent::PasskeyRegistered(_)
+                    | MemberEvent::RecoveryCodesIssued(_)
+            )
         );
         if !is_one {
             return Err(CommandError::IdempotencyMismatch);

@@ -1,7 +1,11 @@
-//! The second step of a sign-in: a code of the member's device, or a recovery code. Each is taken once.
+//! The second step of a sign-in: a code of the member's device, a recovery code, or the answer of a passkey. Each is taken
+//! once: what a passkey answers is bound to the first step, which is used up by it.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use crypto::{ExposeSecret, Minted, Presented, SecretString};
+use crypto::{
+    CHALLENGE_BYTES, ExposeSecret, Minted, PasskeyAssertion, PasskeyUse, Presented, RelyingParty,
+    SecretString,
+};
 use domain::{
     MemberId, SecretId,
     member::{MemberStatus, Membership},
@@ -16,7 +20,8 @@ use crate::{
     activity::{Deed, SECOND_FACTOR},
     context::Source,
     error::{CommandError, Fault},
-    members::second_factor::digits,
+    look,
+    members::{passkeys::KeptPasskey, second_factor::digits},
     sessions::{AuthenticationMethod, BeginSession, NewSession},
 };
 
@@ -30,8 +35,10 @@ const STEP: &str = "totp_step";
 const STEP_TIME: SignedDuration = SignedDuration::from_mins(5);
 /// The kind of voucher of a recovery code that was taken.
 const RECOVERY_CODE: &str = "recovery_code";
-/// Longer than anybody keeps their codes.
-const RECOVERY_CODE_TIME: SignedDuration = SignedDuration::from_hours(24 * 366 * 100);
+/// The kind of voucher of how far a passkey has counted.
+const SIGN_COUNT: &str = "passkey_sign_count";
+/// Longer than anybody keeps their codes and keys.
+const FOR_GOOD: SignedDuration = SignedDuration::from_hours(24 * 366 * 100);
 const DIGEST_LABEL: &str = "pending-sign-in";
 /// Digits of a device's code.
 const CODE_DIGITS: usize = 6;
@@ -52,12 +59,38 @@ pub struct PendingSignIn {
 pub struct SecondFactorAttempt {
     /// What the first step answered.
     pub pending: SecretString,
-    /// A code of the device, or a recovery code.
-    pub code: SecretString,
+    /// What they prove it by.
+    pub proof: SecondFactorProof,
     /// The id that the answer carries too.
     pub request_id: String,
     /// Where they ask from.
     pub source: Option<Source>,
+}
+
+/// What somebody proves by to have a second factor.
+#[derive(Debug)]
+pub enum SecondFactorProof {
+    /// A code of the device, or a recovery code.
+    Code(SecretString),
+    /// The answer of a passkey to who asked for it.
+    Passkey(RelyingParty, PasskeyAssertion),
+}
+
+/// By what the second step can be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecondFactorChoice {
+    /// Whether by a code of a device.
+    pub totp: bool,
+    /// The ids of the passkeys that may answer.
+    pub passkeys: Vec<Vec<u8>>,
+    /// What they answer.
+    pub challenge: [u8; CHALLENGE_BYTES],
+}
+
+/// What a proof uses up, and what it is of.
+struct Proved {
+    taken: Option<VoucherChange>,
+    method: AuthenticationMethod,
 }
 
 /// What is kept of the first step.
@@ -70,6 +103,17 @@ struct Kept {
 }
 
 impl App {
+    /// By what the second step of a sign-in can be taken; `None` if the first has to be taken again.
+    ///
+    /// # Errors
+    /// The fault that kept it from being found out.
+    pub async fn second_factor_choice(
+        &self,
+        pending: &SecretString,
+    ) -> Result<Option<SecondFactorChoice>, CommandError> {
+        look::once(self.inner.second_factor_choice(pending)).await
+    }
+
     /// Completes a sign-in.
     ///
     /// # Errors
@@ -110,21 +154,36 @@ impl Inner {
             self.record_refused(deed, SignInRefusal::Over.as_str()).await?;
             return Err(SignInError::Over);
         };
-        let credential = membership.totp.as_ref().map(|totp| totp.id.to_string());
-        let deed = Deed { credential, ..deed };
         let counted_by = self.counted_by(&kept.member.to_string(), attempt.source.as_ref());
-        let check = self.judge_code(&membership, &attempt.code);
-        let taken = self.try_once(&counted_by, &deed, check).await?;
+        let (deed, proved) = match &attempt.proof {
+            SecondFactorProof::Code(code) => {
+                let credential = membership.totp.as_ref().map(|totp| totp.id.to_string());
+                let deed = Deed { credential, ..deed };
+                let check = self.judge_code(&membership, code);
+                let taken = Some(self.try_once(&counted_by, &deed, check).await?);
+                (deed, Proved { taken, method: AuthenticationMethod::OneTimePassword })
+            }
+            SecondFactorProof::Passkey(party, assertion) => {
+                let passkey = self.presented_passkey(&membership, assertion).await?;
+                let credential = passkey.as_ref().map(|(id, _)| id.to_string());
+                let deed = Deed { credential, ..deed };
+                let challenge = self.passkey_challenge(attempt.pending.expose_secret());
+                let check = self.judge_passkey(passkey.as_ref(), party, &challenge, assertion);
+                let taken = self.try_once(&counted_by, &deed, check).await?;
+                (deed, Proved { taken, method: AuthenticationMethod::Passkey })
+            }
+        };
+        let spent = VoucherChange::Spend { kind: PENDING, id: id.0 };
         let begin = BeginSession {
             member: kept.member,
             password: kept.password,
-            methods: vec![AuthenticationMethod::Password, AuthenticationMethod::OneTimePassword],
+            methods: vec![AuthenticationMethod::Password, proved.method],
             authenticated_at: self.log.now(),
-            along: vec![VoucherChange::Spend { kind: PENDING, id: id.0 }, taken],
+            along: std::iter::once(spent).chain(proved.taken).collect(),
         };
         match self.begin_session(deed.clone(), begin).await? {
             Some(session) => Ok(session),
-            // The same code, or the same first step, at the same moment.
+            // The same code, the same count or the same first step, at the same moment.
             None => {
                 let counts = counted_by.failure(self.log.now());
                 self.record_refused_with(
@@ -162,6 +221,71 @@ impl Inner {
         Ok(membership.cloned().map(|membership| (id, kept, membership)))
     }
 
+    async fn second_factor_choice(
+        &self,
+        pending: &SecretString,
+    ) -> Result<Option<SecondFactorChoice>, CommandError> {
+        let Some((_, _, membership)) = self.pending(pending).await? else { return Ok(None) };
+        let kept = self.kept_passkeys(&membership).await?;
+        Ok(Some(SecondFactorChoice {
+            totp: membership.totp.is_some(),
+            passkeys: kept.iter().map(|(_, kept)| kept.passkey.credential_id().to_owned()).collect(),
+            challenge: self.passkey_challenge(pending.expose_secret()),
+        }))
+    }
+
+    /// The passkey of the member that an answer says to be of.
+    async fn presented_passkey(
+        &self,
+        membership: &Membership,
+        assertion: &PasskeyAssertion,
+    ) -> Result<Option<(SecretId, KeptPasskey)>, Fault> {
+        let kept = self.kept_passkeys(membership).await?;
+        Ok(kept.into_iter().find(|(_, kept)| kept.passkey.credential_id() == assertion.credential_id))
+    }
+
+    /// How far a passkey has counted, if it counts and its answer is right. One that has not counted on is known to be two:
+    /// whoever copied it may be the one who asks (Web Authentication section 6.1.1).
+    async fn judge_passkey(
+        &self,
+        passkey: Option<&(SecretId, KeptPasskey)>,
+        party: &RelyingParty,
+        challenge: &[u8; CHALLENGE_BYTES],
+        assertion: &PasskeyAssertion,
+    ) -> Result<Result<Option<VoucherChange>, SignInRefusal>, CommandError> {
+        let Some((id, kept)) = passkey else { return Ok(Err(SignInRefusal::WrongPasskey)) };
+        let PasskeyUse { sign_count, .. } = match kept.passkey.used(party, challenge, assertion) {
+            Ok(shown) => shown,
+            Err(error) => {
+                tracing::info!(passkey = %id, %error, "refusing a passkey");
+                return Ok(Err(SignInRefusal::WrongPasskey));
+            }
+        };
+        let known = self.activity.voucher(SIGN_COUNT, &id.0).await.map_err(Fault::from)?;
+        let seen = known.map(|known| known.data);
+        let before = match seen.as_deref() {
+            Some(data) => {
+                let count = <[u8; 4]>::try_from(data).map(u32::from_be_bytes);
+                count.map_err(|error| Fault::permanent("reading how far a passkey has counted", error))?
+            }
+            None => kept.passkey.sign_count(),
+        };
+        if sign_count == 0 && before == 0 {
+            return Ok(Ok(None));
+        }
+        if sign_count <= before {
+            return Ok(Err(SignInRefusal::PasskeyCloned));
+        }
+        let data = sign_count.to_be_bytes().to_vec();
+        Ok(Ok(Some(match seen {
+            Some(seen) => VoucherChange::Replace { kind: SIGN_COUNT, id: id.to_string(), seen, data },
+            None => {
+                let voucher = voucher(SIGN_COUNT, id.to_string(), self.log.now(), FOR_GOOD);
+                VoucherChange::Issue(Voucher { data, ..voucher })
+            }
+        })))
+    }
+
     /// What taking a code uses up, if it is one of the member's and was not taken before.
     async fn judge_code(
         &self,
@@ -178,9 +302,7 @@ impl Inner {
             }
         } else if let Some(codes) = membership.recovery_codes.as_ref().filter(|_| !is_of_device) {
             match self.place_of_code(codes, &code).await? {
-                Some(place) => {
-                    voucher(RECOVERY_CODE, format!("{}/{place}", codes.id), now, RECOVERY_CODE_TIME)
-                }
+                Some(place) => voucher(RECOVERY_CODE, format!("{}/{place}", codes.id), now, FOR_GOOD),
                 None => return Ok(Err(SignInRefusal::WrongCode)),
             }
         } else {

@@ -1,6 +1,7 @@
 //! Signing in, sessions, and how guesses are stopped.
 
-use domain::MemberId;
+use crypto::{CHALLENGE_BYTES, PasskeyAssertion, RelyingParty, TestAuthenticator};
+use domain::{MemberId, SecretId};
 use store::{ActivityFilter, ActivityLog, ActivityPage};
 
 use super::*;
@@ -317,7 +318,7 @@ impl Node {
     async fn second_step(&self, pending: &PendingSignIn, code: &str) -> Result<NewSession, SignInError> {
         let attempt = SecondFactorAttempt {
             pending: pending.pending.expose_secret().into(),
-            code: code.into(),
+            proof: SecondFactorProof::Code(code.into()),
             request_id: "r-1".into(),
             source: Some(Source { address: Personal::new(HERE.into()), user_agent: None }),
         };
@@ -474,4 +475,188 @@ async fn l1_who_enrols_a_device_by_a_session_has_proved_it_and_the_old_session_i
     let request = ConfirmTotpRequest { enrolment_id: begun.enrolment_id.to_string(), code };
     let issued = node.app.confirm_totp(host(), ada, request).await.expect("a device");
     assert!(issued.session.is_none() && node.session_of(&after).await);
+}
+
+impl Node {
+    /// Has an authenticator make a passkey for a member.
+    async fn register(
+        &self,
+        member_id: MemberId,
+        authenticator: &TestAuthenticator,
+    ) -> Result<IssuedRecoveryCodes, CommandError> {
+        let begun = self.app.begin_passkey(host(), member_id, None).await.expect("a challenge");
+        let request = RegisterPasskeyRequest {
+            registration_id: begun.registration_id.to_string(),
+            party: party(),
+            label: Personal::new("Key on her ring".into()),
+            creation: authenticator.create(&party(), &begun.challenge),
+        };
+        self.app.register_passkey(host(), member_id, request).await
+    }
+
+    async fn challenge(&self, pending: &PendingSignIn) -> [u8; CHALLENGE_BYTES] {
+        let choice = self.app.second_factor_choice(&pending.pending).await.expect("an answer");
+        choice.expect("it waits").challenge
+    }
+
+    async fn present(
+        &self,
+        pending: &PendingSignIn,
+        party: RelyingParty,
+        assertion: PasskeyAssertion,
+    ) -> Result<NewSession, SignInError> {
+        let attempt = SecondFactorAttempt {
+            pending: pending.pending.expose_secret().into(),
+            proof: SecondFactorProof::Passkey(party, assertion),
+            request_id: "r-1".into(),
+            source: Some(Source { address: Personal::new(HERE.into()), user_agent: None }),
+        };
+        self.app.second_factor(attempt).await
+    }
+
+    /// Signs in by the password and this authenticator.
+    async fn touch(&self, authenticator: &TestAuthenticator) -> Result<NewSession, SignInError> {
+        let pending = self.pending().await;
+        let challenge = self.challenge(&pending).await;
+        self.present(&pending, party(), authenticator.sign(&party(), &challenge)).await
+    }
+
+    /// Why the newest second step was refused, if it was.
+    async fn newest_refusal(&self) -> Option<String> {
+        let deeds = self.deeds().await;
+        deeds.into_iter().rfind(|(kind, ..)| kind == "second_factor").and_then(|(_, reason, _)| reason)
+    }
+}
+
+fn party() -> RelyingParty {
+    RelyingParty { id: "oauth.example.com".into(), origin: "https://oauth.example.com".into() }
+}
+
+fn is_refused(result: &Result<NewSession, SignInError>) -> bool {
+    matches!(result, Err(SignInError::Refused))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_member_with_a_passkey_signs_in_with_it_and_with_no_other() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let authenticator = TestAuthenticator::new(b"of her laptop");
+    let issued = node.register(ada, &authenticator).await.expect("a passkey");
+    assert_eq!(issued.codes.expect("codes with the first").len(), 10);
+    let twice = node.register(ada, &authenticator).await.expect_err("it is one that she has");
+    assert_eq!(twice.slug(), "invalid_request");
+    let other = TestAuthenticator::new(b"on her ring");
+    assert!(node.register(ada, &other).await.expect("another").codes.is_none(), "she has codes");
+
+    let pending = node.pending().await;
+    let choice = node.app.second_factor_choice(&pending.pending).await.expect("an answer").expect("it waits");
+    assert!(!choice.totp);
+    assert_eq!(choice.passkeys, [b"of her laptop".to_vec(), b"on her ring".to_vec()]);
+    let answer = authenticator.sign(&party(), &choice.challenge);
+    let elsewhere = RelyingParty { origin: "https://oauth.example.net".into(), ..party() };
+    assert!(is_refused(&node.present(&pending, elsewhere, answer.clone()).await));
+    let mut of_other = answer.clone();
+    of_other.credential_id = b"on her ring".to_vec();
+    assert!(is_refused(&node.present(&pending, party(), of_other).await));
+    let unknown = TestAuthenticator::new(b"of nobody").sign(&party(), &choice.challenge);
+    assert!(is_refused(&node.present(&pending, party(), unknown).await));
+    assert_eq!(node.newest_refusal().await.as_deref(), Some("wrong_passkey"));
+    let session = node.present(&pending, party(), answer.clone()).await.expect("a session");
+    let session = node.session(&session).await.expect("it works");
+    assert_eq!(session.amr(), ["pwd", "pop", "mfa"]);
+    // The first step is used up, and another one has another challenge.
+    let again = node.present(&pending, party(), answer.clone()).await.expect_err("used up");
+    assert!(matches!(again, SignInError::Over), "{again:?}");
+    assert!(is_refused(&node.present(&node.pending().await, party(), answer).await));
+
+    // One that was removed meanwhile is none.
+    let held = node.app.second_factors(&session).await.expect("an answer").passkeys;
+    assert_eq!(held[0].label.expose(), "Key on her ring");
+    assert!(held[0].held.last_used_at.is_some() && held[1].held.last_used_at.is_none());
+    let pending = node.pending().await;
+    let challenge = node.challenge(&pending).await;
+    node.app.remove_passkey(host(), ada, held[0].id.clone(), None).await.expect("a removal");
+    let gone = node.app.remove_passkey(host(), ada, held[0].id.clone(), None).await.expect_err("it is gone");
+    assert_eq!(gone.slug(), "no_such_passkey");
+    let removed = node.present(&pending, party(), authenticator.sign(&party(), &challenge)).await;
+    assert!(is_refused(&removed), "{removed:?}");
+    node.present(&pending, party(), other.sign(&party(), &challenge)).await.expect("the other one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_copy_of_a_passkey_is_told_from_it_by_its_count() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let mut authenticator = TestAuthenticator { sign_count: 7, ..TestAuthenticator::new(b"counts") };
+    node.register(ada, &authenticator).await.expect("a passkey");
+    for (count, refusal) in [
+        (7, Some("passkey_cloned")),
+        (0, Some("passkey_cloned")),
+        (8, None),
+        (8, Some("passkey_cloned")),
+        (12, None),
+        (9, Some("passkey_cloned")),
+    ] {
+        authenticator.sign_count = count;
+        let touched = node.touch(&authenticator).await;
+        assert_eq!(
+            (is_refused(&touched), node.newest_refusal().await.as_deref()),
+            (refusal.is_some(), refusal)
+        );
+    }
+    let node = node.reopened().await;
+    authenticator.sign_count = 12;
+    assert!(is_refused(&node.touch(&authenticator).await), "that is kept");
+    // Of two at one moment that have counted as far, one is not hers.
+    authenticator.sign_count = 13;
+    let (one, other) = tokio::join!(node.touch(&authenticator), node.touch(&authenticator));
+    assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1, "{one:?} {other:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_passkey_is_registered_by_the_answer_to_its_own_challenge_once_and_in_time() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let bob = node.enrol("bob@members.example", Some(PASSWORD)).await;
+    let eve = node.enrol("eve@members.example", None).await;
+    let none = node.app.begin_passkey(host(), eve, None).await.expect_err("it would be the only factor");
+    assert_eq!(none.slug(), "no_password");
+    let authenticator = TestAuthenticator::new(b"of her laptop");
+    let begun = node.app.begin_passkey(host(), ada, None).await.expect("a challenge");
+    let later = node.app.begin_passkey(host(), ada, None).await.expect("another one");
+    assert_ne!(begun.challenge, later.challenge);
+    let of = |id: &SecretId, challenge, label: &str| RegisterPasskeyRequest {
+        registration_id: id.to_string(),
+        party: party(),
+        label: Personal::new(label.into()),
+        creation: authenticator.create(&party(), challenge),
+    };
+    let id = &begun.registration_id;
+    for (member, request, pointer) in [
+        (ada, of(id, &later.challenge, "Laptop"), "/credential"),
+        (bob, of(id, &begun.challenge, "Laptop"), "/registration_id"),
+        (ada, of(id, &begun.challenge, " "), "/label"),
+        (ada, of(id, &begun.challenge, "two\nlines"), "/label"),
+        (ada, of(id, &begun.challenge, &"x".repeat(65)), "/label"),
+    ] {
+        match node.app.register_passkey(host(), member, request).await {
+            Err(CommandError::Invalid(wrong)) => assert_eq!(wrong[0].pointer, pointer),
+            other => panic!("{pointer}: {other:?}"),
+        }
+    }
+    node.app.register_passkey(host(), ada, of(id, &begun.challenge, "Laptop")).await.expect("a passkey");
+    node.clock.advance(SignedDuration::from_mins(10));
+    let another = TestAuthenticator::new(b"on her ring");
+    for (id, challenge) in [(id, &begun.challenge), (&later.registration_id, &later.challenge)] {
+        let mut request = of(id, challenge, "Ring");
+        request.creation = another.create(&party(), challenge);
+        let late = node.app.register_passkey(host(), ada, request).await.expect_err("used up, and too late");
+        assert_eq!(late.slug(), "invalid_request");
+    }
+    // Who is erased leaves nothing of them.
+    node.app.deactivate_member(host(), ada).await.expect("a deactivation");
+    let credentials = node.log.credential_ids().await.expect("ids").len();
+    node.app.erase_person(host(), domain::PersonId(ada.0)).await.expect("an erasure");
+    let left = node.log.credential_ids().await.expect("ids").len();
+    assert_eq!(credentials - left, 3, "password, passkey and recovery codes");
 }

@@ -165,6 +165,9 @@ impl Holder {
                 MemberEvent::TokenIssued(issued) => Some(of_token(&issued.token)),
                 MemberEvent::PasswordSet(set) => Some((set.id.clone(), set.commitment.clone())),
                 MemberEvent::TotpEnrolled(device) => Some((device.id.clone(), device.commitment.clone())),
+                MemberEvent::PasskeyRegistered(passkey) => {
+                    Some((passkey.id.clone(), passkey.commitment.clone()))
+                }
                 MemberEvent::RecoveryCodesIssued(codes) => Some((codes.id.clone(), codes.commitment.clone())),
                 MemberEvent::RolesChanged(_)
                 | MemberEvent::DetailsChanged(_)
@@ -172,7 +175,8 @@ impl Holder {
                 | MemberEvent::Enabled(_)
                 | MemberEvent::TokenRevoked(_)
                 | MemberEvent::PasswordRemoved(_)
-                | MemberEvent::TotpRemoved(_) => None,
+                | MemberEvent::TotpRemoved(_)
+                | MemberEvent::PasskeyRemoved(_) => None,
             });
             self.member.apply(event, envelope.at);
         }
@@ -214,7 +218,11 @@ impl Holder {
         let of_member = self.member.membership().is_some_and(|member| {
             member.tokens.iter().any(|token| token.id == *id && token.live(now))
                 || member.password.as_ref().is_some_and(|password| password.id == *id)
-                || [&member.totp, &member.recovery_codes].into_iter().flatten().any(|factor| factor.id == *id)
+                || [&member.totp, &member.recovery_codes]
+                    .into_iter()
+                    .flatten()
+                    .chain(&member.passkeys)
+                    .any(|factor| factor.id == *id)
         });
         of_client || of_member || signs || registers
     }

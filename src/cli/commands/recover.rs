@@ -170,6 +170,8 @@ fn member_event(entry: &[u8]) -> anyhow::Result<Option<(MemberId, bool)>> {
             | MemberEvent::PasswordRemoved(_)
             | MemberEvent::TotpEnrolled(_)
             | MemberEvent::TotpRemoved(_)
+            | MemberEvent::PasskeyRegistered(_)
+            | MemberEvent::PasskeyRemoved(_)
             | MemberEvent::RecoveryCodesIssued(_),
         )
         | Event::Client(_)

@@ -41,6 +41,13 @@ pub enum MemberCommand {
     RemovePassword,
     /// Ask for the codes of a device beside its password.
     EnrolTotp(EnrolTotp),
+    /// Ask for one more passkey beside its password.
+    RegisterPasskey(RegisterPasskey),
+    /// Ask for one of its passkeys no more.
+    RemovePasskey {
+        /// Which one.
+        passkey_id: SecretId,
+    },
     /// Recovery codes, in place of those that it has.
     IssueRecoveryCodes(NewCredential),
     /// Ask for its password alone again.
@@ -67,6 +74,15 @@ pub struct EnrolTotp {
     pub totp: NewCredential,
     /// The digests of its recovery codes.
     pub recovery_codes: NewCredential,
+}
+
+/// Register a passkey that has answered a challenge.
+#[derive(Clone, Debug)]
+pub struct RegisterPasskey {
+    /// What is kept of it.
+    pub passkey: NewCredential,
+    /// The digests of its recovery codes, if it has none yet.
+    pub recovery_codes: Option<NewCredential>,
 }
 
 /// Something that goes into the vault in the same commit: a verifier of a password, a device's secret, digests of codes.

@@ -38,6 +38,15 @@ pub enum MemberError {
     /// There is no device.
     #[error("the member has no second factor")]
     NoTotp,
+    /// The member has no such passkey.
+    #[error("the member has no passkey `{0}`")]
+    NoSuchPasskey(SecretId),
+    /// More passkeys than anybody has.
+    #[error("the member has {most} passkeys already: remove one first")]
+    TooManyPasskeys {
+        /// The most there can be.
+        most: usize,
+    },
     /// More live tokens than can be told apart.
     #[error("the member has {most} live tokens already: revoke one first")]
     TooManyTokens {

@@ -33,6 +33,10 @@ events! {
         TotpEnrolled(TotpEnrolled) = "member.totp_enrolled", 1;
         /// It has no device any more, and no recovery codes.
         TotpRemoved(TotpRemoved) = "member.totp_removed", 1;
+        /// It signs in with one more passkey, too.
+        PasskeyRegistered(PasskeyRegistered) = "member.passkey_registered", 1;
+        /// One of its passkeys signs it in no more.
+        PasskeyRemoved(PasskeyRemoved) = "member.passkey_removed", 1;
         /// It has recovery codes, or others than before.
         RecoveryCodesIssued(RecoveryCodesIssued) = "member.recovery_codes_issued", 1;
     }
@@ -171,6 +175,27 @@ pub struct TotpRemoved {
     /// The id that its secret had.
     pub id: SecretId,
     /// The recovery codes that went with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_codes: Option<SecretId>,
+}
+
+/// A passkey, of which nothing is said here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasskeyRegistered {
+    /// The id of what is kept of it in the vault.
+    pub id: SecretId,
+    /// Digest of the disclosure of that.
+    pub commitment: String,
+}
+
+/// One passkey less.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasskeyRemoved {
+    /// The id of what was kept of it in the vault.
+    pub id: SecretId,
+    /// The recovery codes that went with it, if it was the last second factor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_codes: Option<SecretId>,
 }

@@ -11,6 +11,7 @@ pub(crate) mod hand_over;
 pub(crate) mod issue_token;
 pub(crate) mod list;
 pub(crate) mod list_tokens;
+pub(crate) mod remove_passkey;
 pub(crate) mod remove_password;
 pub(crate) mod responsibilities;
 pub(crate) mod revoke_token;

@@ -250,7 +250,7 @@ pub(super) async fn granted(
     let member = SignedInMember {
         member_id: session.member_id,
         signed_in_at: session.authenticated_at,
-        methods: session.methods.iter().map(|method| method.as_str().to_owned()).collect(),
+        methods: session.amr(),
     };
     let (request_id, source) = (RequestId::of(http).0, source(service, http));
     let code = service.app.issue_code(authorization.clone(), grant_id, member, request_id, source).await?;

@@ -4,17 +4,24 @@
 //! a member here who has none, with the request that it came for; that is judged anew when it goes on.
 
 use actix_web::{HttpRequest, HttpResponse};
-use app::{BegunEnrolment, CommandError, HeldFactor, IssuedRecoveryCodes, Session};
-use crypto::{ExposeSecret, SecretString};
-use domain::{EnvironmentName, Rule, Violation};
+use app::{
+    BegunEnrolment, BegunPasskey, CommandError, HeldFactor, IssuedRecoveryCodes, RegisterPasskeyRequest,
+    Session,
+};
+use crypto::{ExposeSecret, Personal, SecretString};
+use domain::{EnvironmentName, MemberError, Rule, SecretId, Violation};
 
 use super::{
     authorize::{Judged, judge},
     browser::{self, Shown, forged, keep_session, place, see_other},
     form::Form,
+    passkey::{self, Asked},
 };
 use crate::{
-    pages::{Done, Factor, Moment, Question, RecoveryCodes, SecondFactors, SignInRefusal, TotpEnrolment},
+    pages::{
+        Done, Factor, Moment, NewPasskey, PasskeyRow, Question, RecoveryCodes, SecondFactors, SignInRefusal,
+        TotpEnrolment,
+    },
     problem::Problem,
     service::Service,
 };
@@ -53,12 +60,14 @@ pub(crate) mod get {
             Ok(visit) => visit,
             Err(answer) => return Ok(answer),
         };
-        let question = form.get("remove").and_then(|removed| match removed {
-            "authenticator" => Some(Question::RemoveAuthenticator),
-            _ => None,
+        let question = form.get("remove").map(|removed| match removed {
+            "authenticator" => Question::RemoveAuthenticator,
+            id => Question::RemovePasskey(id),
         });
-        let done = form.get("removed").and_then(|removed| match removed {
-            "authenticator" => Some(Done::RemovedAuthenticator),
+        let done = form.get("done").and_then(|done| match done {
+            "removed_authenticator" => Some(Done::RemovedAuthenticator),
+            "removed_passkey" => Some(Done::RemovedPasskey),
+            "added_passkey" => Some(Done::AddedPasskey),
             _ => None,
         });
         visit.page(question, done, None).await
@@ -112,6 +121,9 @@ pub(crate) mod post {
             "add_authenticator" => visit.add_authenticator().await,
             "confirm_authenticator" => visit.confirm_authenticator().await,
             "remove_authenticator" => visit.remove_authenticator().await,
+            "add_passkey" => visit.add_passkey().await,
+            "register_passkey" => visit.register_passkey().await,
+            "remove_passkey" => visit.remove_passkey().await,
             "make_codes" => visit.make_codes().await,
             _ => forged(asking).await,
         }
@@ -150,7 +162,7 @@ impl<'v> Visit<'v> {
 
     async fn page(
         &self,
-        question: Option<Question>,
+        question: Option<Question<'_>>,
         done: Option<Done>,
         refusal: Option<SignInRefusal>,
     ) -> Result<HttpResponse, Problem> {
@@ -163,7 +175,18 @@ impl<'v> Visit<'v> {
             added_at: moment(factor.since),
             last_used_at: factor.last_used_at.map(moment),
         };
+        let passkeys: Vec<_> = held
+            .passkeys
+            .iter()
+            .map(|passkey| PasskeyRow {
+                id: &passkey.id.0,
+                label: passkey.label.expose(),
+                factor: shown(&passkey.held),
+            })
+            .collect();
         let page = SecondFactors {
+            passkeys: &passkeys,
+            offers_passkeys: service.relying_party().is_some(),
             place: place(service, environment),
             member: member.person(),
             client_name: self.client_name().filter(|_| !session.has_second_factor()),
@@ -209,8 +232,55 @@ impl<'v> Visit<'v> {
         let context = browser::context(self.service, self.http, self.session, "RemoveTotp")?;
         let removed = self.service.app.remove_totp(context, self.session.member_id, self.password()).await;
         match self.judged(removed)? {
-            Ok(_) => Ok(see_other(&self.link(&[("removed", "authenticator")]))),
+            Ok(_) => Ok(see_other(&self.link("removed_authenticator"))),
             Err(refusal) => self.page(Some(Question::RemoveAuthenticator), None, Some(refusal)).await,
+        }
+    }
+
+    async fn add_passkey(&self) -> Result<HttpResponse, Problem> {
+        let context = browser::context(self.service, self.http, self.session, "BeginPasskey")?;
+        let begun = self.service.app.begin_passkey(context, self.session.member_id, self.password()).await;
+        match self.judged(begun)? {
+            Ok(begun) => self.registration(&begun).await,
+            Err(refusal) => self.page(None, None, Some(refusal)).await,
+        }
+    }
+
+    async fn register_passkey(&self) -> Result<HttpResponse, Problem> {
+        let Some(party) = self.service.relying_party() else {
+            return self.page(None, None, Some(SignInRefusal::WrongPasskey)).await;
+        };
+        let context = browser::context(self.service, self.http, self.session, "RegisterPasskey")?;
+        let request = RegisterPasskeyRequest {
+            registration_id: self.form.owned("registration_id").unwrap_or_default(),
+            party,
+            label: Personal::new(self.form.owned("label").unwrap_or_default()),
+            creation: passkey::creation(self.form),
+        };
+        let member_id = self.session.member_id;
+        match self.judged(self.service.app.register_passkey(context, member_id, request).await)? {
+            Ok(issued) if issued.codes.is_some() => self.codes(&issued).await,
+            Ok(issued) => {
+                let location = match &self.judged {
+                    Some(_) => self.next(&issued),
+                    None => self.link("added_passkey"),
+                };
+                let mut response = see_other(&location);
+                self.keep(&mut response, &issued);
+                Ok(response)
+            }
+            Err(refusal) => self.page(None, None, Some(refusal)).await,
+        }
+    }
+
+    async fn remove_passkey(&self) -> Result<HttpResponse, Problem> {
+        let context = browser::context(self.service, self.http, self.session, "RemovePasskey")?;
+        let id = self.form.owned("passkey_id").unwrap_or_default();
+        let (member_id, passkey_id) = (self.session.member_id, SecretId(id.clone()));
+        let removed = self.service.app.remove_passkey(context, member_id, passkey_id, self.password()).await;
+        match self.judged(removed)? {
+            Ok(_) => Ok(see_other(&self.link("removed_passkey"))),
+            Err(refusal) => self.page(Some(Question::RemovePasskey(&id)), None, Some(refusal)).await,
         }
     }
 
@@ -244,27 +314,53 @@ impl<'v> Visit<'v> {
         Ok(page.respond())
     }
 
+    /// The page that has an authenticator make a passkey.
+    async fn registration(&self, begun: &BegunPasskey) -> Result<HttpResponse, Problem> {
+        let Some(party) = self.service.relying_party() else { return self.page(None, None, None).await };
+        let member = Shown::of(self.service, self.session.member_id).await?;
+        let asked = Asked::new(&party, &begun.challenge, &begun.held);
+        let page = NewPasskey {
+            place: place(self.service, self.environment),
+            member: member.person(),
+            member_id: &passkey::encoded(begun.member_id.0.as_bytes()),
+            continue_query: &self.carried(),
+            registration_id: &begun.registration_id.0,
+            request: asked.request(),
+            csrf: &self.service.app.form_proof(FORM, &self.session.id.0),
+        };
+        Ok(page.respond())
+    }
+
     /// The page with new recovery codes; then whatever the member came for.
     async fn codes(&self, issued: &IssuedRecoveryCodes) -> Result<HttpResponse, Problem> {
         self.service.views_at(issued.member.position).await;
         let member = Shown::of(self.service, self.session.member_id).await?;
         let codes: Vec<_> = issued.codes.iter().flatten().map(ExposeSecret::expose_secret).collect();
-        let session_id = issued.session.as_ref().map_or(&self.session.id, |session| &session.session_id);
-        let next = match &self.judged {
-            Some(judged) => judged.next(self.service, &self.session.id.0, &session_id.0),
-            None => PAGE.to_owned(),
-        };
         let page = RecoveryCodes {
             place: place(self.service, self.environment),
             member: member.person(),
             codes: &codes,
-            next: &next,
+            next: &self.next(issued),
         };
         let mut response = page.respond();
-        if let Some(session) = &issued.session {
-            keep_session(self.service, &mut response, &session.session);
-        }
+        self.keep(&mut response, issued);
         Ok(response)
+    }
+
+    /// What the member came for, or else the page.
+    fn next(&self, issued: &IssuedRecoveryCodes) -> String {
+        let session_id = issued.session.as_ref().map_or(&self.session.id, |session| &session.session_id);
+        match &self.judged {
+            Some(judged) => judged.next(self.service, &self.session.id.0, &session_id.0),
+            None => PAGE.to_owned(),
+        }
+    }
+
+    /// Hands the browser the session that has proved more, if there is one.
+    fn keep(&self, response: &mut HttpResponse, issued: &IssuedRecoveryCodes) {
+        if let Some(session) = &issued.session {
+            keep_session(self.service, response, &session.session);
+        }
     }
 
     /// What was done, or why it was not if the member can do something about it on the page.
@@ -274,6 +370,9 @@ impl<'v> Visit<'v> {
                 Some(SignInRefusal::Wait { seconds: *retry_after_seconds })
             }
             Err(CommandError::Invalid(wrong)) => wrong.iter().find_map(refusal),
+            Err(CommandError::Member(MemberError::TooManyPasskeys { .. })) => {
+                Some(SignInRefusal::TooManyPasskeys)
+            }
             Ok(_) | Err(_) => None,
         };
         match refusal {
@@ -295,11 +394,11 @@ impl<'v> Visit<'v> {
         self.judged.as_ref().map(Judged::carried).unwrap_or_default()
     }
 
-    /// The page, with the request that goes on afterwards.
-    fn link(&self, with: &[(&str, &str)]) -> String {
+    /// The page after something was done, with the request that goes on afterwards.
+    fn link(&self, done: &str) -> String {
         let carried = self.carried();
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(with);
+        query.append_pair("done", done);
         if !carried.is_empty() {
             query.append_pair("continue", &carried);
         }
@@ -312,7 +411,9 @@ fn refusal(wrong: &Violation) -> Option<SignInRefusal> {
     match (wrong.pointer.as_str(), wrong.rule) {
         ("/current_password", Rule::WrongSecret | Rule::Required) => Some(SignInRefusal::WrongPassword),
         ("/code", _) => Some(SignInRefusal::WrongCode),
-        ("/enrolment_id", _) => Some(SignInRefusal::TookTooLong),
+        ("/credential", _) => Some(SignInRefusal::WrongPasskey),
+        ("/label", _) => Some(SignInRefusal::WrongLabel),
+        ("/enrolment_id" | "/registration_id", _) => Some(SignInRefusal::TookTooLong),
         _ => None,
     }
 }

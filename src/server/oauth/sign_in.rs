@@ -1,7 +1,10 @@
 //! `/{environment}/sign_in`: a member proves who they are, and goes on with what they came for.
 
 use actix_web::{HttpRequest, HttpResponse};
-use app::{Authorization, NewSession, SecondFactorAttempt, SignInAttempt, SignInError, SignedIn};
+use app::{
+    Authorization, NewSession, SecondFactorAttempt, SecondFactorChoice, SecondFactorProof, SignInAttempt,
+    SignInError, SignedIn,
+};
 use crypto::{ExposeSecret, Personal};
 
 use super::browser::{Browser, place};
@@ -83,8 +86,9 @@ pub(crate) mod post {
     use domain::EnvironmentName;
 
     use super::{
-        Browser, ExposeSecret, FORM, NewSession, Personal, SecondFactor, SecondFactorAttempt, SignInAttempt,
-        SignInError, SignInRefusal, SignedIn, page, place, plain_page,
+        Browser, ExposeSecret, FORM, NewSession, Personal, SecondFactor, SecondFactorAttempt,
+        SecondFactorChoice, SecondFactorProof, SignInAttempt, SignInError, SignInRefusal, SignedIn, page,
+        place, plain_page,
     };
     pub(crate) use crate::oauth::undocumented as document;
     use crate::{
@@ -94,6 +98,7 @@ pub(crate) mod post {
             authorize::{Judged, again, judge},
             browser::{self, keep_session, see_other},
             form::Form,
+            passkey::{self, Asked},
             refusal::Asking,
         },
         problem::Problem,
@@ -160,7 +165,7 @@ pub(crate) mod post {
             match self.service.app.sign_in(attempt).await {
                 Ok(SignedIn::Complete(session)) => Ok(self.signed_in(&session)),
                 Ok(SignedIn::SecondFactor(pending)) => {
-                    self.second_page(pending.pending.expose_secret(), None)
+                    self.second_page(pending.pending.expose_secret(), None).await
                 }
                 Err(SignInError::Refused) => self.first_again(Some(SignInRefusal::NoMatch)),
                 Err(SignInError::Over) => self.first_again(Some(SignInRefusal::StaleForm)),
@@ -172,18 +177,29 @@ pub(crate) mod post {
         }
 
         async fn second(&self, pending: &str) -> Result<HttpResponse, Problem> {
+            let answered = self.service.relying_party().zip(passkey::assertion(self.form));
+            let (proof, wrong) = match answered {
+                Some((party, assertion)) => {
+                    (SecondFactorProof::Passkey(party, assertion), SignInRefusal::WrongPasskey)
+                }
+                None => {
+                    let code = self.text("code").to_owned().into();
+                    (SecondFactorProof::Code(code), SignInRefusal::WrongCode)
+                }
+            };
             let attempt = SecondFactorAttempt {
                 pending: pending.to_owned().into(),
-                code: self.text("code").to_owned().into(),
+                proof,
                 request_id: RequestId::of(self.http).0,
                 source: source(self.service, self.http),
             };
             match self.service.app.second_factor(attempt).await {
                 Ok(session) => Ok(self.signed_in(&session)),
-                Err(SignInError::Refused) => self.second_page(pending, Some(SignInRefusal::WrongCode)),
+                Err(SignInError::Refused) => self.second_page(pending, Some(wrong)).await,
                 Err(SignInError::Over) => self.first_again(Some(SignInRefusal::StaleForm)),
                 Err(SignInError::Throttled { retry_after_seconds }) => {
-                    self.second_page(pending, Some(SignInRefusal::Wait { seconds: retry_after_seconds }))
+                    let wait = SignInRefusal::Wait { seconds: retry_after_seconds };
+                    self.second_page(pending, Some(wait)).await
                 }
                 Err(SignInError::Failed(error)) => Err(error.into()),
             }
@@ -208,11 +224,17 @@ pub(crate) mod post {
             }
         }
 
-        fn second_page(
+        async fn second_page(
             &self,
             pending: &str,
             refusal: Option<SignInRefusal>,
         ) -> Result<HttpResponse, Problem> {
+            let choice = self.service.app.second_factor_choice(&pending.to_owned().into()).await?;
+            let Some(SecondFactorChoice { totp, passkeys, challenge }) = choice else {
+                return self.first_again(Some(SignInRefusal::StaleForm));
+            };
+            let party = self.service.relying_party().filter(|_| !passkeys.is_empty());
+            let asked = party.map(|party| Asked::new(&party, &challenge, &passkeys));
             let browser = Browser::of(self.service, self.http)?;
             let authorization = self.judged.as_ref().map(|judged| &judged.authorization);
             let page = SecondFactor {
@@ -222,6 +244,8 @@ pub(crate) mod post {
                 continue_query: self.judged.as_ref().map_or("", |judged| &judged.query),
                 csrf: &self.service.app.form_proof(FORM, &browser.id),
                 pending,
+                has_authenticator: totp,
+                passkey: asked.as_ref().map(Asked::request),
                 refusal,
             }
             .respond();

@@ -36,7 +36,8 @@ const STYLES: &str = concat!(
 pub(super) static STYLESHEET: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("console", "css", "text/css; charset=utf-8", STYLES));
 pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("console", "js", "text/javascript; charset=utf-8", include_str!("assets/console.js"))
+    let scripts = concat!(include_str!("assets/console.js"), include_str!("assets/passkey.js"));
+    Asset::new("console", "js", "text/javascript; charset=utf-8", scripts)
 });
 pub(super) static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg")));

@@ -12,9 +12,9 @@ use domain::{
 use jiff::Timestamp;
 
 use super::{
-    Allowed, AllowedGrant, AskedScope, Consent, Contact, Done, ErrorPage, Factor, Moment, Person, Place,
-    Question, RecoveryCodes, RedirectFault, Registration, SecondFactor, SecondFactors, SignIn, SignInRefusal,
-    SignOut, SignedOut, TotpEnrolment, assets,
+    Allowed, AllowedGrant, AskedScope, Consent, Contact, Done, ErrorPage, Factor, Moment, NewPasskey,
+    PasskeyRequest, PasskeyRow, Person, Place, Question, RecoveryCodes, RedirectFault, Registration,
+    SecondFactor, SecondFactors, SignIn, SignInRefusal, SignOut, SignedOut, TotpEnrolment, assets,
 };
 
 /// Whatever somebody may call themselves.
@@ -48,7 +48,30 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
         continue_query: QUERY,
         csrf: "csrf",
         pending: "pending",
+        has_authenticator: true,
+        passkey: None,
         refusal: None,
+    };
+    let request = PasskeyRequest { challenge: "AAAA", party: "oauth.northgate.example", held: "AQ Ag" };
+    let touch = SecondFactor { passkey: Some(request), client_name: Some("Matter sync"), ..code };
+    let touch_alone = SecondFactor { has_authenticator: false, ..touch };
+    let new_passkey = NewPasskey {
+        place: pencil,
+        member: MEMBER,
+        member_id: "AQID",
+        continue_query: QUERY,
+        registration_id: "registration",
+        request,
+        csrf: "csrf",
+    };
+    let hostile_passkey = NewPasskey {
+        member: Person { name: HOSTILE, email: HOSTILE },
+        member_id: HOSTILE,
+        continue_query: HOSTILE,
+        registration_id: HOSTILE,
+        request: PasskeyRequest { challenge: HOSTILE, party: HOSTILE, held: HOSTILE },
+        csrf: HOSTILE,
+        ..new_passkey
     };
     let consent = Consent {
         place: wax,
@@ -142,6 +165,8 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
         client_name: Some("Matter sync"),
         continue_query: QUERY,
         authenticator: None,
+        passkeys: &[],
+        offers_passkeys: false,
         recovery_codes: None,
         needs_password: false,
         question: None,
@@ -149,19 +174,27 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
         refusal: None,
         csrf: "csrf",
     };
+    let used = |used: Option<&str>| Factor {
+        added_at: moment("2026-03-03T10:00:00Z"),
+        last_used_at: used.map(moment),
+    };
+    let passkeys = [
+        PasskeyRow { id: "0f1e2d3c", label: "Laptop", factor: used(Some("2026-10-05T08:12:00Z")) },
+        PasskeyRow { id: "4b5a6978", label: HOSTILE, factor: used(None) },
+    ];
     let factors = SecondFactors {
+        passkeys: &passkeys,
+        offers_passkeys: true,
         place: wax,
         client_name: None,
         continue_query: "",
-        authenticator: Some(Factor {
-            added_at: moment("2026-03-03T10:00:00Z"),
-            last_used_at: Some(moment("2026-10-06T09:38:00Z")),
-        }),
+        authenticator: Some(used(Some("2026-10-06T09:38:00Z"))),
         recovery_codes: Some(moment("2026-03-03T10:00:00Z")),
         needs_password: true,
         ..first
     };
     let removing = SecondFactors { question: Some(Question::RemoveAuthenticator), ..factors };
+    let removing_passkey = SecondFactors { question: Some(Question::RemovePasskey("4b5a6978")), ..factors };
     let hostile_factors = SecondFactors {
         member: Person { name: HOSTILE, email: HOSTILE },
         client_name: Some(HOSTILE),
@@ -196,6 +229,15 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
             SecondFactors { refusal: Some(SignInRefusal::WrongPassword), ..factors }.respond(),
         ),
         ("second_factors_removing", removing.respond()),
+        ("second_factors_removing_passkey", removing_passkey.respond()),
+        ("second_factor_passkey", touch.respond()),
+        ("second_factor_passkey_alone", touch_alone.respond()),
+        (
+            "second_factor_passkey_refused",
+            SecondFactor { refusal: Some(SignInRefusal::WrongPasskey), ..touch }.respond(),
+        ),
+        ("passkey", new_passkey.respond()),
+        ("passkey_hostile", hostile_passkey.respond()),
         ("totp", totp.respond()),
         ("recovery_codes", recovery.respond()),
         ("totp_refused", TotpEnrolment { refusal: wrong, ..totp }.respond()),

@@ -14,11 +14,31 @@ pub struct Factor {
     pub last_used_at: Option<Moment>,
 }
 
-/// What may be asked before it is done: `?remove=authenticator`.
+/// A passkey of a member.
+#[derive(Clone, Copy, Debug)]
+pub struct PasskeyRow<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What the member calls it.
+    pub label: &'a str,
+    /// Since when, and when it was used last.
+    pub factor: Factor,
+}
+
+/// What may be asked before it is done: `?remove=authenticator`, `?remove=<a passkey's id>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
+pub enum Question<'a> {
     /// Whether the authenticator is removed.
     RemoveAuthenticator,
+    /// Whether this passkey is removed.
+    RemovePasskey(&'a str),
+}
+
+/// Something that it is asked of whether it is removed.
+#[derive(Clone, Copy)]
+enum Removing<'a> {
+    Authenticator,
+    Passkey(&'a PasskeyRow<'a>),
 }
 
 /// What has just been done.
@@ -26,6 +46,10 @@ pub enum Question {
 pub enum Done {
     /// The authenticator is removed.
     RemovedAuthenticator,
+    /// A passkey is removed.
+    RemovedPasskey,
+    /// A passkey is added.
+    AddedPasskey,
 }
 
 /// All of it.
@@ -42,12 +66,16 @@ pub struct SecondFactors<'a> {
     pub continue_query: &'a str,
     /// The authenticator.
     pub authenticator: Option<Factor>,
+    /// The passkeys, oldest first.
+    pub passkeys: &'a [PasskeyRow<'a>],
+    /// Whether passkeys can be added: browsers make none for a service that is reached by no name.
+    pub offers_passkeys: bool,
     /// Since when there are these recovery codes.
     pub recovery_codes: Option<Moment>,
     /// Whether the member has to say its password to change anything.
     pub needs_password: bool,
     /// What is asked, if anything is.
-    pub question: Option<Question>,
+    pub question: Option<Question<'a>>,
     /// What has just been done.
     pub done: Option<Done>,
     /// Why something was not done.
@@ -64,14 +92,16 @@ impl SecondFactors<'_> {
     }
 
     fn has_any(&self) -> bool {
-        self.authenticator.is_some()
+        self.authenticator.is_some() || !self.passkeys.is_empty()
     }
 
-    /// The authenticator, if it is asked whether it is removed.
-    fn removing(&self) -> Option<&Factor> {
-        match self.question {
-            Some(Question::RemoveAuthenticator) => self.authenticator.as_ref(),
-            None => None,
+    /// What it is asked of whether it is removed.
+    fn removing(&self) -> Option<Removing<'_>> {
+        match self.question? {
+            Question::RemoveAuthenticator => self.authenticator.map(|_| Removing::Authenticator),
+            Question::RemovePasskey(id) => {
+                self.passkeys.iter().find(|passkey| passkey.id == id).map(Removing::Passkey)
+            }
         }
     }
 
@@ -82,9 +112,51 @@ impl SecondFactors<'_> {
 }
 
 impl Done {
+    /// Whether there is less than before.
+    fn is_removal(self) -> bool {
+        match self {
+            Self::RemovedAuthenticator | Self::RemovedPasskey => true,
+            Self::AddedPasskey => false,
+        }
+    }
+
     fn title(self) -> &'static str {
         match self {
             Self::RemovedAuthenticator => "The authenticator is removed.",
+            Self::RemovedPasskey => "The passkey is removed.",
+            Self::AddedPasskey => "The passkey is added.",
+        }
+    }
+}
+
+impl<'a> Removing<'a> {
+    /// What the form does.
+    fn action(self) -> &'static str {
+        match self {
+            Self::Authenticator => "remove_authenticator",
+            Self::Passkey(_) => "remove_passkey",
+        }
+    }
+
+    /// What it is called.
+    fn name(self) -> &'a str {
+        match self {
+            Self::Authenticator => "the authenticator",
+            Self::Passkey(passkey) => passkey.label,
+        }
+    }
+
+    fn passkey_id(self) -> &'a str {
+        match self {
+            Self::Authenticator => "",
+            Self::Passkey(passkey) => passkey.id,
+        }
+    }
+
+    fn follows(self) -> &'static str {
+        match self {
+            Self::Authenticator => "Its codes sign you in no more.",
+            Self::Passkey(_) => "It signs you in no more, wherever it is.",
         }
     }
 }

@@ -6,7 +6,7 @@ use actix_web::{
 };
 use askama::Template;
 
-use super::{Place, answer, assets};
+use super::{PasskeyRequest, Place, answer, assets};
 
 /// Why nobody was signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,12 @@ pub enum SignInRefusal {
     WrongPassword,
     /// What was begun was not finished in time.
     TookTooLong,
+    /// The answer of a passkey does not do.
+    WrongPasskey,
+    /// What a passkey was to be called does not do.
+    WrongLabel,
+    /// The member has as many passkeys as it can have.
+    TooManyPasskeys,
 }
 
 impl SignInRefusal {
@@ -37,6 +43,9 @@ impl SignInRefusal {
             Self::StaleForm => "This page was open for too long, or in another browser.",
             Self::WrongPassword => "That is not your password.",
             Self::TookTooLong => "That took too long.",
+            Self::WrongPasskey => "That passkey does not do.",
+            Self::WrongLabel => "That is no name for it.",
+            Self::TooManyPasskeys => "You have as many passkeys as you can have.",
         }
     }
 
@@ -56,6 +65,9 @@ impl SignInRefusal {
                     .to_owned()
             }
             Self::TookTooLong => "Nothing was added. Begin again.".to_owned(),
+            Self::WrongPasskey => "Nothing was changed. Try again, or use something else. An administrator sees why it was refused.".to_owned(),
+            Self::WrongLabel => "Nothing was added. Write up to 64 letters, on one line.".to_owned(),
+            Self::TooManyPasskeys => "Nothing was added. Remove one first.".to_owned(),
         }
     }
 
@@ -63,15 +75,24 @@ impl SignInRefusal {
     pub(super) fn is_of_field(self) -> bool {
         match self {
             Self::NoMatch | Self::WrongCode | Self::WrongPassword => true,
-            Self::Wait { .. } | Self::StaleForm | Self::TookTooLong => false,
+            Self::Wait { .. }
+            | Self::StaleForm
+            | Self::TookTooLong
+            | Self::WrongPasskey
+            | Self::WrongLabel
+            | Self::TooManyPasskeys => false,
         }
     }
 
     fn status(self) -> StatusCode {
         match self {
-            Self::NoMatch | Self::WrongCode | Self::WrongPassword | Self::TookTooLong => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::NoMatch
+            | Self::WrongCode
+            | Self::WrongPassword
+            | Self::TookTooLong
+            | Self::WrongPasskey
+            | Self::WrongLabel
+            | Self::TooManyPasskeys => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::StaleForm => StatusCode::FORBIDDEN,
         }
@@ -114,6 +135,10 @@ pub struct SecondFactor<'a> {
     pub csrf: &'a str,
     /// What proves that the first step was taken.
     pub pending: &'a str,
+    /// Whether the member has an authenticator.
+    pub has_authenticator: bool,
+    /// What its passkeys are asked, if it has any.
+    pub passkey: Option<PasskeyRequest<'a>>,
     /// Why a code signed nobody in.
     pub refusal: Option<SignInRefusal>,
 }
@@ -127,6 +152,22 @@ impl SignIn<'_> {
 }
 
 impl SecondFactor<'_> {
+    fn title(&self) -> &'static str {
+        match (self.passkey, self.has_authenticator) {
+            (None, _) => "Enter a code",
+            (Some(_), false) => "Use your passkey",
+            (Some(_), true) => "Use your passkey or a code",
+        }
+    }
+
+    fn by(&self) -> &'static str {
+        match (self.passkey, self.has_authenticator) {
+            (None, true) => "From your authenticator",
+            (None, false) => "One of your recovery codes",
+            (Some(_), _) => "Beside your password",
+        }
+    }
+
     /// The page.
     #[must_use]
     pub fn respond(&self) -> HttpResponse {

@@ -51,6 +51,7 @@ mod table {
         NoSuchSecret         = NOT_FOUND "no_such_secret", "No such secret", "the client has no secret with this id";
         NoPassword           = NOT_FOUND "no_password", "No password", "the member has no password";
         NoTotp               = NOT_FOUND "no_totp", "No second factor", "the member has no device whose codes it signs in with";
+        NoSuchPasskey        = NOT_FOUND "no_such_passkey", "No such passkey", "the member has no passkey with this id";
         NoSuchToken          = NOT_FOUND "no_such_token", "No such token", "the member has no token with this id";
         MethodNotAllowed     = METHOD_NOT_ALLOWED "method_not_allowed", "Method not allowed", "the path answers the methods named in `Allow`";
         RequestTimeout       = REQUEST_TIMEOUT "request_timeout", "Request timeout", "the body did not arrive in time";
@@ -75,6 +76,7 @@ mod table {
         RoleExists           = CONFLICT "role_exists", "Role exists", "there is a role of this name, or there was: a name is not used again";
         BuiltInRole          = CONFLICT "built_in_role", "Built-in role", "a built-in role is as it is: make a role of your own";
         TokenNotLive         = CONFLICT "token_not_live", "Token not live", "the token is revoked or expired already";
+        TooManyPasskeys      = CONFLICT "too_many_passkeys", "Too many passkeys", "the member has as many passkeys as it can have: remove one first";
         TooManyTokens        = CONFLICT "too_many_tokens", "Too many tokens", "there are as many working tokens as there can be: revoke one first";
         LegalHold            = CONFLICT "legal_hold", "Legal hold", "a legal hold keeps it: see `legal_hold_id` and `ticket`";
         MemberActive         = CONFLICT "member_active", "Member active", "the member is active: deactivate it first";
@@ -136,6 +138,8 @@ impl Kind {
                 MemberError::LastAdministrator => Self::LastAdministrator,
                 MemberError::NoPassword => Self::NoPassword,
                 MemberError::NoTotp => Self::NoTotp,
+                MemberError::NoSuchPasskey(_) => Self::NoSuchPasskey,
+                MemberError::TooManyPasskeys { .. } => Self::TooManyPasskeys,
                 MemberError::NoSuchToken(_) => Self::NoSuchToken,
                 MemberError::TokenNotLive(_) => Self::TokenNotLive,
                 MemberError::TooManyTokens { .. } => Self::TooManyTokens,

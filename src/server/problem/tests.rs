@@ -35,6 +35,8 @@ fn errors() -> Vec<CommandError> {
         CommandError::Member(MemberError::LastAdministrator),
         CommandError::Member(MemberError::NoSuchToken(id())),
         CommandError::Member(MemberError::TokenNotLive(id())),
+        CommandError::Member(MemberError::NoSuchPasskey(id())),
+        CommandError::Member(MemberError::TooManyPasskeys { most: 20 }),
         CommandError::Member(MemberError::TooManyTokens { most: 50 }),
         CommandError::RoleExists,
         CommandError::BuiltInRole,

@@ -41,12 +41,23 @@ pub(crate) struct Member {
     #[serde(with = "domain::time::micros::option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) totp_enrolled_at: Option<Timestamp>,
+    /// The passkeys that it signs in with, oldest first; what it calls them, it alone is shown.
+    pub(crate) passkeys: Vec<Passkey>,
     /// How many events its stream has: its `ETag`.
     #[schema(value_type = u64)]
     pub(crate) revision: Revision,
     /// A position at which it was so.
     #[schema(value_type = u64)]
     pub(crate) position: Position,
+}
+
+/// A passkey, as far as anyone may know it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Passkey {
+    id: String,
+    #[serde(with = "domain::time::micros")]
+    #[schema(value_type = String, format = DateTime)]
+    registered_at: Timestamp,
 }
 
 /// Who a member is, for who asked for it and may know.
@@ -145,6 +156,11 @@ impl Member {
                 .collect(),
             password_set_at: membership.password.as_ref().map(|password| password.set_at),
             totp_enrolled_at: membership.totp.as_ref().map(|totp| totp.since),
+            passkeys: membership
+                .passkeys
+                .iter()
+                .map(|passkey| Passkey { id: passkey.id.to_string(), registered_at: passkey.since })
+                .collect(),
             revision: *revision,
             position: *position,
         }

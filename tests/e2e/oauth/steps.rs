@@ -107,7 +107,7 @@ pub(super) async fn last_event(service: &Service, application: &Application) -> 
 }
 
 /// Why things of a kind were refused, whoever asked, oldest first; `done` if they were not.
-pub(super) async fn outcomes(service: &Service, kind: &str) -> Vec<String> {
+pub(crate) async fn outcomes(service: &Service, kind: &str) -> Vec<String> {
     let found = service.get(&format!("/api/v1/activity?kind={kind}&order=asc&limit=500")).await.expect(200);
     let items = found.body["items"].as_array().cloned().unwrap_or_default();
     items.iter().map(|item| item["reason"].as_str().unwrap_or("done").to_owned()).collect()

@@ -16,7 +16,7 @@ use domain::{
     environment::Policy,
     member::{
         ChangeRoles, CreateMember, EnrolTotp, IssueToken, MemberDetail, MemberStatus, Membership,
-        NewCredential,
+        NewCredential, RegisterPasskey,
     },
     oauth::ScopeSet,
 };
@@ -422,6 +422,8 @@ proptest! {
             Just(MemberAsk::RemovePassword),
             Just(MemberAsk::EnrolTotp),
             Just(MemberAsk::RemoveTotp),
+            any::<bool>().prop_map(MemberAsk::RegisterPasskey),
+            (0..12_usize).prop_map(MemberAsk::RemovePasskey),
         ], ), 0..30)
     ) {
         member_walk(&asks);
@@ -440,6 +442,8 @@ enum MemberAsk {
     RemovePassword,
     EnrolTotp,
     RemoveTotp,
+    RegisterPasskey(bool),
+    RemovePasskey(usize),
 }
 
 impl MemberAsk {
@@ -453,7 +457,9 @@ impl MemberAsk {
             | Self::SetPassword
             | Self::RemovePassword
             | Self::EnrolTotp
-            | Self::RemoveTotp => false,
+            | Self::RemoveTotp
+            | Self::RegisterPasskey(_)
+            | Self::RemovePasskey(_) => false,
         }
     }
 }
@@ -542,6 +548,17 @@ fn member_command(ask: &MemberAsk, step: usize) -> MemberCommand {
             },
         }),
         MemberAsk::RemoveTotp => MemberCommand::RemoveTotp,
+        MemberAsk::RegisterPasskey(with_codes) => {
+            let new = |kind: char| NewCredential {
+                id: SecretId(format!("{kind}{step}")),
+                commitment: format!("commitment {step}"),
+            };
+            let recovery_codes = with_codes.then(|| new('r'));
+            MemberCommand::RegisterPasskey(RegisterPasskey { passkey: new('k'), recovery_codes })
+        }
+        MemberAsk::RemovePasskey(place) => {
+            MemberCommand::RemovePasskey { passkey_id: SecretId(format!("k{place}")) }
+        }
         MemberAsk::Issue(permission, lifetime) => MemberCommand::IssueToken(IssueToken {
             id: SecretId(format!("t{step}")),
             label: "laptop".into(),

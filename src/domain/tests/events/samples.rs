@@ -29,8 +29,9 @@ use domain::{
     grant::{CodeReused, GrantDenied, GrantEnded, GrantGiven, GrantWidened, RefreshTokenReused},
     legal_hold::{HoldSubject, LegalHoldPlaced, LegalHoldReleased},
     member::{
-        DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberStatus, PasswordRemoved, PasswordSet,
-        RecoveryCodesIssued, RolesChanged, TokenIssued, TokenRevoked, TotpEnrolled, TotpRemoved,
+        DetailsChanged, IssuedToken, MemberCreated, MemberDetail, MemberStatus, PasskeyRegistered,
+        PasskeyRemoved, PasswordRemoved, PasswordSet, RecoveryCodesIssued, RolesChanged, TokenIssued,
+        TokenRevoked, TotpEnrolled, TotpRemoved,
     },
     oauth::{
         GrantType, PublicKey, RedirectRule, RedirectScheme, RedirectUri, ResourceIndicator, ScopeSet,
@@ -116,6 +117,11 @@ pub fn samples() -> Vec<Sample> {
         least(MemberEvent::TotpEnrolled(TotpEnrolled { replaced: None, ..totp_enrolled() }).into()),
         full(MemberEvent::TotpRemoved(totp_removed()).into()),
         least(MemberEvent::TotpRemoved(TotpRemoved { recovery_codes: None, ..totp_removed() }).into()),
+        full(MemberEvent::PasskeyRegistered(passkey_registered()).into()),
+        full(MemberEvent::PasskeyRemoved(passkey_removed()).into()),
+        least(
+            MemberEvent::PasskeyRemoved(PasskeyRemoved { recovery_codes: None, ..passkey_removed() }).into(),
+        ),
         full(MemberEvent::RecoveryCodesIssued(recovery_codes_issued()).into()),
         least(
             MemberEvent::RecoveryCodesIssued(RecoveryCodesIssued {
@@ -622,6 +628,14 @@ fn totp_enrolled() -> TotpEnrolled {
 
 fn totp_removed() -> TotpRemoved {
     TotpRemoved { id: secret("9tOz5f"), recovery_codes: Some(secret("1rCz7h")) }
+}
+
+fn passkey_registered() -> PasskeyRegistered {
+    PasskeyRegistered { id: secret("2pKy8i"), commitment: commitment('K') }
+}
+
+fn passkey_removed() -> PasskeyRemoved {
+    PasskeyRemoved { id: secret("2pKy8i"), recovery_codes: Some(secret("1rCz7h")) }
 }
 
 fn recovery_codes_issued() -> RecoveryCodesIssued {
