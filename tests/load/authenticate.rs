@@ -8,33 +8,24 @@
 
 mod asking;
 mod connection;
+mod flood;
 #[path = "../benches/commands/measure.rs"]
 #[expect(dead_code, reason = "the other scripts use the rest")]
 mod measure;
 mod measuring;
 
-use std::{
-    fs,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{fs, time::Duration};
 
-use crypto::{Binding, DataKey, ExposeSecret, SecretKind, SystemEntropy, TagKeys};
 use tests::Service;
-use tokio::{
-    task::JoinSet,
-    time::{MissedTickBehavior, interval},
-};
 
 use crate::{
     asking::{Asked, asking, own},
-    measure::{Caller, Result, Round, Sample, Subject, drive, load_average},
+    flood::{Flood, guess},
+    measure::{Result, Subject, drive},
     measuring::is_measuring,
 };
 
 const CONNECTIONS: usize = 8;
-/// How many guesses come for each right secret.
-const FLOOD: u32 = 10;
 /// So that one address may ask as often as it likes.
 const SETTINGS: &str = "[limits]\nreads_per_minute = 0\ncommands_per_minute = 0\nanonymous_per_minute = 0\n";
 
@@ -85,94 +76,8 @@ async fn measure(service: &Service, time: Duration, pace: u32) -> Result<()> {
         costs[0], costs[1], costs[2]
     );
 
-    println!("\nright secrets at {pace} a second\n\n{}", Subject::heading());
-    let mut alone = Subject::new("alone");
-    alone.samples.push(paced(address, &right, pace, time, process).await?);
-    println!("{alone}");
-    let guessing = at_pace(address, &guesses, pace * FLOOD, time).await?;
-    let mut beside = Subject::new(format!("beside {} guesses a second", pace * FLOOD));
-    beside.samples.push(paced(address, &right, pace, time, process).await?);
-    println!("{beside}");
-    let guessed = latencies(guessing).await?.len();
-    let (alone, beside) = (&alone.samples[0], &beside.samples[0]);
-    println!(
-        "\nanswered beside the flood / alone, at least 0.8: {:.2}; p50 {:.2} times, p99 {:.2} times; {:.0} guesses a second",
-        beside.per_second / alone.per_second,
-        ratio(beside, alone, 0.5),
-        ratio(beside, alone, 0.99),
-        guessed as f64 / time.as_secs_f64(),
-    );
-
-    let before = bytes(&service.data())?;
-    let guessed = latencies(at_pace(address, &guesses, pace * FLOOD, time).await?).await?.len();
-    let megabytes = (bytes(&service.data())? - before) / 1e6;
-    println!(
-        "a flood alone, {guessed} guesses: {megabytes:.3} MB on the disk, {:.2} MB a minute, at most 1; load {:.2}",
-        megabytes * 60.0 / time.as_secs_f64(),
-        load_average()?,
-    );
-    Ok(())
-}
-
-fn ratio(beside: &Sample, alone: &Sample, share: f64) -> f64 {
-    beside.latency(share).as_secs_f64() / alone.latency(share).as_secs_f64()
-}
-
-/// A secret in the form of ours, that this service did not make.
-fn guess(client_id: &str) -> Result<String> {
-    let tags = TagKeys::new(1, &DataKey::random(&SystemEntropy)?);
-    let binding = Binding { environment: "sandbox", owner: client_id };
-    let minted = crypto::mint(SecretKind::ClientSecret, &binding, &tags, &SystemEntropy)?;
-    Ok(minted.secret.expose_secret().to_owned())
-}
-
-/// The latencies of each connection.
-type Paced = JoinSet<Result<Vec<Duration>>>;
-
-/// Requests at a fixed pace, over all connections together. A latency begins when a request was due: one that had to wait
-/// for the one before has waited.
-async fn paced(address: &str, asked: &[Asked], pace: u32, time: Duration, process: &str) -> Result<Sample> {
-    let round = Round::begin(process)?;
-    let latencies = latencies(at_pace(address, asked, pace, time).await?).await?;
-    let operations = latencies.len();
-    round.end(latencies, operations)
-}
-
-async fn at_pace(address: &str, asked: &[Asked], pace: u32, time: Duration) -> Result<Paced> {
-    let every = Duration::from_secs(asked.len() as u64) / pace;
-    let mut tasks = JoinSet::new();
-    for mut asking in asking(address, asked).await? {
-        tasks.spawn(async move {
-            let mut due = interval(every);
-            due.set_missed_tick_behavior(MissedTickBehavior::Burst);
-            let (end, mut latencies) = (Instant::now() + time, Vec::new());
-            while Instant::now() < end {
-                let due = due.tick().await;
-                let _ = asking.call().await?;
-                latencies.push(due.elapsed());
-            }
-            Ok(latencies)
-        });
-    }
-    Ok(tasks)
-}
-
-async fn latencies(mut tasks: Paced) -> Result<Vec<Duration>> {
-    let mut latencies = Vec::new();
-    while let Some(finished) = tasks.join_next().await {
-        latencies.extend(finished??);
-    }
-    Ok(latencies)
-}
-
-/// What the activity log takes up.
-fn bytes(data: &Path) -> Result<f64> {
-    let mut bytes = 0;
-    for file in fs::read_dir(data)? {
-        let file = file?;
-        if file.file_name().to_string_lossy().starts_with("activity") {
-            bytes += file.metadata()?.len();
-        }
-    }
-    Ok(bytes as f64)
+    println!("\nright secrets at {pace} a second\n");
+    Flood { address, right: &right, guesses: &guesses, pace, time, process, data: &service.data() }
+        .measure()
+        .await
 }

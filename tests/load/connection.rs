@@ -23,7 +23,7 @@ impl Connection {
     }
 
     /// The whole answer, which must begin like this.
-    pub async fn ask(&mut self, request: &[u8], expected: &[u8]) -> Result<()> {
+    pub async fn ask(&mut self, request: &[u8], expected: &[u8]) -> Result<&[u8]> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         loop {
@@ -35,7 +35,7 @@ impl Connection {
             }
         }
         if self.buffer.starts_with(expected) {
-            Ok(())
+            Ok(&self.buffer)
         } else {
             Err(String::from_utf8_lossy(&self.buffer).into_owned().into())
         }
@@ -64,7 +64,7 @@ fn is_whole(answer: &[u8]) -> Result<bool> {
         if let Some((name, value)) = line.split_once(':')
             && name.eq_ignore_ascii_case("content-length")
         {
-            return Ok(answer.len() - (head + 4) >= value.trim().parse()?);
+            return Ok(answer.len() - (head + 4) >= value.trim().parse::<usize>()?);
         }
     }
     Err("an answer without a length".into())

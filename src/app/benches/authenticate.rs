@@ -4,25 +4,20 @@
 //! each is built from: one keyed digest, one Argon2id. `cargo bench -p app --bench authenticate [-- <checks>]`
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
-use std::{
-    collections::HashMap, error::Error, fs, hint::black_box, num::NonZeroUsize, path::Path, sync::Arc,
-};
+use std::{error::Error, fs, hint::black_box, num::NonZeroUsize, path::Path, sync::Arc};
 
 use app::{
     Actor, App, ClientAttempt, ClientAuthenticationError, Contact, Context, CreateClientRequest,
     FirstAdministrator, Parts, SessionLimits, Source, TokenSink,
 };
-use async_trait::async_trait;
 use crypto::{
     Binding, DataKey, ExposeSecret, KeyedDigest, MasterKey, Personal, SecretKind, SecretString,
     SeededEntropy, SystemEntropy, TagKeys,
 };
 use domain::{EnvironmentName, client::ClientDraft};
-use jiff::Timestamp;
 use store::{
-    ActivityCommit, ActivityError, ActivityFilter, ActivityLog, ActivityPage, ActivityUnavailable,
-    ClosedSegment, DataDirectory, EventLog, KeptVoucher, KeyStore, Position, ReadError, RecordedActivity,
-    SegmentNumber, SqliteActivity, SqliteKeys, SqliteLog, SystemClock, VerifiedDigest,
+    ActivityLog, DataDirectory, EventLog, KeyStore, SqliteActivity, SqliteKeys, SqliteLog, SystemClock,
+    testing::ForgetfulActivity,
 };
 use tokio::{runtime::Handle, task::JoinSet};
 use uuid::Uuid;
@@ -141,7 +136,7 @@ impl Node {
             Result::Ok(App::open(parts).await?)
         };
         let recorded = app(Arc::new(SqliteActivity::open(&directory, clock)?)).await?;
-        let unrecorded = app(Arc::new(Forgetful)).await?;
+        let unrecorded = app(Arc::new(ForgetfulActivity)).await?;
         let first = recorded
             .bootstrap(host(), FirstAdministrator::default(), Box::new(Nowhere))
             .await?
@@ -219,74 +214,5 @@ fn host() -> Context {
         ticket: None,
         idempotency: None,
         malformed: Vec::new(),
-    }
-}
-
-/// Acknowledges everything at once and keeps nothing.
-struct Forgetful;
-
-#[async_trait]
-impl ActivityLog for Forgetful {
-    async fn append(&self, _: ActivityCommit) -> std::result::Result<Position, ActivityError> {
-        Ok(Position::ORIGIN)
-    }
-
-    async fn voucher(&self, _: &'static str, _: &str) -> std::result::Result<Option<KeptVoucher>, ReadError> {
-        Ok(None)
-    }
-
-    async fn counted(&self, _: &str) -> std::result::Result<u64, ReadError> {
-        Ok(0)
-    }
-
-    async fn forget_vouchers(&self, _: Timestamp) -> std::result::Result<(), ActivityUnavailable> {
-        Ok(())
-    }
-
-    fn keep_digest(&self, _: VerifiedDigest) {}
-
-    async fn digest(&self, _: &str) -> std::result::Result<Option<Vec<u8>>, ReadError> {
-        Ok(None)
-    }
-
-    async fn head(&self) -> std::result::Result<Position, ReadError> {
-        Ok(Position::ORIGIN)
-    }
-
-    async fn read(
-        &self,
-        _: &ActivityFilter,
-        _: ActivityPage,
-    ) -> std::result::Result<Vec<RecordedActivity>, ReadError> {
-        Ok(Vec::new())
-    }
-
-    async fn last_used(&self, _: &[String]) -> std::result::Result<HashMap<String, Timestamp>, ReadError> {
-        Ok(HashMap::new())
-    }
-
-    async fn last_used_by(&self, _: &[String]) -> std::result::Result<HashMap<String, Timestamp>, ReadError> {
-        Ok(HashMap::new())
-    }
-
-    async fn segment_to_close(
-        &self,
-        _: Timestamp,
-    ) -> std::result::Result<Option<(SegmentNumber, Position, Position)>, ReadError> {
-        Ok(None)
-    }
-
-    async fn close_segment(&self, _: ClosedSegment) -> std::result::Result<(), ActivityUnavailable> {
-        Ok(())
-    }
-
-    async fn close(&self) {}
-
-    async fn closed_segments(
-        &self,
-        _: Option<SegmentNumber>,
-        _: usize,
-    ) -> std::result::Result<Vec<ClosedSegment>, ReadError> {
-        Ok(Vec::new())
     }
 }
