@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{Access, Audit, Methods, Route, all, is_anyones};
+use super::{ASKED_OFTEN, Access, Audit, Methods, Route, all, is_anyones, is_of};
 use crate::{compatibility, openapi::Operation, openapi_document, pages, testing};
 
 fn document() -> Value {
@@ -104,6 +104,15 @@ fn l1_every_description_states_permission_audit_answers_and_parameters() {
             && route.operation != "RevealSigningSecret";
         assert_eq!(names("header").contains("Idempotency-Key"), repeatable, "{name}");
         assert_eq!(names("header").contains("If-Match"), statuses.contains_key("428"), "{name}");
+    }
+}
+
+#[test]
+fn what_is_looked_for_first_takes_no_path_from_another() {
+    for often in ASKED_OFTEN {
+        let asked: BTreeSet<_> =
+            all().iter().map(|route| route.path).filter(|path| is_of(often, &example(path))).collect();
+        assert_eq!(asked, BTreeSet::from([often]));
     }
 }
 
