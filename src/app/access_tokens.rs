@@ -278,8 +278,8 @@ impl Inner {
                 return Ok(Some(TokenEnd::Member));
             }
         }
-        let revoked = self.activity.voucher(REVOKED_TOKEN, &token.jti.0).await?;
-        Ok(revoked.map(|_| TokenEnd::Revoked))
+        let revoked = self.activity.has_voucher(REVOKED_TOKEN, &token.jti.0).await?;
+        Ok(revoked.then_some(TokenEnd::Revoked))
     }
 }
 

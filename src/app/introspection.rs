@@ -247,7 +247,7 @@ impl Inner {
     async fn end_access_token(&self, deed: Deed, token: &AccessToken) -> Result<(), TokenError> {
         let expires_at = Timestamp::from_second(token.exp)
             .map_err(|error| TokenError::from(Fault::permanent("reading a token", error)))?;
-        if self.activity.voucher(REVOKED_TOKEN, &token.jti.0).await.map_err(Fault::from)?.is_some() {
+        if self.activity.has_voucher(REVOKED_TOKEN, &token.jti.0).await.map_err(Fault::from)? {
             return Ok(());
         }
         let id = token.jti.to_string();

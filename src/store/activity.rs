@@ -206,6 +206,12 @@ pub trait ActivityLog: Send + Sync {
     /// A voucher, as long as it is kept: expired and spent ones among them.
     async fn voucher(&self, kind: &'static str, id: &str) -> Result<Option<KeptVoucher>, ReadError>;
 
+    /// Whether there is a voucher, expired and spent ones among them; for kinds of which there nearly never is the one that is
+    /// asked about. As true as [`voucher`](Self::voucher), and maybe cheaper.
+    async fn has_voucher(&self, kind: &'static str, id: &str) -> Result<bool, ReadError> {
+        Ok(self.voucher(kind, id).await?.is_some())
+    }
+
     /// How far something was counted.
     async fn counted(&self, key: &str) -> Result<u64, ReadError>;
 

@@ -224,6 +224,13 @@ pub async fn oauth_26_a_voucher_is_spent_once(fixture: &mut dyn Fixture<dyn Acti
     let kept = log.voucher("code", "c1").await.unwrap().unwrap();
     assert_eq!((kept.spent_at, kept.data), (Some(fixture.clock().now()), b"{}".to_vec()));
     assert_eq!(log.voucher("other", "c1").await.unwrap(), None);
+    let has = async |kind, id: &str| log.has_voucher(kind, id).await.unwrap();
+    assert_eq!(
+        (has("code", "c1").await, has("code", "c3").await, has("other", "c1").await),
+        (true, false, false)
+    );
+    log.append(with(vec![issue(fixture, "c3")])).await.unwrap();
+    assert!(has("code", "c3").await, "it was known not to be there");
     log.append(with(vec![spend("c2")])).await.unwrap();
 }
 
@@ -254,6 +261,7 @@ pub async fn oauth_27_a_voucher_is_good_for_its_time(fixture: &mut dyn Fixture<d
     log.append(with(vec![spend("c2")])).await.unwrap();
     log.forget_vouchers(fixture.clock().now()).await.unwrap();
     assert_eq!(log.voucher("code", "c1").await.unwrap(), None);
+    assert!(!log.has_voucher("code", "c1").await.unwrap());
     assert!(
         log.voucher("code", "c2").await.unwrap().is_some(),
         "spent, but of use against who presents it again"

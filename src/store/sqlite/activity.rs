@@ -2,6 +2,7 @@
 //! one table, because what was last used stands in the same commit as the use.
 
 mod reader;
+mod seldom;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::OptionalExtension as _;
 
+use self::seldom::Seldom;
 use self::session::Tail;
 use self::writer::Recording;
 use super::pool::Pool;
@@ -47,6 +49,7 @@ pub struct SqliteActivity {
 struct Shared {
     clock: Arc<dyn Clock>,
     head: AtomicU64,
+    seldom: Seldom,
     #[cfg(test)]
     faults: super::fault::Faults,
 }
@@ -64,6 +67,7 @@ impl SqliteActivity {
         let shared = Arc::new(Shared {
             clock,
             head: AtomicU64::new(tail.head.get()),
+            seldom: Seldom::default(),
             #[cfg(test)]
             faults: super::fault::Faults::default(),
         });
@@ -86,6 +90,15 @@ impl ActivityLog for SqliteActivity {
 
     async fn voucher(&self, kind: &'static str, id: &str) -> Result<Option<KeptVoucher>, ReadError> {
         self.pool.with(|connection| reader::voucher(connection, kind, id).map_err(read_error))
+    }
+
+    async fn has_voucher(&self, kind: &'static str, id: &str) -> Result<bool, ReadError> {
+        let ids = |most| {
+            self.pool.with(|connection| reader::voucher_ids(connection, kind, most).map_err(read_error))
+        };
+        // Another process's vouchers are known to the file alone.
+        let can_be = self.writer.is_none() || self.shared.seldom.can_be(kind, id, ids)?;
+        Ok(can_be && self.voucher(kind, id).await?.is_some())
     }
 
     async fn counted(&self, key: &str) -> Result<u64, ReadError> {

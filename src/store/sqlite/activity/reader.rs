@@ -1,7 +1,7 @@
 //! Reading activity. Times ascend with the positions, so that a time is a position, found by binary search: no index on
 //! the time is kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::types::{Type, Value};
@@ -78,6 +78,18 @@ pub(super) fn voucher(
             Ok(KeptVoucher { data: row.get(0)?, expires_at: time(row, 1)?, spent_at })
         })
         .optional()
+}
+
+/// As many ids of a kind, if there are so many.
+pub(super) fn voucher_ids(
+    connection: &Connection,
+    kind: &str,
+    most: usize,
+) -> rusqlite::Result<HashSet<String>> {
+    connection
+        .prepare_cached("SELECT id FROM vouchers WHERE kind = ?1 LIMIT ?2")?
+        .query_map((kind, as_i64(most as u64)), |row| row.get(0))?
+        .collect()
 }
 
 pub(super) fn counted(connection: &Connection, key: &str) -> rusqlite::Result<Option<Counted>> {

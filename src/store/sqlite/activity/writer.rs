@@ -7,12 +7,26 @@ use rusqlite::Connection;
 
 use super::Shared;
 use super::session::Session;
-use crate::activity::request::{Request, refuse_all};
+use crate::activity::request::{Asked, Request, refuse_all};
 use crate::error::Cause;
 use crate::sqlite::writer::GroupCommit;
 
 /// The activity log's side of its writer.
 pub(super) struct Recording(pub(super) Arc<Shared>);
+
+impl Recording {
+    /// Notes vouchers that the file has now, or that were refused and are at least not there by surprise.
+    fn note(&self, batch: &[Request]) {
+        let forgets = |request: &Request| matches!(request.asked, Asked::Forget(_));
+        if batch.iter().any(forgets) {
+            self.0.seldom.forget();
+        }
+        self.0.seldom.note(batch.iter().filter_map(|request| match &request.asked {
+            Asked::Record(commit) => Some(commit),
+            Asked::Close(_) | Asked::Forget(_) => None,
+        }));
+    }
+}
 
 impl GroupCommit for Recording {
     type Request = Request;
@@ -23,6 +37,8 @@ impl GroupCommit for Recording {
         self.0.faults.strike_anew(connection);
         let session = Session::start(connection).map_err(|error| Arc::new(error) as Cause)?;
         self.0.head.store(session.head().get(), Ordering::Release);
+        // What a failed transaction has left in the file is there, although it was never noted.
+        self.0.seldom.forget();
         Ok(session)
     }
 
@@ -35,6 +51,7 @@ impl GroupCommit for Recording {
             Ok(written) => {
                 // Before the answers: no head lags behind one.
                 self.0.head.store(session.head().get(), Ordering::Release);
+                self.note(batch);
                 for (request, outcome) in batch.drain(..).zip(written.outcomes) {
                     request.answer(outcome);
                 }
