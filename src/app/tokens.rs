@@ -429,9 +429,11 @@ impl Inner {
         if resources.iter().all(known) { Ok(resources.to_vec()) } else { Err(TokenRefusal::UnknownResource) }
     }
 
-    /// A fresh id of a token.
+    /// A fresh id of a token. Ids of later tokens come later in the order of ids: the index by token in the activity log grows
+    /// at its end, instead of being rewritten all over.
     fn token_id(&self) -> Result<SecretId, Fault> {
-        Ok(SecretId(crypto::SecretId::random(self.entropy.as_ref())?.into()))
+        let now = u64::try_from(self.log.now().as_millisecond()).unwrap_or_default();
+        Ok(SecretId(crypto::SecretId::in_time(now, self.entropy.as_ref())?.into()))
     }
 
     /// A fresh code or refresh token of a client.

@@ -65,6 +65,25 @@ fn the_form_is_frozen() {
 }
 
 #[test]
+fn the_greatest_body_is_that_of_the_greatest_bytes() {
+    let mut digits = [0; 43];
+    crate::base62::encode_into(&[255; BODY_BYTES], &mut digits);
+    assert_eq!(digits, presented::GREATEST_BODY);
+}
+
+#[test]
+fn ids_in_time_are_in_its_order_and_differ_within_a_moment() {
+    let entropy = SeededEntropy::new(1);
+    let ids: Vec<_> = [0, 1, 61, 62, 1_795_212_805_123, 1_795_212_805_124, 3_000_000_000_000]
+        .map(|at| SecretId::in_time(at, &entropy).unwrap())
+        .into();
+    assert!(ids.is_sorted(), "{ids:?}");
+    assert!(ids.iter().all(|id| id.as_str().parse::<SecretId>().is_ok()), "{ids:?}");
+    assert_ne!(ids[0], SecretId::in_time(0, &entropy).unwrap());
+    assert!(SecretId::in_time(u64::MAX, &entropy).is_ok());
+}
+
+#[test]
 fn a_hint_is_part_of_the_id_and_debug_shows_nothing_more() {
     let minted = mint(SecretKind::ClientSecret, &BINDING, &keys(), &SeededEntropy::new(1)).unwrap();
     assert_eq!(minted.hint, "mcs_wub6gn…");
