@@ -201,6 +201,10 @@ impl App {
     /// # Errors
     /// [`TokenError`]; each refusal is recorded or counted before it is answered.
     pub async fn issue_tokens(&self, request: TokenRequest) -> Result<IssuedTokens, TokenError> {
+        if matches!(request.ask, TokenAsk::ClientCredentials) {
+            // Spends nothing that a client which hangs up could lose: it is spared the way to another thread and back.
+            return look::once(self.inner.issue_tokens(request)).await;
+        }
         let inner = Arc::clone(&self.inner);
         // Off the HTTP workers: who hangs up after a code was spent must not cancel its tokens half way.
         match self.commands.spawn(look::once(async move { inner.issue_tokens(request).await })).await {
