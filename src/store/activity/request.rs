@@ -13,7 +13,13 @@ use crate::queue::Queue;
 /// Something to write, and who waits for it, if anybody does.
 pub(crate) struct Request {
     pub(crate) asked: Asked,
-    answer: Option<oneshot::Sender<Result<Position, ActivityError>>>,
+    answer: Option<oneshot::Sender<Answer>>,
+}
+
+/// What became of it. What was asked goes back with it, because freeing memory is cheapest where it was allocated.
+struct Answer {
+    outcome: Result<Position, ActivityError>,
+    _spent: Asked,
 }
 
 pub(crate) enum Asked {
@@ -27,7 +33,7 @@ impl Request {
     pub(crate) fn answer(self, outcome: Result<Position, ActivityError>) {
         if let Some(answer) = self.answer {
             // Nobody may be listening any more; the record stands nevertheless.
-            let _ = answer.send(outcome);
+            let _ = answer.send(Answer { outcome, _spent: self.asked });
         }
     }
 }
@@ -38,7 +44,10 @@ pub(crate) async fn ask(queue: &Queue<Request>, asked: Asked) -> Result<Position
     let request = Request { asked, answer: Some(answer) };
     queue.push(request).map_err(|refused| ActivityUnavailable(Arc::new(refused)))?;
     // An answer that never comes means that the writer died with the request in its hands.
-    answered.await.unwrap_or_else(|_| Err(ActivityUnavailable(Arc::new(LogClosed)).into()))
+    match answered.await {
+        Ok(Answer { outcome, .. }) => outcome,
+        Err(_) => Err(ActivityUnavailable(Arc::new(LogClosed)).into()),
+    }
 }
 
 /// As [`ask`], of what no voucher or count can refuse.

@@ -1,5 +1,7 @@
 //! The writer's work on one connection. A session ends with its first failure.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Statement, params};
 
@@ -116,6 +118,7 @@ impl<'c> Session<'c> {
         self.statements.begin.execute([])?;
         let (mut outcomes, mut records) = (Vec::new(), 0);
         let mut staged = Staged::default();
+        let mut used = BTreeMap::new();
         for asked in requests {
             let admitted = match asked {
                 Asked::Record(commit) => self.admit(&mut staged, commit, now)?,
@@ -129,11 +132,15 @@ impl<'c> Session<'c> {
                 Asked::Record(commit) => {
                     records += commit.records.len() + commit.vouchers.len();
                     self.record(commit, now)?;
+                    used.extend(commit.records.iter().filter_map(use_in));
                 }
                 Asked::Close(segment) => self.close(segment)?,
                 Asked::Forget(ended_before) => self.forget(*ended_before)?,
             }
             outcomes.push(Ok(self.tail.head));
+        }
+        for (credential, client) in used {
+            self.statements.used.execute(params![credential, client, self.tail.not_before])?;
         }
         for ((kind, id), kept) in staged.changed_vouchers() {
             let (end, spent) =
@@ -209,11 +216,6 @@ impl<'c> Session<'c> {
                 record.source.as_ref().map(|source| &source.token),
                 record.source.as_ref().map(|source| &source.sealed),
             ])?;
-            if let (Outcome::Done, Some(credential)) = (outcome, credential) {
-                // A personal token is no client's.
-                let client = client.as_deref().unwrap_or_default();
-                self.statements.used.execute(params![credential, client, at])?;
-            }
         }
         for digest in &commit.digests {
             self.statements.digest.execute(params![digest.credential, digest.digest])?;
@@ -235,5 +237,14 @@ impl<'c> Session<'c> {
             .execute(params![number.get(), first, last, root, number.end()])?;
         self.tail.not_before = self.tail.not_before.max(number.end());
         Ok(())
+    }
+}
+
+/// The credential that a record is a use of, and whose it is. Many records of a transaction may be uses of one.
+fn use_in(record: &Activity) -> Option<(&str, &str)> {
+    match (record.outcome, &record.credential) {
+        // A personal token is no client's.
+        (Outcome::Done, Some(credential)) => Some((credential, record.client.as_deref().unwrap_or_default())),
+        (Outcome::Done, None) | (Outcome::Refused, _) => None,
     }
 }
