@@ -21,6 +21,7 @@ use crate::{
     error::{CommandError, Fault},
     execute::{MOST_ATTEMPTS, NotAppended, Proposal, ProposedStream},
     ids::uuid_v7,
+    look,
 };
 
 /// What the vault calls the private half of a signing key.
@@ -51,11 +52,17 @@ pub struct ChangedSigningKeys {
 pub(crate) struct ReadyKeys {
     signers: Cache<String, Arc<JwtSigner>>,
     public: Cache<String, Arc<JwtPublicKey>>,
+    /// Held by whoever makes a key that is missing.
+    making: tokio::sync::Mutex<()>,
 }
 
 impl ReadyKeys {
     pub(crate) fn new() -> Self {
-        Self { signers: Cache::new(CACHED), public: Cache::new(CACHED) }
+        Self {
+            signers: Cache::new(CACHED),
+            public: Cache::new(CACHED),
+            making: tokio::sync::Mutex::default(),
+        }
     }
 }
 
@@ -155,6 +162,13 @@ impl Inner {
         environment: &EnvironmentName,
         algorithm: SigningAlgorithm,
     ) -> Result<Arc<JwtSigner>, CommandError> {
+        let loaded = self.signing_keys.current(environment.as_str()).await?;
+        if let Some(key) = loaded.aggregate.signer(algorithm, self.log.now()) {
+            return self.ready(key).await;
+        }
+        // Of many that miss it at one moment one makes it: a key of RSA is a second of work.
+        let _making = self.ready_keys.making.lock().await;
+        look::again();
         let loaded = self.signing_keys.current(environment.as_str()).await?;
         if let Some(key) = loaded.aggregate.signer(algorithm, self.log.now()) {
             return self.ready(key).await;
