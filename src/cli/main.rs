@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     // Everything the program writes is its owner's alone: the log, the keys, the views, a token's file.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let arguments = Arguments::parse();
+    let lines = telemetry::WrittenAtTheEnd;
     let command = arguments.command.unwrap_or_default();
     // A token that nobody could read is no quiet matter.
     let may_lose_output = !matches!(command, Command::Serve(_) | Command::Init(_) | Command::Recover(_));
@@ -46,6 +47,8 @@ fn main() -> ExitCode {
         Command::Completions(completions) => commands::generate::completions(&completions),
         Command::Man(manual) => commands::generate::manual(&manual),
     };
+    // Before what is said of an error.
+    drop(lines);
     match done {
         Ok(code) => code.into(),
         Err(error) if may_lose_output && exit::nobody_reads(&error) => exit::Exit::NobodyReads.into(),
