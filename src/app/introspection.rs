@@ -283,7 +283,7 @@ impl Inner {
         kind: &'static str,
         question: &TokenQuestion,
     ) -> Result<ProvedClient, TokenError> {
-        if self.policy_of(&question.environment).await?.is_none() {
+        if self.environments.current(question.environment.as_str()).await?.aggregate.policy().is_none() {
             let (request_id, source) = (question.request_id.clone(), question.source.clone());
             self.record_refused(Deed { kind, request_id, source, ..Deed::default() }, "no_such_environment")
                 .await?;

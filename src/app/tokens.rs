@@ -201,7 +201,8 @@ impl App {
     /// # Errors
     /// [`TokenError`]; each refusal is recorded or counted before it is answered.
     pub async fn issue_tokens(&self, request: TokenRequest) -> Result<IssuedTokens, TokenError> {
-        if matches!(request.ask, TokenAsk::ClientCredentials) {
+        let by_secret = matches!(request.client.proof, ClientProof::Secret(_)) && request.key_proof.is_none();
+        if by_secret && matches!(request.ask, TokenAsk::ClientCredentials) {
             // Spends nothing that a client which hangs up could lose: it is spared the way to another thread and back.
             return look::once(self.inner.issue_tokens(request)).await;
         }
@@ -236,7 +237,8 @@ struct Asked<'r> {
 
 impl Inner {
     async fn issue_tokens(&self, request: TokenRequest) -> Result<IssuedTokens, TokenError> {
-        let Some(policy) = self.policy_of(&request.environment).await? else {
+        let environment = self.environments.current(request.environment.as_str()).await?;
+        let Some(policy) = environment.aggregate.policy() else {
             // Anybody can make up names of environments: nothing is counted by them.
             let deed = Deed {
                 kind: TOKEN,
@@ -266,7 +268,7 @@ impl Inner {
         };
         deed.credential = client.by.credential();
         let issued = match self.key_of(&request, &mut client) {
-            Ok(key) => self.issue_proved(&request, &policy, &client, key.as_deref(), deed.clone()).await,
+            Ok(key) => self.issue_proved(&request, policy, &client, key.as_deref(), deed.clone()).await,
             Err(refusal) => Err(refusal.into()),
         };
         if let Err(error) = &issued

@@ -80,7 +80,7 @@ impl Inner {
             source: request.source,
             ..Deed::default()
         };
-        if self.policy_of(&request.environment).await?.is_none() {
+        if self.environments.current(request.environment.as_str()).await?.aggregate.policy().is_none() {
             self.record_refused(deed, "no_such_environment").await?;
             return Err(UserinfoError::NoSuchEnvironment);
         }

@@ -23,7 +23,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::{DataKey, DataKeyRef, Disclosure, Entropy, MasterKey, Personal};
 use domain::Erasures;
 use moka::sync::Cache;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use store::{DisclosureKey, EventLog, KeyStore, PersonKey, Revision, SealedSource, SegmentNumber};
 use uuid::Uuid;
 
@@ -48,6 +49,13 @@ const CACHED_PERSONS: u64 = 10_000;
 const ADDRESS_TOKEN: usize = 16;
 /// What the sources of activity are sealed for.
 const SOURCE_PLACE: &str = "activity/source";
+
+/// What is sealed of where somebody came from.
+#[derive(Serialize)]
+struct PlainSource<'a> {
+    address: &'a str,
+    user_agent: Option<&'a str>,
+}
 
 /// Private parts that are looked at when the vault is opened: whether the keys are as new as the log.
 const NEWEST_DISCLOSURES: usize = 10_000;
@@ -213,7 +221,8 @@ impl Vault {
     ) -> Result<SealedSource, Fault> {
         let (keys, entropy) = (self.keys.as_ref(), self.entropy.as_ref());
         let key = self.segment_keys.of(segment, keys, &self.master_key, entropy).await?;
-        let source = json!({ "address": address, "user_agent": user_agent }).to_string();
+        let source = serde_json::to_string(&PlainSource { address, user_agent })
+            .map_err(|error| Fault::permanent("writing where somebody came from", error))?;
         Ok(SealedSource {
             token: key.addresses.digest("address", &[address.as_bytes()])[..ADDRESS_TOKEN].to_vec(),
             sealed: key.sealing.seal(SOURCE_PLACE, &source, entropy)?,

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use app::App;
-use crypto::{Entropy, RelyingParty, SystemEntropy};
+use crypto::{BufferedEntropy, Entropy, RelyingParty, SystemEntropy};
 use domain::EnvironmentName;
 use projections::Views;
 use store::{Position, Revision, StreamName};
@@ -36,6 +36,8 @@ pub(crate) struct Service {
     pub(crate) verifications: Arc<Verifications>,
     /// How long a client may take to send a body.
     pub(crate) client_timeout: Duration,
+    /// Of ids.
+    entropy: BufferedEntropy,
     /// How the service is reached from outside, without a slash at the end.
     public_url: String,
     views_wait: Duration,
@@ -63,6 +65,7 @@ impl Service {
             verifications: Arc::default(),
             only_tls: public_url.starts_with("https:"),
             client_timeout: Duration::from_secs(config.client_timeout_seconds),
+            entropy: BufferedEntropy::new(Arc::new(SystemEntropy)),
             public_url,
             views_wait: Duration::from_millis(config.views_wait_milliseconds),
             stopping: watch::Sender::new(false),
@@ -115,7 +118,7 @@ impl Service {
     /// A new id, of RFC 9562 section 5.7, from the log's clock and the system's entropy.
     pub(crate) fn new_id(&self) -> Result<Uuid, Problem> {
         let mut random = [0; 10];
-        SystemEntropy.fill(&mut random).map_err(|error| Problem::new(Kind::Unavailable).because(error))?;
+        self.entropy.fill(&mut random).map_err(|error| Problem::new(Kind::Unavailable).because(error))?;
         let millis = u64::try_from(self.app.log().now().as_millisecond()).unwrap_or_default();
         Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }

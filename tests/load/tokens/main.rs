@@ -16,6 +16,9 @@ mod connection;
 mod figures;
 #[path = "../flood.rs"]
 mod flood;
+/// As the product writes its own.
+#[path = "../../../src/cli/telemetry/lines.rs"]
+mod lines;
 #[path = "../../benches/commands/measure.rs"]
 #[expect(dead_code, reason = "the other scripts use the rest")]
 mod measure;

@@ -11,7 +11,7 @@ use store::{DataDirectory, EventLog, SqliteKeys, SqliteLog, SystemClock, testing
 use tokio::runtime::{Builder, Handle};
 use tracing_subscriber::EnvFilter;
 
-use crate::{measure::Result, peers::said_listening};
+use crate::{lines::Lines, measure::Result, peers::said_listening};
 
 /// What the product says of itself unless it is told otherwise.
 const FILTER: &str = "info,actix_server=warn";
@@ -19,7 +19,7 @@ const FILTER: &str = "info,actix_server=warn";
 /// Serves what is in a folder that a stopped service has left, until the process is ended.
 pub fn serve(folder: &Path) -> Result<()> {
     let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(FILTER)?);
-    lines.with_writer(std::io::stderr).with_ansi(false).json().flatten_event(true).init();
+    lines.with_writer(Lines::to(std::io::stderr())?).with_ansi(false).json().flatten_event(true).init();
     let processors = available_parallelism()?;
     let commands = Builder::new_multi_thread().worker_threads(processors.get()).enable_all().build()?;
     let handle = commands.handle().clone();
