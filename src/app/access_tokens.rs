@@ -147,9 +147,10 @@ impl Inner {
     ) -> Result<String, CommandError> {
         match format {
             AccessTokenFormat::Jwt => {
-                let signer = self.signer(environment, SigningAlgorithm::Es256).await?;
-                let signed = signer.sign(JwtType::AccessToken, token);
-                Ok(signed.map_err(|error| Fault::passing("signing a token", error))?)
+                self.signed_access_token(environment, SigningAlgorithm::Es256, token).await
+            }
+            AccessTokenFormat::JwtRs256 => {
+                self.signed_access_token(environment, SigningAlgorithm::Rs256, token).await
             }
             AccessTokenFormat::Opaque => {
                 let claims =
@@ -166,6 +167,17 @@ impl Inner {
                 Ok(text)
             }
         }
+    }
+
+    async fn signed_access_token(
+        &self,
+        environment: &EnvironmentName,
+        algorithm: SigningAlgorithm,
+        token: &AccessToken,
+    ) -> Result<String, CommandError> {
+        let signer = self.signer(environment, algorithm).await?;
+        let signed = signer.sign(JwtType::AccessToken, token);
+        Ok(signed.map_err(|error| Fault::passing("signing a token", error))?)
     }
 
     /// What a text says that we wrote in this environment as an access token; `None` if we did not.

@@ -61,9 +61,11 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccessTokenFormat {
-    /// A signed JWT (RFC 9068), which a resource server can read by itself.
+    /// A JWT (RFC 9068) signed with ES256, which a resource server can read by itself.
     #[default]
     Jwt,
+    /// The same signed with RS256, for resource servers that know nothing newer.
+    JwtRs256,
     /// A text that says nothing: a resource server asks (RFC 7662).
     Opaque,
 }

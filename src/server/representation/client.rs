@@ -55,8 +55,8 @@ pub(crate) struct Client {
     pub(crate) token_endpoint_auth_method: TokenEndpointAuthMethod,
     /// What it signs its assertions with (RFC 7517).
     pub(crate) jwks: KeySet,
-    /// What its access tokens are to whoever holds them, `jwt` or `opaque`; null leaves it to the environment.
-    #[schema(value_type = Option<String>, pattern = "^(jwt|opaque)$")]
+    /// What its access tokens are to whoever holds them, `jwt`, `jwt_rs256` or `opaque`; null leaves it to the environment.
+    #[schema(value_type = Option<String>, pattern = "^(jwt|jwt_rs256|opaque)$")]
     pub(crate) access_token_format: Option<AccessTokenFormat>,
     /// Whether it asks for its payloads to be encrypted.
     pub(crate) payload_encryption: bool,

@@ -51,7 +51,7 @@ pub(crate) struct Policy {
     #[schema(value_type = String, pattern = "^(https_or_loopback|https_only)$")]
     pub(crate) redirect_rule: RedirectRule,
     /// What an access token is to whoever holds it.
-    #[schema(value_type = String, pattern = "^(jwt|opaque)$")]
+    #[schema(value_type = String, pattern = "^(jwt|jwt_rs256|opaque)$")]
     pub(crate) access_token_format: AccessTokenFormat,
     /// The resource servers that tokens can be asked for (RFC 8707), beside the authorization server itself.
     #[schema(value_type = Vec<String>)]

@@ -10,7 +10,7 @@ use tests::{
     oauth::Application,
 };
 
-use super::steps::{is_active, last_deed, last_event, metadata};
+use super::steps::{is_active, last_deed, last_event, metadata, part};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -191,6 +191,10 @@ async fn l2_a_client_can_have_opaque_tokens_where_its_environment_has_others() {
     assert!(sealed.starts_with("mat_"), "{sealed}");
     assert_eq!(signed.split('.').count(), 3, "{signed}");
     assert!(is_active(&service, &opaque, &sealed).await);
+    let old = service.application_with("Old", json!({ "access_token_format": "jwt_rs256" })).await;
+    let signed = of(&old).await;
+    assert_eq!(part(&signed, 0)["alg"], "RS256");
+    assert!(is_active(&service, &old, &signed).await);
     let path = format!("{}/{}", tests::http::CLIENTS, opaque.id);
     let changed = service.patch(&path, "*", &json!({ "access_token_format": null })).await.expect(200);
     assert_eq!(changed.body["access_token_format"], Value::Null);

@@ -42,9 +42,9 @@ pub(crate) struct ChangeClient {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     jwks: Option<Object<KeySet>>,
-    /// What its access tokens are from now on, `jwt` or `opaque`; null leaves it to the environment.
+    /// What its access tokens are from now on, `jwt`, `jwt_rs256` or `opaque`; null leaves it to the environment.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, pattern = "^(jwt|opaque)$")]
+    #[schema(value_type = Option<String>, pattern = "^(jwt|jwt_rs256|opaque)$")]
     access_token_format: Option<Option<AccessTokenFormat>>,
     /// Whether its payloads can be encrypted.
     #[serde(default, deserialize_with = "present")]

@@ -60,9 +60,9 @@ pub(crate) struct CreateClient {
     /// What it signs its assertions with (RFC 7517): public keys, P-256 or RSA.
     #[serde(default)]
     jwks: Option<Object<KeySet>>,
-    /// What its access tokens are to whoever holds them, `jwt` or `opaque`; left out, what the environment says.
+    /// What its access tokens are to whoever holds them, `jwt`, `jwt_rs256` or `opaque`; left out, what the environment says.
     #[serde(default)]
-    #[schema(value_type = Option<String>, pattern = "^(jwt|opaque)$")]
+    #[schema(value_type = Option<String>, pattern = "^(jwt|jwt_rs256|opaque)$")]
     access_token_format: Option<AccessTokenFormat>,
     /// Whether its payloads can be encrypted.
     #[serde(default)]

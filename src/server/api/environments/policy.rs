@@ -46,9 +46,9 @@ pub(super) struct PolicySettings {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, nullable = false, pattern = "^(https_or_loopback|https_only)$")]
     redirect_rule: Option<RedirectRule>,
-    /// `jwt` or `opaque`: what an access token is to whoever holds it.
+    /// `jwt`, `jwt_rs256` or `opaque`: what an access token is to whoever holds it.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, nullable = false, pattern = "^(jwt|opaque)$")]
+    #[schema(value_type = Option<String>, nullable = false, pattern = "^(jwt|jwt_rs256|opaque)$")]
     access_token_format: Option<AccessTokenFormat>,
     /// The resource servers that tokens can be asked for (RFC 8707), beside the authorization server itself.
     #[serde(default, deserialize_with = "present")]
