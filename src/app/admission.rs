@@ -29,6 +29,8 @@ const VERIFIER: &str = "registration_token_verifier";
 const DIGEST_LABEL: &str = "registration-token";
 /// Whose an initial access token is by its tag: it belongs to no client yet.
 const OWNER: &str = "registration";
+/// Environments that are looked at at a time.
+const PAGE: usize = 500;
 
 /// Who may register clients in an environment, after a command.
 #[derive(Clone, Debug)]
@@ -159,6 +161,47 @@ impl Inner {
         Ok(IssuedInitialAccessToken { admission, token_id, token: Some(minted.secret) })
     }
 
+    /// Stops an initial access token that strangers have seen, whichever environment's it is.
+    pub(crate) async fn stop_initial_token(
+        &self,
+        context: &Context,
+        presented: &Presented<'_>,
+    ) -> Result<(), CommandError> {
+        let mut after: Option<StreamName> = None;
+        loop {
+            let streams = self.log.streams(Admission::CATEGORY, after.as_ref(), PAGE).await?;
+            for stream in &streams {
+                let Ok(environment) = EnvironmentName::parse(stream.id()) else { continue };
+                if let Some(token_id) = self.initial_token_id(presented, &environment) {
+                    return self.stop_initial_token_of(context, presented, &environment, token_id).await;
+                }
+            }
+            let Some(last) = streams.into_iter().last() else { return Ok(()) };
+            after = Some(last);
+        }
+    }
+
+    async fn stop_initial_token_of(
+        &self,
+        context: &Context,
+        presented: &Presented<'_>,
+        environment: &EnvironmentName,
+        token_id: SecretId,
+    ) -> Result<(), CommandError> {
+        let loaded = self.admissions.current(environment.as_str()).await?;
+        let live = loaded.aggregate.token(&token_id).filter(|token| token.is_live(self.log.now()));
+        let Some(token) = live else { return Ok(()) };
+        if !self.is_registration_token(presented, &token.commitment).await? {
+            return Ok(());
+        }
+        let context = Context { environment: Some(environment.clone()), ..context.clone() };
+        let revoked = self.change_admission(&context, environment, None, Vec::new(), |admission, _, now| {
+            let token_id = token_id.clone();
+            admission.decide(AdmissionCommand::RevokeInitialAccessToken { token_id }, now)
+        });
+        revoked.await.map(drop)
+    }
+
     /// Decides and appends, and decides again when another command was faster. What `decide` is told beside the state are
     /// the rules of the type of such clients, if `scope` hangs on them.
     async fn change_admission(
@@ -179,7 +222,7 @@ impl Inner {
             let (rules, facts) = self.rules_of_registered(&policy, scope).await?;
             let loaded = self.admissions.current(environment.as_str()).await?;
             let now = self.log.now();
-            let wrong = context.violations(policy.reason_required.covers(context.operation));
+            let wrong = context.violations(context.must_say_why(&policy));
             let decided = decide(&loaded.aggregate, rules.as_ref(), now).map_err(CommandError::from);
             let events = crate::configuration::with_violations(decided, wrong)?;
             let ended = loaded.aggregate.tokens.iter().filter(|token| !token.is_live(now));

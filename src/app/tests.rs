@@ -5,6 +5,7 @@ mod authentication;
 mod meanwhile;
 mod nodes;
 mod persons;
+mod registration;
 mod sign_in;
 mod unsure;
 mod vault;

@@ -34,7 +34,7 @@ async fn every_flow(program: &mut Command) {
     service.finish().await;
 }
 
-/// What there is for a script: a member, and an application for each way to authenticate.
+/// What there is for a script: a member, an application for each way to authenticate, and what registers further ones.
 async fn given(service: &Service) -> Value {
     let mut applications = json!({});
     for method in ["client_secret_basic", "client_secret_post", "none"] {
@@ -50,6 +50,14 @@ async fn given(service: &Service) -> Value {
     let application = service.application_with("private_key_jwt", metadata).await;
     applications["private_key_jwt"] =
         json!({ "id": application.id, "secret": key.private, "another_key": another.private });
+    let policy = json!({ "policy": { "registration": "initial_access_token", "registration_defaults": {
+        "client_type": "standard", "scope": "openid profile email offline_access matters:read",
+        "contacts_required": false, "terms_required": false,
+    }}});
+    service.patch("/api/v1/environments/sandbox", "*", &policy).await.expect(200);
+    let tokens = "/api/v1/environments/sandbox/initial_access_tokens";
+    let token = json!({ "label": "Libraries", "max_uses": 10, "expires_in_seconds": 600 });
+    let initial = service.post(tokens, &token).await.expect(201);
     let name = "Ines Duarte";
     let visitor = service.visitor(name).await;
     json!({
@@ -57,6 +65,7 @@ async fn given(service: &Service) -> Value {
         "redirect_uri": CALLBACK,
         "member": { "name": name, "email": visitor.email, "password": PASSWORD },
         "applications": applications,
+        "initial_access_token": initial.text_of("/token"),
     })
 }
 

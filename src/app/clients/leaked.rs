@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl App {
-    /// Stops each of these texts that is a client secret or a personal token of ours and can be used. Needs no
+    /// Stops each of these texts that is a client secret, a personal token, a session or an initial access token of ours and can be used. Needs no
     /// permission, and answers the same whatever was real. What is not ours, or has ended, is not recorded: a flood of it
     /// must not fill the log.
     ///
@@ -54,10 +54,12 @@ impl Inner {
             SecretKind::ClientSecret => self.stop_client_secret(context, &presented).await,
             SecretKind::PersonalToken => self.stop_token(context, text.expose_secret()).await,
             SecretKind::Session => self.stop_session(context, text.expose_secret()).await,
+            SecretKind::InitialAccessToken => {
+                ended_is_done(self.stop_initial_token(context, &presented).await)
+            }
             SecretKind::AccessToken
             | SecretKind::RefreshToken
             | SecretKind::AuthorizationCode
-            | SecretKind::InitialAccessToken
             | SecretKind::RegistrationAccessToken => Ok(()),
         }
     }

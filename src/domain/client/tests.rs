@@ -6,6 +6,7 @@ mod create;
 mod keys;
 mod payload;
 mod redirects;
+mod registration;
 mod responsible;
 mod rotation;
 mod secrets;

@@ -20,7 +20,7 @@ const LONGEST_PLACE: usize = 400;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LeakedSecrets {
-    /// Client secrets and personal tokens as they were found; what is none of ours is passed over.
+    /// Client secrets, personal tokens and initial access tokens as they were found; what is none of ours is passed over.
     #[schema(value_type = Vec<String>, min_items = 1, max_items = 100)]
     secrets: Vec<Personal<String>>,
     /// What kind of place it was; sealed.

@@ -200,11 +200,16 @@ pub(super) fn consent_form(query: &str) -> String {
 async fn consent(service: &Service, judged: &Judged, session: &Session) -> Result<HttpResponse, Problem> {
     let Judged { authorization, query, .. } = judged;
     let member = Shown::of(service, session.member_id).await?;
-    let contact = service.app.introduce_client(authorization.client_id).await?;
+    let registration = &authorization.registration;
+    let by_itself = registration.self_registered.is_some();
+    // Nobody has checked whom it names, and who answers for it in its place does not run it.
+    let contact = match by_itself {
+        true => None,
+        false => service.app.introduce_client(authorization.client_id).await?,
+    };
     let contact = contact
         .as_ref()
         .map(|contact| Contact { name: contact.name.expose(), email: contact.email.expose() });
-    let registration = &authorization.registration;
     let page = Consent {
         place: place(service, &authorization.environment),
         client_name: &registration.client_name,
@@ -213,6 +218,7 @@ async fn consent(service: &Service, judged: &Judged, session: &Session) -> Resul
         registration: Registration {
             by: None,
             at: Moment { at: registration.created_at, now: service.app.log().now() },
+            by_itself,
         },
         member: member.person(),
         scopes: scopes(service, authorization.scope.0.iter().map(domain::oauth::ScopeToken::as_str)).await?,

@@ -30,6 +30,8 @@ pub struct Registration<'a> {
     pub by: Option<&'a str>,
     /// When.
     pub at: Moment,
+    /// Whether it did so itself, and nobody knows whose it is.
+    pub by_itself: bool,
 }
 
 /// The question.

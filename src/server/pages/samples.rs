@@ -78,7 +78,11 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
         client_name: "Matter sync",
         client_id: "0199b3f2-6c1e-7a40-9d55-3be1f0c2a871",
         contact: Some(Contact { name: "Castellan Software B.V.", email: "platform@castellan.example" }),
-        registration: Registration { by: Some("Maren Okafor"), at: moment("2026-03-03T10:00:00Z") },
+        registration: Registration {
+            by: Some("Maren Okafor"),
+            at: moment("2026-03-03T10:00:00Z"),
+            by_itself: false,
+        },
         member: MEMBER,
         scopes: scopes(),
         redirect_uri: CALLBACK,
@@ -96,6 +100,12 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
         redirect_uri: HOSTILE,
         continue_query: HOSTILE,
         csrf: HOSTILE,
+    };
+    let stranger = Consent {
+        client_name: "Night sync (c2a871)",
+        contact: None,
+        registration: Registration { by: None, by_itself: true, ..consent.registration },
+        ..consent.clone()
     };
     let allowed = Allowed {
         place: wax,
@@ -214,6 +224,7 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
         ("second_factor_refused", SecondFactor { refusal: wrong, ..code }.respond()),
         ("consent", consent.respond()),
         ("consent_hostile", hostile.respond()),
+        ("consent_stranger", stranger.respond()),
         ("allowed", allowed.respond()),
         ("allowed_withdrawing", withdrawing.respond()),
         ("allowed_none", none.respond()),

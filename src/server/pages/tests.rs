@@ -106,11 +106,27 @@ async fn oauth_16_a_page_is_in_no_frame_and_its_form_leads_to_the_client_alone()
         assert!(client || policy.ends_with("form-action 'self'"), "{name}: {policy}");
         assert_eq!(
             client,
-            ["consent", "sign_in", "sign_in_refused", "sign_in_hostile", "sign_in_wait", "sign_out"]
-                .contains(&name),
+            [
+                "consent",
+                "consent_stranger",
+                "sign_in",
+                "sign_in_refused",
+                "sign_in_hostile",
+                "sign_in_wait",
+                "sign_out"
+            ]
+            .contains(&name),
             "{name}"
         );
     }
+}
+
+#[tokio::test]
+async fn oauth_21_of_who_registered_itself_the_consent_page_does_not_say_whose_it_is() {
+    let (_, page) = pages().await.into_iter().find(|(name, _)| *name == "consent_stranger").unwrap();
+    assert!(page.contains("It registered itself here on <time"), "{page}");
+    assert!(page.contains("nobody has checked who runs it."), "{page}");
+    assert!(!page.contains("Run by"), "{page}");
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ const NAMES: [&str; 32] = [
     "muniment_signed_in",
 ];
 
-const ENDPOINTS: [(Method, &str); 16] = [
+const ENDPOINTS: [(Method, &str); 18] = [
     (Method::POST, "par"),
     (Method::GET, "authorize"),
     (Method::GET, "authorize"),
@@ -70,6 +70,8 @@ const ENDPOINTS: [(Method, &str); 16] = [
     (Method::POST, "grants"),
     (Method::GET, "grants"),
     (Method::GET, "sign_in"),
+    (Method::POST, "register"),
+    (Method::GET, "register/x"),
 ];
 
 /// A request that somebody made up.

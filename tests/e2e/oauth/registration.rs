@@ -1,5 +1,10 @@
 //! Clients that register themselves (RFC 7591), and manage that (RFC 7592).
 
+use proptest::{
+    prelude::*,
+    strategy::ValueTree as _,
+    test_runner::{Config, TestRunner},
+};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tests::{
@@ -123,6 +128,12 @@ async fn oauth_70_without_an_initial_access_token_that_is_good_nobody_registers(
     answer(service.request(Method::DELETE, &path)).await.expect(200);
     refused(register(&service, &revoked, &body()).await, 401, "invalid_token");
     answer(service.request(Method::DELETE, &path)).await.expect_problem(409, "token_not_live");
+    // Whoever finds one can stop it.
+    let found = initial(&service, json!({})).await;
+    let report = json!({ "secrets": [found] });
+    answer(asked(&service, Method::POST, "/api/v1/leaked_secrets", "").json(&report)).await.expect(202);
+    refused(register(&service, &found, &body()).await, 401, "invalid_token");
+    assert_eq!(service.get(TOKENS).await.expect(200).text_of("/items/0/state"), "revoked");
     service.finish().await;
 }
 
@@ -179,6 +190,10 @@ async fn oauth_71_the_answer_is_the_client_as_it_is_registered() {
     let ines = service.visitor("Ines Duarte").await;
     let application = application(&own);
     let request = application.request_with(&[("scope", "openid matters:read")]);
+    let page = ines.authorize(&request).await.expect(200);
+    let asked = ines.sign_in(&page).await.expect(200);
+    assert!(asked.text.contains("It registered itself here"), "{}", asked.text);
+    assert!(!asked.text.contains("ops@night.example"), "{}", asked.text);
     let code = ines.allow(&request).await;
     let form = [
         ("grant_type", "authorization_code"),
@@ -482,5 +497,150 @@ async fn oauth_70_where_anybody_may_register_there_is_an_end_to_it() {
     register(&service, "", &body).await.expect(201);
     refused(register(&service, "", &body).await, 403, "access_denied");
     refused(register(&service, "mia_x", &body).await, 401, "invalid_token");
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn oauth_70_a_token_is_good_as_long_as_its_member_could_do_it() {
+    let service = service("initial_access_token").await;
+    let here = json!([{ "role": "integration_manager", "environments": ["sandbox"] }]);
+    let member = json!({ "name": "Tomas Reyes", "email": "tomas@members.example", "roles": here });
+    let member = service.post("/api/v1/members", &member).await.expect(201).text_of("/member_id").to_owned();
+    let path = format!("/api/v1/members/{member}");
+    let body = json!({ "label": "laptop", "expires_in_seconds": 3600 });
+    let token = service.post(&format!("{path}/tokens"), &body).await.expect(201).text_of("/token").to_owned();
+    let issue = async |place: &str| {
+        let body = json!({ "label": "Agents", "max_uses": 3, "expires_in_seconds": 60 });
+        answer(service.request_as(&token, Method::POST, place).json(&body)).await
+    };
+    issue("/api/v1/environments/production/initial_access_tokens")
+        .await
+        .expect_problem(403, "permission_denied");
+    let initial = issue(TOKENS).await.expect(201).text_of("/token").to_owned();
+    let own = register(&service, &initial, &self::body()).await.expect(201);
+    let client =
+        service.get(&format!("{}/{}", tests::http::CLIENTS, own.text_of("/client_id"))).await.expect(200);
+    assert_eq!(client.text_of("/responsible"), member);
+    for (roles, good) in [(json!([{ "role": "auditor" }]), false), (here, true)] {
+        let change = service
+            .request(Method::PUT, &format!("{path}/roles"))
+            .header("if-match", "*")
+            .json(&json!({ "roles": roles }));
+        answer(change).await.expect(200);
+        let found = register(&service, &initial, &self::body()).await;
+        if good {
+            found.expect(201);
+        } else {
+            refused(found, 401, "invalid_token");
+            assert_eq!(last(&service).await, "initial_access_token_of_ended_member");
+        }
+    }
+    service.post(&format!("{path}/deactivate"), &json!({})).await.expect(200);
+    refused(register(&service, &initial, &self::body()).await, 401, "invalid_token");
+    service.finish().await;
+}
+
+/// Any JSON, of which a part may be understood.
+fn anything() -> impl Strategy<Value = Value> {
+    let text = prop_oneof![
+        3 => proptest::sample::select(&TEXTS[..]).prop_map(str::to_owned),
+        1 => any::<String>(),
+        1 => "[ -~]{0,200}",
+    ];
+    let leaf = prop_oneof![
+        6 => text.prop_map(Value::from),
+        1 => Just(Value::Null),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 40, 8, |inner| {
+        prop_oneof![
+            3 => proptest::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
+            1 => proptest::collection::btree_map(any::<String>(), inner, 0..4)
+                .prop_map(|members| json!(members)),
+        ]
+    })
+}
+
+const TEXTS: [&str; 16] = [
+    CALLBACK,
+    "http://127.0.0.1/cb",
+    "javascript:alert(1)",
+    "https://evil.example/#",
+    "authorization_code",
+    "client_credentials",
+    "refresh_token",
+    "implicit",
+    "none",
+    "client_secret_post",
+    "code",
+    "openid matters:read",
+    "ops@night.example",
+    "\u{0}",
+    "\u{202E}",
+    "",
+];
+
+const MEMBERS: [&str; 18] = [
+    "client_name",
+    "redirect_uris",
+    "grant_types",
+    "response_types",
+    "scope",
+    "contacts",
+    "token_endpoint_auth_method",
+    "client_uri",
+    "logo_uri",
+    "tos_uri",
+    "policy_uri",
+    "software_id",
+    "software_version",
+    "terms_accepted",
+    "client_id",
+    "client_secret",
+    "jwks",
+    "software_statement",
+];
+
+#[tokio::test]
+async fn oauth_73_whatever_is_said_nothing_breaks_and_nothing_bad_is_kept() {
+    let service = service("open").await;
+    set_policy(&service, &json!({ "max_registered_clients": 1_000_000 })).await;
+    let mut own = register(&service, "", &body()).await.expect(201);
+    let name = prop_oneof![9 => proptest::sample::select(&MEMBERS[..]).prop_map(str::to_owned), 1 => any::<String>()];
+    let members = proptest::collection::btree_map(name, anything(), 0..8);
+    let strategy = (members, any::<bool>(), proptest::option::weighted(0.1, anything()));
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    let mut registered = 0;
+    for _ in 0..250 {
+        let (members, usual, other) = strategy.new_tree(&mut runner).expect("a request").current();
+        let mut sent = json!(members);
+        if usual {
+            sent["redirect_uris"] = json!([CALLBACK]);
+        }
+        let sent = other.unwrap_or(sent);
+        let found = register(&service, "", &sent).await;
+        assert!([201, 400].contains(&found.status), "{}: {sent}", found.text);
+        if found.status == 201 {
+            registered += 1;
+            for uri in found.body["redirect_uris"].as_array().expect("a list") {
+                let uri = uri.as_str().expect("a text");
+                assert!(uri.starts_with("https://") || uri.starts_with("http://127.0.0.1"), "{uri}");
+            }
+            let scope = found.text_of("/scope");
+            assert!(!scope.is_empty() && !scope.contains("write"), "{scope}");
+        }
+        let token = own.text_of("/registration_access_token").to_owned();
+        let mut anew = sent.clone();
+        if anew.is_object() && usual {
+            anew["client_id"] = own.body["client_id"].clone();
+        }
+        let found = replace(&service, &own, &token, &anew).await;
+        assert!([200, 400].contains(&found.status), "{}: {anew}", found.text);
+        if found.status == 200 {
+            own = found;
+        }
+    }
+    assert!(registered > 5, "{registered}");
     service.finish().await;
 }

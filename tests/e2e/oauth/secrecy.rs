@@ -49,10 +49,13 @@ async fn oauth_37_38_no_credential_is_in_a_file_or_in_the_log() {
         }
         needles.extend(ines.cookies().into_values());
     }
+    needles.extend(registration_tokens(&service).await);
     // The secret part alone, too.
     let parts: Vec<_> = needles
         .iter()
-        .filter(|needle| ["mcs_", "mac_", "mrt_", "mse_"].iter().any(|kind| needle.starts_with(kind)))
+        .filter(|needle| {
+            ["mcs_", "mac_", "mrt_", "mse_", "mia_", "mra_"].iter().any(|kind| needle.starts_with(kind))
+        })
         .filter_map(|needle| needle.split('_').nth(2).map(str::to_owned))
         .collect();
     assert!(parts.len() >= 8, "{}", parts.len());
@@ -69,4 +72,22 @@ async fn oauth_37_38_no_credential_is_in_a_file_or_in_the_log() {
     grep(&service.data(), &needles);
     assert_clean("standard error", service.stderr().as_bytes(), &needles);
     service.finish().await;
+}
+
+/// What a client registers itself with, and manages that with.
+async fn registration_tokens(service: &Service) -> Vec<String> {
+    let policy = json!({ "policy": { "registration": "initial_access_token", "registration_defaults": {
+        "client_type": "standard", "contacts_required": false, "terms_required": false,
+    }}});
+    service.patch("/api/v1/environments/sandbox", "*", &policy).await.expect(200);
+    let body = json!({ "label": "Agents", "expires_in_seconds": 60 });
+    let issued = service.post("/api/v1/environments/sandbox/initial_access_tokens", &body).await.expect(201);
+    let initial = issued.text_of("/token");
+    let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
+    let metadata = json!({ "redirect_uris": ["https://app.example.com/callback"] });
+    let request = http.post(format!("{}/sandbox/register", service.base)).bearer_auth(initial);
+    let own = answer(request.json(&metadata)).await.expect(201);
+    let names = ["/client_secret", "/registration_access_token"];
+    let of_client = names.map(|name| own.text_of(name).to_owned());
+    [initial.to_owned()].into_iter().chain(of_client).collect()
 }

@@ -5,8 +5,8 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
 const [modules, given] = process.argv.slice(2);
-/** The issuer, a member who can sign in, and a client for each way to authenticate. */
-export const { issuer, redirect_uri: redirectUri, member, applications } = JSON.parse(given);
+/** The issuer, a member who can sign in, a client for each way to authenticate, and what registers further ones. */
+export const { issuer, redirect_uri: redirectUri, member, applications, initial_access_token: initial } = JSON.parse(given);
 /** A package out of those that are installed for the tests. */
 export const library = (name) => import(pathToFileURL(createRequire(`${modules}/`).resolve(name)));
 
@@ -58,6 +58,41 @@ async function refused(expected, asked) {
   const challenged = Array.isArray(error.cause);
   const told = challenged ? (error.cause[0].parameters.error ?? (await error.response.json()).error) : error.error;
   assert.equal(told ?? error.cause?.code ?? error.code, expected, String(error));
+}
+
+/**
+ * The application registers itself by the library: `register(metadata, token)` answers what it was registered as. Then it does
+ * with that all that members are asked for.
+ */
+export async function registersItself(connect, register) {
+  for (const method of ["client_secret_basic", "client_secret_post", "none"]) {
+    const metadata = {
+      client_name: `Night sync by ${method}`,
+      redirect_uris: [redirectUri],
+      grant_types: ["authorization_code", "refresh_token"],
+      response_types: ["code"],
+      token_endpoint_auth_method: method,
+      scope: SCOPE,
+      contacts: ["ops@night.example"],
+    };
+    const registered = await register(metadata, initial);
+    for (const [name, value] of Object.entries(metadata)) {
+      assert.deepEqual(name === "scope" ? words(registered.scope) : registered[name], name === "scope" ? words(SCOPE) : value);
+    }
+    const { client_id: id, client_secret: secret } = registered;
+    assert.equal(secret === undefined, method === "none");
+    await members(await connect(method, { id, secret }), id, method !== "none");
+
+    // What it manages its registration with is an address and a token.
+    const { registration_client_uri: own, registration_access_token: token } = registered;
+    const manage = (method) => fetch(own, { method, headers: { authorization: `Bearer ${token}` } });
+    assert.equal((await (await manage("GET")).json()).client_name, metadata.client_name);
+    assert.equal((await manage("DELETE")).status, 204);
+    assert.equal((await manage("GET")).status, 401);
+    await refused("invalid_redirect_uri", register({ ...metadata, redirect_uris: ["http://app.example.com/"] }, initial));
+    await refused("invalid_client_metadata", register({ ...metadata, scope: "matters:burn" }, initial));
+    await refused("invalid_token", register(metadata, "of nobody"));
+  }
 }
 
 const words = (scope) => scope.split(" ").sort();

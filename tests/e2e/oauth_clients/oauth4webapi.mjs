@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { applications, everyFlow, issuer, library, signingKey } from "./flows.mjs";
+import { applications, everyFlow, issuer, library, registersItself, signingKey } from "./flows.mjs";
 
 const oauth = await library("oauth4webapi");
 
@@ -82,6 +82,13 @@ async function connect(method, { id, secret }) {
 }
 
 await everyFlow(connect);
+await registersItself(connect, async (metadata, initialAccessToken) => {
+  const url = new URL(issuer);
+  const server = await oauth.processDiscoveryResponse(url, await oauth.discoveryRequest(url, insecure));
+  const options = { ...insecure, initialAccessToken };
+  const answer = await oauth.dynamicClientRegistrationRequest(server, metadata, options);
+  return oauth.processDynamicClientRegistrationResponse(answer);
+});
 
 // Whoever is called with an access token reads it without asking anybody but for the keys, and takes it for nobody else.
 const application = applications.client_secret_basic;

@@ -1,6 +1,6 @@
 // Every flow through openid-client.
 
-import { everyFlow, issuer, library, signingKey } from "./flows.mjs";
+import { everyFlow, issuer, library, registersItself, signingKey } from "./flows.mjs";
 
 const oidc = await library("openid-client");
 
@@ -49,3 +49,8 @@ async function connect(method, { id, secret }) {
 }
 
 await everyFlow(connect);
+await registersItself(connect, async (metadata, initialAccessToken) => {
+  const options = { initialAccessToken, execute: [oidc.allowInsecureRequests] };
+  const config = await oidc.dynamicClientRegistration(new URL(issuer), metadata, undefined, options);
+  return config.clientMetadata();
+});

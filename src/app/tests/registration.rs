@@ -1,0 +1,78 @@
+//! Clients that registered themselves and lie dormant.
+
+use domain::environment::{ChannelDraft, RegistrationRule};
+
+use super::*;
+
+async fn open_registration(node: &Node) {
+    let registration_defaults = ChannelDraft {
+        client_type: Some(Some("standard".into())),
+        scope: None,
+        contacts_required: Some(false),
+        terms_required: Some(false),
+    };
+    let registration = Some(RegistrationRule::Open);
+    let draft = PolicyDraft { registration, registration_defaults, ..PolicyDraft::default() };
+    let change = ChangePolicy { draft, ..ChangePolicy::default() };
+    let context = node.admin().await;
+    node.app
+        .change_policy(context, "sandbox".into(), Some(IfMatch::Any), change)
+        .await
+        .expect("another policy");
+}
+
+fn attempt(token: Option<&SecretString>) -> RegistrationAttempt {
+    RegistrationAttempt {
+        environment: sandbox(),
+        token: token.cloned(),
+        request_id: "r-1".into(),
+        source: None,
+    }
+}
+
+async fn register(node: &Node) -> OwnRegistration {
+    let mut request = RegistrationRequest::default();
+    request.client.metadata.redirect_uris = vec!["https://app.example.com/cb".into()];
+    node.app.register_client(attempt(None), request).await.expect("a client")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oauth_70_a_client_that_registered_itself_and_is_not_used_is_deleted_and_no_other_is() {
+    let node = Node::start().await;
+    open_registration(&node).await;
+    let (dormant, used) = (register(&node).await, register(&node).await);
+    let made = node.create("Matter sync").await.client;
+    let status = async |client_id: ClientId| {
+        let loaded = node.app.inner.clients.current(&client_id.to_string()).await.expect("a look");
+        loaded.aggregate.registration().expect("a client").status
+    };
+    node.clock.advance(SignedDuration::from_hours(24 * 60));
+    let token = used.registration_access_token.as_ref();
+    node.app.read_registration(attempt(token), used.client.client_id.to_string()).await.expect("its own");
+    node.app.inner.delete_dormant().await.expect("a look");
+    assert_eq!(status(dormant.client.client_id).await, domain::client::Status::Active, "60 days are not 90");
+    node.clock.advance(SignedDuration::from_hours(24 * 31));
+    node.app.inner.delete_dormant().await.expect("a look");
+    assert_eq!(status(dormant.client.client_id).await, domain::client::Status::Deleted);
+    assert_eq!(status(used.client.client_id).await, domain::client::Status::Active);
+    assert_eq!(status(made.client_id).await, domain::client::Status::Active, "somebody answers for it");
+    let events = node.log.read_stream(&stream(dormant.client.client_id), Revision::NONE, 10).await;
+    let events = events.expect("its history");
+    let last = events.last().expect("an event").envelope().expect("an entry");
+    assert_eq!((last.event_type.as_ref(), last.actor.kind), ("client.deleted", store::ActorKind::System));
+    assert_eq!(last.private.len(), 1, "the reason");
+    let admission = node.app.admission(sandbox()).await.expect("a look");
+    assert_eq!(admission.clients.into_iter().collect::<Vec<_>>(), [used.client.client_id]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oauth_70_who_opens_registration_at_the_command_line_answers_for_nobody() {
+    let node = Node::start().await;
+    let registration = Some(RegistrationRule::Open);
+    let draft = PolicyDraft { registration, ..PolicyDraft::default() };
+    let change = ChangePolicy { draft, ..ChangePolicy::default() };
+    node.app.change_policy(host(), "sandbox".into(), Some(IfMatch::Any), change).await.expect("a policy");
+    let refused = node.app.register_client(attempt(None), RegistrationRequest::default()).await;
+    let unanswered = RegistrationRefusal::Unanswered;
+    assert!(matches!(refused, Err(RegistrationError::Refused(refusal)) if refusal == unanswered));
+}
