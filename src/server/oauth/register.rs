@@ -6,7 +6,10 @@ pub(crate) mod get;
 mod metadata;
 pub(crate) mod replace;
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::{StatusCode, header},
+};
 use app::{OwnRegistration, RegistrationAttempt, RegistrationError, RegistrationRefusal};
 use crypto::{ExposeSecret, SecretString};
 use domain::{
@@ -16,9 +19,10 @@ use domain::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
+use store::Position;
 
-use super::{answer, bearer, refusal::refused, unavailable};
-use crate::{extract::source, middleware::request_id::RequestId, service::Service};
+use super::{bearer, refusal::refused, unavailable};
+use crate::{answer::to_final_command, extract::source, middleware::request_id::RequestId, service::Service};
 
 /// What breaks rules in more places than this is told of the first.
 const MOST_TOLD: usize = 10;
@@ -58,7 +62,7 @@ fn attempt(service: &Service, http: &HttpRequest, environment: EnvironmentName) 
 }
 
 /// The client, as it is; `presented` is what it manages its registration with if it got nothing new.
-fn registered(
+async fn registered(
     service: &Service,
     status: StatusCode,
     own: &OwnRegistration,
@@ -70,7 +74,7 @@ fn registered(
     let by_code = client.grant_types.contains(&GrantType::AuthorizationCode);
     let token = own.registration_access_token.as_ref().or(presented);
     let place = service.oauth_url(&client.environment, "register");
-    answer(status).json(Registered {
+    done(service, status, own.client.position).await.json(Registered {
         client_id: own.client.client_id.to_string(),
         client_id_issued_at: client.created_at.as_second(),
         client_secret: own.client_secret.as_ref().map(ExposeSecret::expose_secret),
@@ -86,6 +90,13 @@ fn registered(
         contacts: own.contacts.iter().map(|contact| contact.expose().as_str()).collect(),
         software: client.self_registered.as_ref().map(|registered| &registered.software),
     })
+}
+
+/// Begins the answer once the views have seen what it is about; it belongs in nobody's cache.
+async fn done(service: &Service, status: StatusCode, position: Position) -> HttpResponseBuilder {
+    let mut response = to_final_command(service, status, position, false).await;
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    response
 }
 
 /// Why not.

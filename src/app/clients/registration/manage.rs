@@ -71,7 +71,7 @@ impl App {
         &self,
         attempt: RegistrationAttempt,
         client_id: String,
-    ) -> Result<(), RegistrationError> {
+    ) -> Result<ChangedClient, RegistrationError> {
         self.run(move |inner| async move { Ok(inner.delete_registration(&attempt, &client_id).await) })
             .await?
     }
@@ -120,13 +120,13 @@ impl Inner {
         &self,
         attempt: &RegistrationAttempt,
         claimed: &str,
-    ) -> Result<(), RegistrationError> {
+    ) -> Result<ChangedClient, RegistrationError> {
         let manager = self.manager(attempt, claimed).await?;
         let nothing = RegistrationRequest::default();
         let context = self.registration_context(attempt, manager.actor(), "DeleteRegistration", &nothing)?;
         let command = |_: &Registration| Ok(ClientCommand::Delete);
         match self.execute(&context, &manager.target, command, Beside::default()).await {
-            Ok(_) => Ok(()),
+            Ok(client) => Ok(client),
             Err(error) => Err(self.not_registered(manager.deed, &context, error).await),
         }
     }

@@ -28,7 +28,7 @@ pub(crate) async fn handle(
     }
     let bytes = bytes_of(&service, &http, payload).await?;
     Ok(match service.app.register_client(attempt, metadata::request(&http, &bytes)).await {
-        Ok(own) => registered(&service, StatusCode::CREATED, &own, None),
+        Ok(own) => registered(&service, StatusCode::CREATED, &own, None).await,
         Err(error) => refusal(&http, &error),
     })
 }

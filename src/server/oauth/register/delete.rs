@@ -2,15 +2,15 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 
-use super::{attempt, refusal};
+use super::{attempt, done, refusal};
 pub(crate) use crate::oauth::undocumented as document;
-use crate::{extract::path, oauth::answer, problem::Problem, service::Service};
+use crate::{extract::path, problem::Problem, service::Service};
 
 pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<HttpResponse, Problem> {
     let attempt = attempt(&service, &http, path::environment(&http)?);
     let client_id = http.match_info().query("client_id").to_owned();
     Ok(match service.app.delete_registration(attempt, client_id).await {
-        Ok(()) => answer(StatusCode::NO_CONTENT).finish(),
+        Ok(client) => done(&service, StatusCode::NO_CONTENT, client.position).await.finish(),
         Err(error) => refusal(&http, &error),
     })
 }

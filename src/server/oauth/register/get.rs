@@ -11,7 +11,7 @@ pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<
     let presented = attempt.token.clone();
     let client_id = http.match_info().query("client_id").to_owned();
     Ok(match service.app.read_registration(attempt, client_id).await {
-        Ok(own) => registered(&service, StatusCode::OK, &own, presented.as_ref()),
+        Ok(own) => registered(&service, StatusCode::OK, &own, presented.as_ref()).await,
         Err(error) => refusal(&http, &error),
     })
 }

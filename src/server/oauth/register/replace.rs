@@ -24,7 +24,7 @@ pub(crate) async fn handle(
     let request = metadata::replacement(&http, &bytes);
     let client_id = http.match_info().query("client_id").to_owned();
     Ok(match service.app.replace_registration(attempt, client_id, request).await {
-        Ok(own) => registered(&service, StatusCode::OK, &own, None),
+        Ok(own) => registered(&service, StatusCode::OK, &own, None).await,
         Err(error) => refusal(&http, &error),
     })
 }
