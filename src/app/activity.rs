@@ -23,7 +23,7 @@ use crate::{
     authorization::{AUTHORIZATION, AuthorizationRefusal, PUSHED_REQUEST, PageRefusal},
     clients::{REGISTRATION, RegistrationRefusal},
     context::Source,
-    error::{CommandError, Fault},
+    error::Fault,
     flood::Counts,
     introspection::{ANOTHER_CLIENTS, INTROSPECTION, REVOCATION},
     key_proofs::ProofRefusal,
@@ -142,15 +142,30 @@ impl App {
     pub(crate) fn keep_house(&self) {
         let inner = Arc::downgrade(&self.inner);
         self.commands.spawn(async move {
-            let mut known_segment = None;
-            while let Some(()) = tick(&inner, &mut known_segment).await {
+            let mut rounds = Rounds::default();
+            while let Some(()) = tick(&inner, &mut rounds).await {
                 tokio::time::sleep(TICK).await;
             }
         });
     }
 }
 
-async fn tick(inner: &Weak<Inner>, known_segment: &mut Option<SegmentNumber>) -> Option<()> {
+/// How far the house was looked after.
+#[derive(Default)]
+struct Rounds {
+    known_segment: Option<SegmentNumber>,
+    /// The last minute and the last hour that had their turn, since 1970.
+    minute: i64,
+    hour: i64,
+}
+
+/// Whether a new span of so many seconds has begun. It is asked each second or so: no single second may be the one that counts.
+fn has_begun(last: &mut i64, now: Timestamp, seconds: i64) -> bool {
+    let span = now.as_second().div_euclid(seconds);
+    std::mem::replace(last, span) != span
+}
+
+async fn tick(inner: &Weak<Inner>, rounds: &mut Rounds) -> Option<()> {
     let inner = inner.upgrade()?;
     let recording = inner.recording_counts.lock().await;
     if let Err(fault) = inner.record_counted(false).await {
@@ -167,17 +182,22 @@ async fn tick(inner: &Weak<Inner>, known_segment: &mut Option<SegmentNumber>) ->
         tracing::warn!(error = %fault, "looking who was erased on other nodes");
     }
     if inner.log.leads().await {
-        if let Err(fault) = inner.close_segments(known_segment).await {
+        if let Err(fault) = inner.close_segments(&mut rounds.known_segment).await {
             tracing::warn!(error = %fault, "closing a segment of activity");
         }
-        if let Err(fault) = inner.house_keys().await {
-            tracing::warn!(error = %fault, "letting signing keys take their turns");
+        let now = inner.log.now();
+        if has_begun(&mut rounds.hour, now, 3_600) {
+            if let Err(fault) = inner.turn_keys().await {
+                tracing::warn!(error = %fault, "letting signing keys take their turns");
+            }
+            if let Err(fault) = inner.delete_dormant().await {
+                tracing::warn!(error = %fault, "deleting clients that registered themselves and lie dormant");
+            }
         }
-        if let Err(fault) = inner.house_registered_clients().await {
-            tracing::warn!(error = %fault, "deleting clients that registered themselves and lie dormant");
-        }
-        if let Err(fault) = inner.forget_vouchers().await {
-            tracing::warn!(error = %fault, "forgetting vouchers that are over");
+        if has_begun(&mut rounds.minute, now, 60)
+            && let Err(error) = inner.activity.forget_vouchers(now).await
+        {
+            tracing::warn!(%error, "forgetting vouchers that are over");
         }
     }
     Some(())
@@ -309,26 +329,6 @@ impl Inner {
             since: None,
             source,
         })
-    }
-
-    /// Lets signing keys take their turns, once an hour.
-    async fn house_keys(&self) -> Result<(), CommandError> {
-        if self.log.now().as_second() % 3_600 == 0 { self.turn_keys().await } else { Ok(()) }
-    }
-
-    /// Deletes clients that registered themselves and lie dormant, once an hour.
-    async fn house_registered_clients(&self) -> Result<(), CommandError> {
-        if self.log.now().as_second() % 3_600 == 0 { self.delete_dormant().await } else { Ok(()) }
-    }
-
-    /// Forgets vouchers that are over, once a minute.
-    async fn forget_vouchers(&self) -> Result<(), Fault> {
-        let now = self.log.now();
-        if now.as_second() % 60 != 0 {
-            return Ok(());
-        }
-        let forgotten = self.activity.forget_vouchers(now).await;
-        forgotten.map_err(|error| Fault::passing("forgetting vouchers", error))
     }
 
     pub(crate) async fn append_activity(&self, commit: ActivityCommit) -> Result<(), Fault> {

@@ -22,7 +22,10 @@ use serde::Serialize;
 use store::Position;
 
 use super::{bearer, refusal::refused, unavailable};
-use crate::{answer::to_final_command, extract::source, middleware::request_id::RequestId, service::Service};
+use crate::{
+    answer::to_final_command, extract::source, middleware::request_id::RequestId,
+    representation::client::KeySet, service::Service,
+};
 
 /// What breaks rules in more places than this is told of the first.
 const MOST_TOLD: usize = 10;
@@ -45,6 +48,9 @@ struct Registered<'a> {
     response_types: &'static [&'static str],
     token_endpoint_auth_method: &'static str,
     scope: String,
+    /// Of a client that has keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks: Option<KeySet>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     contacts: Vec<&'a str>,
     #[serde(flatten)]
@@ -87,6 +93,7 @@ async fn registered(
         response_types: if by_code { &["code"] } else { &[] },
         token_endpoint_auth_method: client.token_endpoint_auth_method.as_str(),
         scope: client.scope.to_wire(),
+        jwks: (!client.keys.is_empty()).then(|| KeySet { keys: client.keys.clone() }),
         contacts: own.contacts.iter().map(|contact| contact.expose().as_str()).collect(),
         software: client.self_registered.as_ref().map(|registered| &registered.software),
     })

@@ -25,7 +25,7 @@ const MOST_ENDED_SHOWN: usize = 20;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeySet {
     #[schema(value_type = Vec<Object>)]
-    keys: Vec<PublicKey>,
+    pub(crate) keys: Vec<PublicKey>,
 }
 
 /// A client as the API shows it; the names are those of RFC 7591 where it has one.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tests::{
     Answer, Service,
     http::answer,
+    keys::ClientKey,
     oauth::{Application, CALLBACK, VERIFIER},
 };
 
@@ -264,6 +265,40 @@ async fn oauth_72_a_redirect_uri_that_no_code_may_be_sent_to_is_not_registered()
 }
 
 #[tokio::test]
+async fn oauth_71_who_has_a_key_registers_without_a_secret() {
+    let service = service("initial_access_token").await;
+    let token = initial(&service, json!({})).await;
+    let (key, next) = (ClientKey::new(), ClientKey::new());
+    let mut sent = body();
+    sent["token_endpoint_auth_method"] = json!("private_key_jwt");
+    sent["grant_types"] = json!(["authorization_code", "client_credentials"]);
+    sent["jwks"] = key.set();
+    let own = register(&service, &token, &sent).await.expect(201);
+    assert_eq!(own.body["jwks"], key.set());
+    assert_eq!((own.body.get("client_secret"), own.body.get("client_secret_expires_at")), (None, None));
+    let id = own.text_of("/client_id").to_owned();
+    let proved = async |key: &ClientKey| {
+        let assertion = key.assertion(&id, &format!("{}/sandbox", service.base));
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion.as_str()),
+        ];
+        answer(service.form("token", &form)).await.status
+    };
+    assert_eq!((proved(&key).await, proved(&next).await), (200, 401));
+    sent["client_id"] = json!(id);
+    sent["jwks"] = next.set();
+    let own = replace(&service, &own, own.text_of("/registration_access_token"), &sent).await.expect(200);
+    assert_eq!(own.body["jwks"], next.set());
+    assert_eq!((proved(&key).await, proved(&next).await), (401, 200));
+    sent["jwks"] = json!({ "keys": [] });
+    let manager = own.text_of("/registration_access_token");
+    refused(replace(&service, &own, manager, &sent).await, 400, "invalid_client_metadata");
+    service.finish().await;
+}
+
+#[tokio::test]
 async fn oauth_73_metadata_that_cannot_be_kept_are_refused() {
     let service = service("initial_access_token").await;
     let token = initial(&service, json!({ "scope": "openid matters:read" })).await;
@@ -278,7 +313,8 @@ async fn oauth_73_metadata_that_cannot_be_kept_are_refused() {
         ("token_endpoint_auth_method", json!("tls_client_auth")),
         ("token_endpoint_auth_method", json!("client_secret_jwt")),
         ("token_endpoint_auth_method", json!(7)),
-        ("jwks", json!({ "keys": [] })),
+        ("jwks", json!({ "keys": [{ "kty": "oct", "k": "AA" }] })),
+        ("jwks", json!([])),
         ("jwks_uri", json!("https://app.example.com/keys")),
         ("scope", json!("openid matters:write")),
         ("scope", json!("profile")),

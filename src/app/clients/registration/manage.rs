@@ -164,6 +164,8 @@ impl Inner {
                 client_name: Some(name),
                 redirect_uris: Some(metadata.redirect_uris.clone()),
                 scope: scope.clone(),
+                // What is left out of a replacement is there no more (RFC 7592 section 2.2).
+                jwks: Some(metadata.jwks.clone()),
                 ..ChangeClient::default()
             },
             grant_types: metadata.grant_types.clone(),

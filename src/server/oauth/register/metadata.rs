@@ -71,10 +71,12 @@ impl Members {
         };
         let grant_types = self.texts("grant_types");
         self.check_response_types(grant_types.as_deref());
-        for name in ["jwks", "jwks_uri"] {
-            if self.has(name) {
-                self.refuse(name, Rule::Unsupported, "clients do not authenticate with keys here");
-            }
+        if self.has("jwks_uri") {
+            self.refuse(
+                "jwks_uri",
+                Rule::Unsupported,
+                "nothing is fetched: send the keys themselves as jwks",
+            );
         }
         if self.has("software_statement") {
             self.refuse("software_statement", Rule::Unsupported, "no software statement is approved here");
@@ -88,6 +90,7 @@ impl Members {
             scope: scope.clone().unwrap_or_default(),
             grant_types,
             token_endpoint_auth_method: self.text("token_endpoint_auth_method"),
+            jwks: self.keys(),
             ..ClientDraft::default()
         };
         let terms_accepted = self.text("terms_accepted");
@@ -143,6 +146,20 @@ impl Members {
             self.refuse(name, Rule::WrongType, "must be an array of strings");
         }
         texts
+    }
+
+    /// The keys of `jwks` (RFC 7517 section 5).
+    fn keys(&mut self) -> Vec<Map<String, Value>> {
+        if !self.has("jwks") {
+            return Vec::new();
+        }
+        let keys = self.members.get("jwks").and_then(|set| set.get("keys")).and_then(Value::as_array);
+        let keys: Option<Vec<_>> =
+            keys.and_then(|keys| keys.iter().map(|key| key.as_object().cloned()).collect());
+        if keys.is_none() {
+            self.refuse("jwks", Rule::WrongType, "must be an object with keys, an array of objects");
+        }
+        keys.unwrap_or_default()
     }
 
     /// A code is the one response there is, and comes of the one grant type that has any (RFC 7591 section 2.1).
