@@ -40,11 +40,15 @@ impl Order {
     }
 }
 
-/// Records that the audit is read, before it is. The record itself is in the answer, if it fits the question.
+/// Records that the audit is read, before it is. The record itself is in the answer, if it fits the question; and so is
+/// whatever happened before the question, also at a page or by a client, neither of which waits for views.
 pub(crate) async fn recorded(service: &Service, context: &Context, query: AuditQuery) -> Result<(), Problem> {
-    if let Some(position) = service.app.record_audit_read(context, query).await? {
-        service.views_at(position).await;
-    }
+    let recorded = service.app.record_audit_read(context, query).await?;
+    let position = match recorded {
+        Some(position) => position,
+        None => service.app.log().head().await?,
+    };
+    service.views_at(position).await;
     Ok(())
 }
 
