@@ -250,13 +250,24 @@ impl Inner {
         if records.is_empty() && beside.counts.is_empty() && beside.vouchers.is_empty() {
             return Ok(());
         }
-        let commit = ActivityCommit { records, ..beside };
-        match self.activity.append(commit.clone()).await {
-            // What was used before cannot be used again already.
-            Err(ActivityError::VoucherTaken { .. }) => {
-                self.append_activity(ActivityCommit { vouchers: Vec::new(), ..commit }).await
+        let mut commit = ActivityCommit { records, ..beside };
+        loop {
+            match self.activity.append(commit.clone()).await {
+                // What was used before cannot be used again already; what came with it is used now.
+                Err(ActivityError::VoucherTaken { kind, id }) => {
+                    let left = commit.vouchers.len();
+                    commit.vouchers.retain(|change| !change.is_of(kind, &id));
+                    if commit.vouchers.len() == left {
+                        return Err(Fault::passing(
+                            "recording activity",
+                            ActivityError::VoucherTaken { kind, id },
+                        ));
+                    }
+                }
+                appended => {
+                    return appended.map(drop).map_err(|error| Fault::passing("recording activity", error));
+                }
             }
-            appended => appended.map(drop).map_err(|error| Fault::passing("recording activity", error)),
         }
     }
 

@@ -335,6 +335,11 @@ impl Inner {
         if membership.status != MemberStatus::Active || password != Some(&kept.password) {
             return Ok(None);
         }
+        // Whoever began with the password alone, before there was anything beside it, could be somebody who knows just that.
+        let proved = kept.methods.iter().any(|method| method.is_second_factor());
+        if membership.has_second_factor() && !proved {
+            return Ok(None);
+        }
         let roles = self.own_roles(own_among(&membership.roles)).await?;
         let rights = membership.rights(&roles.allow);
         let stream = Loader::<Member>::stream(&owner)?;

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{Authorization, AuthorizationRefusal, AuthorizationRequest};
 use crate::Inner;
 
-/// The longest `state` and `nonce` that are carried back.
-const LONGEST_TEXT: usize = 2_000;
+/// The longest `state` and `nonce` that are carried back, and the longest `scope` and `prompt`.
+const LONGEST_TEXT: usize = 4_000;
+/// More resource servers than one token is for.
+const MOST_RESOURCES: usize = 20;
 
 /// A request at the authorization endpoint, as it came in (RFC 6749 section 4.1.1).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -95,7 +97,8 @@ impl Addressed<'_> {
             return Err(Refusal::RequestObject);
         }
         let long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > LONGEST_TEXT);
-        if long(&parameters.state) || long(&parameters.nonce) {
+        let texts = [&parameters.state, &parameters.nonce, &parameters.scope, &parameters.prompt];
+        if texts.into_iter().any(long) || parameters.resources.len() > MOST_RESOURCES {
             return Err(Refusal::TooLong);
         }
         match parameters.response_type.as_deref() {

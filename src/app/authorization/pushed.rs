@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::Entropy;
-use domain::ClientId;
+use domain::{ClientId, oauth::ScopeSet};
 use jiff::SignedDuration;
 use store::{ActivityCommit, Outcome, Voucher, VoucherChange};
 
@@ -129,7 +129,10 @@ impl Inner {
         };
         deed.credential = client.by.credential();
         let pushed = match self.judge_pushed(&mut push, &policy, &mut client).await {
-            Ok(()) => self.keep_pushed(&push.request.parameters, &client, deed.clone()).await,
+            Ok(scope) => {
+                let deed = Deed { scope: Some(scope.to_wire()), ..deed.clone() };
+                self.keep_pushed(&push.request.parameters, &client, deed).await
+            }
             Err(refused) => Err(refused),
         };
         if let Err(error) = &pushed
@@ -140,13 +143,13 @@ impl Inner {
         pushed
     }
 
-    /// Judges a request as if a member came with it, and binds it to the key that its sender has.
+    /// Judges a request as if a member came with it, and binds it to the key that its sender has; answers what it asks for.
     async fn judge_pushed(
         &self,
         push: &mut PushRequest,
         policy: &domain::environment::Policy,
         client: &mut ProvedClient,
-    ) -> Result<(), PushError> {
+    ) -> Result<ScopeSet, PushError> {
         let parameters = &mut push.request.parameters;
         if parameters.request_uri.is_some() {
             return Err(PushError::Refused(AuthorizationRefusal::RequestObject));
@@ -161,7 +164,7 @@ impl Inner {
             parameters.key_thumbprint = Some(key.thumbprint);
         }
         match self.judge_authorization(&push.request, policy).await {
-            Ok(_) => Ok(()),
+            Ok(authorization) => Ok(authorization.scope),
             Err(AuthorizationError::Page(refusal, _)) => Err(PushError::Page(refusal)),
             Err(AuthorizationError::Refused { refusal, .. }) => Err(PushError::Refused(refusal)),
             Err(AuthorizationError::NoSuchEnvironment) => Err(TokenError::NoSuchEnvironment.into()),
@@ -180,7 +183,7 @@ impl Inner {
         let random = <dyn Entropy>::array::<32>(self.entropy.as_ref()).map_err(Fault::from)?;
         let name = URL_SAFE_NO_PAD.encode(random);
         let id = self.pushed_id(&name);
-        let deed = Deed { token: Some(id.clone()), scope: parameters.scope.clone(), ..deed };
+        let deed = Deed { token: Some(id.clone()), ..deed };
         let record = self.listed(deed, Outcome::Done, None).await?;
         let issued = Voucher { kind: PUSHED_REQUEST, id, data, expires_at: self.log.now() + LIFETIME };
         let Traces { digests, mut vouchers } = client.traces.clone();

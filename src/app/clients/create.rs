@@ -99,6 +99,9 @@ impl Inner {
                 // bad requests must not be dear.
                 self.rehearse(context, request, context.must_say_why(&policy), command, &minted)?;
                 self.check_name_is_free(environment, &request.metadata.client_name, None).await?;
+                if let Some(registering) = by_itself {
+                    self.let_in(registering, environment, client_id, &policy).await?;
+                }
                 beside.credentials.extend(self.seal_client_secrets(request, &mut minted).await?);
                 rehearsed = true;
             }

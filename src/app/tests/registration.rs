@@ -3,6 +3,7 @@
 use domain::environment::{ChannelDraft, RegistrationRule};
 
 use super::*;
+use crate::{activity::Deed, tokens::TOKEN};
 
 async fn open_registration(node: &Node) {
     let registration_defaults = ChannelDraft {
@@ -41,6 +42,7 @@ async fn oauth_70_a_client_that_registered_itself_and_is_not_used_is_deleted_and
     let node = Node::start().await;
     open_registration(&node).await;
     let (dormant, used) = (register(&node).await, register(&node).await);
+    let without_secret = register(&node).await.client.client_id;
     let made = node.create("Matter sync").await.client;
     let status = async |client_id: ClientId| {
         let loaded = node.app.inner.clients.current(&client_id.to_string()).await.expect("a look");
@@ -49,12 +51,15 @@ async fn oauth_70_a_client_that_registered_itself_and_is_not_used_is_deleted_and
     node.clock.advance(SignedDuration::from_hours(24 * 60));
     let token = used.registration_access_token.as_ref();
     node.app.read_registration(attempt(token), used.client.client_id.to_string()).await.expect("its own");
+    let deed = Deed { kind: TOKEN, client: Some(without_secret.to_string()), ..Deed::default() };
+    node.app.inner.record_done(deed, Vec::new()).await.expect("a record");
     node.app.inner.delete_dormant().await.expect("a look");
     assert_eq!(status(dormant.client.client_id).await, domain::client::Status::Active, "60 days are not 90");
     node.clock.advance(SignedDuration::from_hours(24 * 31));
     node.app.inner.delete_dormant().await.expect("a look");
     assert_eq!(status(dormant.client.client_id).await, domain::client::Status::Deleted);
     assert_eq!(status(used.client.client_id).await, domain::client::Status::Active);
+    assert_eq!(status(without_secret).await, domain::client::Status::Active, "it has nothing to be known by");
     assert_eq!(status(made.client_id).await, domain::client::Status::Active, "somebody answers for it");
     let events = node.log.read_stream(&stream(dormant.client.client_id), Revision::NONE, 10).await;
     let events = events.expect("its history");
@@ -62,7 +67,7 @@ async fn oauth_70_a_client_that_registered_itself_and_is_not_used_is_deleted_and
     assert_eq!((last.event_type.as_ref(), last.actor.kind), ("client.deleted", store::ActorKind::System));
     assert_eq!(last.private.len(), 1, "the reason");
     let admission = node.app.admission(sandbox()).await.expect("a look");
-    assert_eq!(admission.clients.into_iter().collect::<Vec<_>>(), [used.client.client_id]);
+    assert_eq!(admission.clients.into_iter().collect::<Vec<_>>(), [used.client.client_id, without_secret]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

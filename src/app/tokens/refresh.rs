@@ -34,7 +34,11 @@ impl Inner {
         let (token, scope) = self.entitled_token(asked, &entitlement)?;
         let mut vouchers = vec![VoucherChange::Spend { kind: REFRESH_TOKEN.voucher, id: id.0 }];
         // The next one is good for all that this one was, however little was asked for now.
-        let next = Entitlement { scope: still_allowed(asked, &entitlement), ..entitlement };
+        let next = Entitlement {
+            scope: still_allowed(asked, &entitlement),
+            key_thumbprint: entitlement.key_thumbprint.clone().or_else(|| bound_to(asked)),
+            ..entitlement
+        };
         let refresh_token = Some(self.issue_refresh_token(asked, &next, &mut vouchers)?);
         Ok(Draft { token, scope, vouchers, refresh_token, id_token: None })
     }
@@ -52,15 +56,8 @@ impl Inner {
         if !registered || scope.has("openid") && !scope.has("offline_access") {
             return Ok(None);
         }
-        let entitlement = Entitlement {
-            scope: scope.clone(),
-            // Who proves itself otherwise is bound by that, and may take another key (RFC 9449 section 5).
-            key_thumbprint: asked
-                .key_thumbprint
-                .filter(|_| asked.client.by == ProvedBy::Nothing)
-                .map(str::to_owned),
-            ..code.entitlement.clone()
-        };
+        let entitlement =
+            Entitlement { scope: scope.clone(), key_thumbprint: bound_to(asked), ..code.entitlement.clone() };
         self.issue_refresh_token(asked, &entitlement, vouchers).map(Some)
     }
 
@@ -83,4 +80,10 @@ impl Inner {
         }));
         Ok(minted.secret)
     }
+}
+
+/// The key that a refresh token is bound to from now on. Who proves itself otherwise is bound by that, and may take another key
+/// (RFC 9449 section 5).
+fn bound_to(asked: &Asked<'_>) -> Option<String> {
+    asked.key_thumbprint.filter(|_| asked.client.by == ProvedBy::Nothing).map(str::to_owned)
 }

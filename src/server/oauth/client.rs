@@ -2,7 +2,7 @@
 //! in the body, never in both, and never in the URL.
 
 use actix_web::http::header;
-use app::{ClientCredentials, ClientProof, MalformedRequest, claimed_subject};
+use app::{ClientCredentials, ClientProof, MalformedRequest, ProtocolEndpoint, claimed_subject};
 
 use super::{basic, form::Form, refusal::Asking};
 
@@ -27,10 +27,12 @@ pub(super) fn credentials(asking: &Asking<'_>, form: &Form) -> Result<ClientCred
         if form.get("client_assertion_type") != Some(JWT_BEARER) {
             return Err(MalformedRequest::AssertionType);
         }
-        let audiences = vec![
-            asking.service.issuer(asking.environment),
-            asking.service.oauth_url(asking.environment, "token"),
-        ];
+        let url = |endpoint| asking.service.oauth_url(asking.environment, endpoint);
+        let mut audiences = vec![asking.service.issuer(asking.environment), url("token")];
+        if asking.endpoint == ProtocolEndpoint::PushedAuthorization {
+            // RFC 9126 section 2.
+            audiences.push(url("par"));
+        }
         let proof = ClientProof::Assertion { assertion: assertion.to_owned().into(), audiences };
         let subject = claimed_subject(assertion).or_else(|| claimed.map(str::to_owned));
         (subject.ok_or(MalformedRequest::NoCredentials)?, proof)

@@ -1,11 +1,15 @@
 //! The parameters of a protocol request (RFC 6749 sections 3.1 and 3.2): each once, none without a value.
 
+use std::collections::HashSet;
+
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web::Payload};
 use app::MalformedRequest;
 
 use super::refusal::Asking;
 use crate::{extract::bytes_of, problem::Problem};
 
+/// Parameters that stand twice: after so many, more of them say nothing.
+const MOST_TOLD: usize = 50;
 /// What may stand more than once: a token can be for several resource servers (RFC 8707 section 2).
 const MANY: &str = "resource";
 
@@ -72,10 +76,9 @@ impl Form {
 
     /// The parameters that stand more than once and may not.
     pub(super) fn repeated(&self) -> Vec<String> {
-        let mut repeated = Vec::new();
-        for (place, (name, _)) in self.0.iter().enumerate() {
-            let before = self.0[..place].iter().any(|(other, _)| other == name);
-            if before && name != MANY && !repeated.contains(name) {
+        let (mut seen, mut repeated) = (HashSet::new(), Vec::new());
+        for (name, _) in &self.0 {
+            if !seen.insert(name) && name != MANY && !repeated.contains(name) && repeated.len() < MOST_TOLD {
                 repeated.push(name.clone());
             }
         }

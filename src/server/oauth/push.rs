@@ -5,7 +5,7 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Payload},
 };
-use app::{AuthorizationRequest, MalformedRequest, ProtocolEndpoint, PushError, PushRequest};
+use app::{AuthorizationRequest, ClientProof, MalformedRequest, ProtocolEndpoint, PushError, PushRequest};
 use serde::Serialize;
 
 pub(crate) use super::undocumented as document;
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     extract::{path, source},
-    middleware::request_id::RequestId,
+    middleware::{anonymous, request_id::RequestId},
     problem::Problem,
     service::Service,
 };
@@ -47,6 +47,10 @@ pub(crate) async fn handle(
         Ok(push) => push,
         Err(answer) => return Ok(answer),
     };
+    if matches!(push.client.proof, ClientProof::None) {
+        // Anybody could be a client without a secret, and what is handed in is kept.
+        anonymous::spend(&service, &http)?;
+    }
     let invalid = |error, description| refused(StatusCode::BAD_REQUEST, error, description);
     Ok(match service.app.push_authorization(push).await {
         Ok(pushed) => answer(StatusCode::CREATED)

@@ -40,7 +40,11 @@ pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<
             missing.headers_mut().append(header::WWW_AUTHENTICATE, dpop);
             return Ok(missing);
         }
-        Err(refusal) => return asking.malformed_request(None, refusal).await,
+        Err(refusal) => {
+            asking.malformed(None, refusal).await?;
+            let status = StatusCode::UNAUTHORIZED;
+            return Ok(challenged(Scheme::Dpop, status, refusal.error(), refusal.description()));
+        }
     };
     let scheme = if presented.key_proof.is_some() { Scheme::Dpop } else { Scheme::Bearer };
     let request = UserinfoRequest {

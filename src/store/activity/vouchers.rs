@@ -95,6 +95,13 @@ impl KeptVoucher {
 }
 
 impl VoucherChange {
+    /// Whether it is about this voucher.
+    #[must_use]
+    pub fn is_of(&self, kind: &str, id: &str) -> bool {
+        let (own_kind, own_id) = self.key();
+        own_kind == kind && own_id == id
+    }
+
     /// Which voucher it is about.
     pub(crate) fn key(&self) -> VoucherKey {
         let (kind, id) = match self {

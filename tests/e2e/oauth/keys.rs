@@ -64,6 +64,11 @@ async fn oauth_35_a_client_with_a_key_proves_itself_by_an_assertion_and_each_is_
         let known = presented(&service, "introspect", &asking, &[("token", access)]).await.expect(200);
         assert_eq!(known.body, json!({ "active": false }));
     }
+    let asking = key.assertion(&application.id, &format!("{}/par", issuer(&service)));
+    let request = application.request();
+    let request: Vec<_> = request.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    presented(&service, "par", &asking, &request).await.expect(201);
+    token(&service, &key.assertion(&application.id, &format!("{}/par", issuer(&service)))).await.expect(401);
     let refused = key.assertion(&application.id, &issuer(&service));
     let form = [("grant_type", "client_credentials"), ("scope", "no:such")];
     presented(&service, "token", &refused, &form).await.expect(400);

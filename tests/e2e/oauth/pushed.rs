@@ -97,6 +97,7 @@ async fn oauth_28_a_name_is_of_use_to_its_own_client_alone() {
 async fn oauth_5_what_would_be_refused_of_a_member_is_refused_when_it_is_handed_in() {
     let service = Service::start_without_a_proxy().await;
     let application = service.application("Matter sync").await;
+    let long = "login ".repeat(1_000);
     let refusals = [
         (
             vec![("redirect_uri", "https://elsewhere.example/callback")],
@@ -107,6 +108,7 @@ async fn oauth_5_what_would_be_refused_of_a_member_is_refused_when_it_is_handed_
         (vec![("response_type", "token")], "unsupported_response_type", "response_type"),
         (vec![("code_challenge", "")], "invalid_request", "code_challenge_missing"),
         (vec![("scope", "no:such")], "invalid_scope", "unknown_scope"),
+        (vec![("prompt", long.as_str())], "invalid_request", "parameter_too_long"),
         (vec![("request_uri", "urn:x")], "request_not_supported", "request_object"),
     ];
     for (changes, error, reason) in refusals {

@@ -8,6 +8,7 @@ use domain::{
     EnvironmentName, Event, MemberId, Rule, SecretId, Violation,
     client::{NewRegistrationToken, SelfRegistration, Software},
     environment::{Policy, RegistrationRule},
+    member::MemberStatus,
     oauth::ScopeSet,
 };
 use store::{ActorKind, Revision};
@@ -149,7 +150,11 @@ impl Inner {
             }
             (RegistrationRule::Open, None) => {
                 let opened_by = self.opened_registration(&attempt.environment).await?;
-                return Ok(match opened_by {
+                let answers = match opened_by {
+                    Some(member) => self.is_active(member).await?,
+                    None => false,
+                };
+                return Ok(match opened_by.filter(|_| answers) {
                     Some(member) => Ok((Actor::Anonymous, registering(member, None, None))),
                     None => Err(RegistrationRefusal::Unanswered),
                 });
@@ -174,6 +179,11 @@ impl Inner {
         };
         let registering = registering(principal.member, Some(token_id), token.scope.clone());
         Ok(Ok((Actor::Member(principal), registering)))
+    }
+
+    async fn is_active(&self, member: MemberId) -> Result<bool, Fault> {
+        let loaded = self.members.current(&member.to_string()).await?;
+        Ok(loaded.aggregate.membership().is_some_and(|membership| membership.status == MemberStatus::Active))
     }
 
     /// The member who opened registration to anybody, and answers for who comes; `None` if the host did.

@@ -10,6 +10,7 @@ use super::{attempt, metadata, refusal, registered};
 pub(crate) use crate::oauth::undocumented as document;
 use crate::{
     extract::{bytes_of, path},
+    middleware::anonymous,
     problem::Problem,
     service::Service,
 };
@@ -20,6 +21,8 @@ pub(crate) async fn handle(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let attempt = attempt(&service, &http, path::environment(&http)?);
+    // Each replacement is an event for ever: nobody makes any number of them.
+    anonymous::spend(&service, &http)?;
     let bytes = bytes_of(&service, &http, payload).await?;
     let request = metadata::replacement(&http, &bytes);
     let client_id = http.match_info().query("client_id").to_owned();

@@ -187,11 +187,13 @@ impl<'b> Batch<'b> {
     fn add(&mut self, commit: &'b ActivityCommit) {
         for record in &commit.records {
             self.records.push(record);
-            if let (Outcome::Done, Some(credential)) = (record.outcome, &record.credential) {
-                // A personal token is no client's.
-                let client = record.client.as_deref().unwrap_or_default();
-                self.used.insert(credential, client);
-            }
+            let done = record.outcome == Outcome::Done;
+            let client = record.client.as_deref().filter(|_| done);
+            // A personal token is no client's.
+            let credential = record.credential.as_deref().filter(|_| done);
+            self.used.extend(credential.map(|credential| (credential, client.unwrap_or_default())));
+            // Not each client has a credential, and two may have the same key.
+            self.used.extend(client.map(|client| (client, client)));
         }
         let digests = commit.digests.iter();
         self.digests.extend(digests.map(|digest| (digest.credential.as_str(), digest.digest.as_slice())));

@@ -132,7 +132,7 @@ impl<'c> Session<'c> {
                 Asked::Record(commit) => {
                     records += commit.records.len() + commit.vouchers.len();
                     self.record(commit, now)?;
-                    used.extend(commit.records.iter().filter_map(use_in));
+                    used.extend(commit.records.iter().flat_map(uses_in));
                 }
                 Asked::Close(segment) => self.close(segment)?,
                 Asked::Forget(ended_before) => self.forget(*ended_before)?,
@@ -240,11 +240,13 @@ impl<'c> Session<'c> {
     }
 }
 
-/// The credential that a record is a use of, and whose it is. Many records of a transaction may be uses of one.
-fn use_in(record: &Activity) -> Option<(&str, &str)> {
-    match (record.outcome, &record.credential) {
-        // A personal token is no client's.
-        (Outcome::Done, Some(credential)) => Some((credential, record.client.as_deref().unwrap_or_default())),
-        (Outcome::Done, None) | (Outcome::Refused, _) => None,
-    }
+/// What a record is a use of, and whose that is: of a credential, and of a client itself, for not each client has one, and two
+/// may have the same key. Many records of a transaction may be uses of one.
+fn uses_in(record: &Activity) -> impl Iterator<Item = (&str, &str)> {
+    let done = record.outcome == Outcome::Done;
+    let client = record.client.as_deref().filter(|_| done);
+    // A personal token is no client's.
+    let credential = record.credential.as_deref().filter(|_| done);
+    let of_credential = credential.map(|credential| (credential, client.unwrap_or_default()));
+    of_credential.into_iter().chain(client.map(|client| (client, client)))
 }
