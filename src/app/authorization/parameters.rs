@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{Authorization, AuthorizationRefusal, AuthorizationRequest};
 use crate::Inner;
 
-/// The longest `state` and `nonce` that are carried back, and the longest `scope` and `prompt`.
-const LONGEST_TEXT: usize = 4_000;
+/// The longest `state` and `nonce` that are carried back.
+const LONGEST_TEXT: usize = 2_000;
+/// The longest `scope` and `prompt`.
+const LONGEST_LIST: usize = 4_000;
 /// More resource servers than one token is for.
 const MOST_RESOURCES: usize = 20;
 
@@ -96,9 +98,12 @@ impl Addressed<'_> {
         if parameters.request.is_some() || parameters.request_uri.is_some() {
             return Err(Refusal::RequestObject);
         }
-        let long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > LONGEST_TEXT);
-        let texts = [&parameters.state, &parameters.nonce, &parameters.scope, &parameters.prompt];
-        if texts.into_iter().any(long) || parameters.resources.len() > MOST_RESOURCES {
+        let beyond =
+            |most: usize| move |text: &&Option<String>| text.as_ref().is_some_and(|it| it.len() > most);
+        if [&parameters.state, &parameters.nonce].iter().any(beyond(LONGEST_TEXT))
+            || [&parameters.scope, &parameters.prompt].iter().any(beyond(LONGEST_LIST))
+            || parameters.resources.len() > MOST_RESOURCES
+        {
             return Err(Refusal::TooLong);
         }
         match parameters.response_type.as_deref() {

@@ -15,7 +15,7 @@ refusals! {
     /// A request object (RFC 9101).
     RequestObject = "request_object", "request_not_supported", "request objects are not supported, and a request_uri is not handed in";
     /// `state`, `nonce`, `scope` or `prompt` is too long, or there are too many resources.
-    TooLong = "parameter_too_long", "invalid_request", "state, nonce, scope and prompt have at most 4000 bytes each, and resource stands at most 20 times";
+    TooLong = "parameter_too_long", "invalid_request", "state and nonce have at most 2000 bytes, scope and prompt 4000, and resource stands at most 20 times";
     /// There is none.
     NoResponseType = "response_type_missing", "invalid_request", "response_type is missing";
     /// Another one than `code` (RFC 9700 section 2.1.2).
