@@ -332,7 +332,10 @@ async fn l1_a_member_with_a_device_signs_in_with_its_code_and_each_code_counts_o
     let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
     let before = node.signed_in().await;
     let device = node.enrol_device(ada).await;
-    assert!(node.session(&before).await.is_some(), "who is signed in stays so");
+    assert!(
+        node.session(&before).await.is_none(),
+        "who began with the password alone could be who knows just that"
+    );
 
     let pending = node.pending().await;
     assert!(node.app.session(pending.pending.expose_secret()).await.expect("an answer").is_none());
