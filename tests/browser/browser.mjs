@@ -75,7 +75,11 @@ function listen(page, fault) {
     if (["error", "warning"].includes(message.type()) && !refused.test(message.text())) fault(message.text());
   });
   page.on("pageerror", (error) => fault(error.message));
-  page.on("requestfailed", (failed) => fault(`${failed.url()} failed: ${failed.failure()?.errorText}`));
+  // What a browser gives up itself because the page it was for is left says nothing about the page.
+  page.on("requestfailed", (failed) => {
+    const why = failed.failure()?.errorText;
+    if (why !== "net::ERR_ABORTED") fault(`${failed.url()} failed: ${why}`);
+  });
   page.on("request", (sent) => {
     if (!origins.includes(new URL(sent.url()).origin)) fault(`asks for ${sent.url()}`);
   });
