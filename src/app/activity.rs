@@ -346,4 +346,15 @@ impl Inner {
         let recorded = self.activity.append(commit).await.map(drop);
         recorded.map_err(|error: ActivityError| Fault::passing("recording activity", error))
     }
+
+    /// The same for what can happen once: false if something that it uses up was used up before.
+    pub(crate) async fn append_activity_once(&self, commit: ActivityCommit) -> Result<bool, Fault> {
+        match self.activity.append(commit).await {
+            Ok(_) => Ok(true),
+            Err(ActivityError::VoucherTaken { .. } | ActivityError::VoucherNotLive { .. }) => Ok(false),
+            Err(error @ (ActivityError::Unavailable(_) | ActivityError::OverLimit { .. })) => {
+                Err(Fault::passing("recording activity", error))
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::{Binding, Minted, Presented, SecretKind, SecretString};
 use domain::{
     Admission, AdmissionCommand, AdmissionError, AdmissionEvent, EnvironmentName, Event, MemberId,
-    Permission, Reach, SecretId,
+    Permission, Reach, Rights, SecretId,
     admission::{InitialAccessToken, IssueInitialAccessToken},
     environment::Policy,
     member::MemberStatus,
@@ -368,6 +368,20 @@ impl Inner {
         token: &InitialAccessToken,
     ) -> Result<Option<Principal>, Fault> {
         let member = token.member_id;
+        let Some(Registrar { rights, stream, roles }) = self.registrar(environment, member).await? else {
+            return Ok(None);
+        };
+        let standing = Standing::new(stream, roles, token.expires_at);
+        Ok(Some(Principal { member, via: Via::InitialAccessToken(token.id.clone()), rights, standing }))
+    }
+
+    /// What a member may do for clients that register themselves: create them in that environment. `None` if it may not do
+    /// that itself.
+    pub(crate) async fn registrar(
+        &self,
+        environment: &EnvironmentName,
+        member: MemberId,
+    ) -> Result<Option<Registrar>, Fault> {
         let loaded = self.members.current(&member.to_string()).await?;
         let Some(membership) = loaded.aggregate.membership() else { return Ok(None) };
         let roles = self.own_roles(own_among(&membership.roles)).await?;
@@ -378,8 +392,7 @@ impl Inner {
             return Ok(None);
         }
         let stream = Loader::<domain::Member>::stream(&member.to_string())?;
-        let standing = Standing::new((stream, loaded.revision), roles.streams, token.expires_at);
-        Ok(Some(Principal { member, via: Via::InitialAccessToken(token.id.clone()), rights, standing }))
+        Ok(Some(Registrar { rights, stream: (stream, loaded.revision), roles: roles.streams }))
     }
 
     /// The same for who began with it and has not come to the end yet.
@@ -394,6 +407,22 @@ impl Inner {
             Some(token) => self.principal_by_initial_token(environment, token).await,
             None => Ok(None),
         }
+    }
+}
+
+/// A member who answers for clients that register themselves.
+pub(crate) struct Registrar {
+    rights: Rights,
+    /// Its stream, and those of its roles that are not built in, as they were.
+    stream: (StreamName, Revision),
+    roles: Vec<(StreamName, Revision)>,
+}
+
+impl Registrar {
+    /// What has not moved if it still may.
+    pub(crate) fn unmoved(self) -> impl Iterator<Item = ProposedStream> {
+        let streams = std::iter::once(self.stream).chain(self.roles);
+        streams.map(|(stream, revision)| ProposedStream::unmoved(stream, revision))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::{JwtPublicKey, PresentedJwt, access_token_hash};
-use domain::oauth::PublicKey;
-use jiff::{SignedDuration, Timestamp};
+use domain::{oauth::PublicKey, time::from_numeric_date};
+use jiff::SignedDuration;
 use serde::Deserialize;
 use store::{ActivityError, Voucher, VoucherChange};
 use url::Url;
@@ -63,7 +63,7 @@ struct Claims {
     jti: String,
     htm: String,
     htu: String,
-    iat: i64,
+    iat: f64,
     #[serde(default)]
     ath: Option<String>,
 }
@@ -91,7 +91,7 @@ impl Inner {
         if claims.htm != proof.method || !is_same_endpoint(&claims.htu, &proof.url) {
             return Err(ProofRefusal::Request);
         }
-        let made = Timestamp::from_second(claims.iat).map_err(|_| ProofRefusal::Time)?;
+        let made = from_numeric_date(claims.iat).ok_or(ProofRefusal::Time)?;
         if made.duration_since(self.log.now()).abs() > WINDOW {
             return Err(ProofRefusal::Time);
         }

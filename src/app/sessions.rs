@@ -6,10 +6,13 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::{Binding, ExposeSecret, Minted, Presented, SecretKind, SecretString};
-use domain::{Member, MemberId, SecretId, member::MemberStatus};
+use domain::{
+    Member, MemberId, SecretId,
+    member::{MemberStatus, Membership},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{ActivityCommit, ActivityError, Outcome, Voucher, VoucherChange};
+use store::{ActivityCommit, Outcome, Voucher, VoucherChange};
 
 use crate::{
     App, Inner, Principal, Via,
@@ -64,7 +67,7 @@ pub enum AuthenticationMethod {
 
 impl AuthenticationMethod {
     /// Whether it is asked for beside the password.
-    pub(crate) fn is_second_factor(self) -> bool {
+    fn is_second_factor(self) -> bool {
         match self {
             Self::Password => false,
             Self::OneTimePassword | Self::Passkey => true,
@@ -100,20 +103,20 @@ pub(crate) struct BeginSession {
     pub(crate) member: MemberId,
     /// The password that the member has proved to know.
     pub(crate) password: SecretId,
-    pub(crate) methods: Vec<AuthenticationMethod>,
+    /// What it has proved to have beside it.
+    pub(crate) factors: Vec<ProvedFactor>,
     /// When that was.
     pub(crate) authenticated_at: Timestamp,
     /// What is used up by it.
     pub(crate) along: Vec<VoucherChange>,
 }
 
-/// What a member has just proved to have who had signed in without it.
-pub(crate) struct Raise {
-    /// Its second factor.
-    pub(crate) credential: SecretId,
+/// A second factor that a member has proved to have.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ProvedFactor {
+    /// The device, the recovery codes or the passkey.
+    pub(crate) id: SecretId,
     pub(crate) method: AuthenticationMethod,
-    /// What is used up by it.
-    pub(crate) along: Vec<VoucherChange>,
 }
 
 /// A member who has signed in.
@@ -141,11 +144,25 @@ struct Kept {
     digest: String,
     /// The password that it began with.
     password: SecretId,
-    methods: Vec<AuthenticationMethod>,
+    /// What its member has proved to have beside it: each counts as long as the member has it.
+    factors: Vec<ProvedFactor>,
     #[serde(with = "domain::time::micros")]
     authenticated_at: Timestamp,
     #[serde(with = "domain::time::micros")]
     ends_at: Timestamp,
+}
+
+impl Kept {
+    /// What counts of it for a member as it stands now.
+    fn methods(&self, membership: &Membership) -> Vec<AuthenticationMethod> {
+        let mut methods = vec![AuthenticationMethod::Password];
+        for factor in self.factors.iter().filter(|factor| membership.holds_factor(&factor.id)) {
+            if !methods.contains(&factor.method) {
+                methods.push(factor.method);
+            }
+        }
+        methods
+    }
 }
 
 impl Session {
@@ -201,7 +218,7 @@ impl Inner {
         deed: Deed,
         begin: BeginSession,
     ) -> Result<Option<NewSession>, Fault> {
-        let BeginSession { member, password, methods, authenticated_at, along } = begin;
+        let BeginSession { member, password, factors, authenticated_at, along } = begin;
         let Minted { id, secret, .. } = self.mint_session()?;
         let id = SecretId(id.into());
         let now = self.log.now();
@@ -210,7 +227,7 @@ impl Inner {
             member,
             digest: self.session_digest(secret.expose_secret()),
             password,
-            methods,
+            factors,
             authenticated_at,
             ends_at,
         };
@@ -224,28 +241,22 @@ impl Inner {
         let record = self.listed(deed, Outcome::Done, None).await?;
         let vouchers = along.into_iter().chain([VoucherChange::Issue(voucher)]).collect();
         let commit = ActivityCommit { records: vec![record], vouchers, ..ActivityCommit::default() };
-        match self.activity.append(commit).await {
-            Ok(_) => Ok(Some(NewSession { session: secret, session_id: id, member_id: member, ends_at })),
-            Err(ActivityError::VoucherTaken { .. } | ActivityError::VoucherNotLive { .. }) => Ok(None),
-            Err(error @ (ActivityError::Unavailable(_) | ActivityError::OverLimit { .. })) => {
-                Err(Fault::passing("recording activity", error))
-            }
-        }
+        let new = NewSession { session: secret, session_id: id, member_id: member, ends_at };
+        Ok(self.append_activity_once(commit).await?.then_some(new))
     }
 
     /// A session in place of the one of a member who has just enrolled a second factor of its own by it, and has proved to have
-    /// that. What is used up by it is used up without a session, too. If it cannot be recorded, the member signs in anew.
+    /// that; none in place of one that has ended meanwhile. If it cannot be recorded, the member signs in anew.
     pub(crate) async fn raised(
         &self,
         context: &Context,
         member_id: MemberId,
-        raise: Raise,
+        proved: ProvedFactor,
     ) -> Option<NewSession> {
-        match self.raise(context, member_id, raise).await {
+        match self.raise(context, member_id, proved).await {
             Ok(session) => session,
             Err(fault) => {
-                // What would have been used up is over in minutes anyway.
-                tracing::warn!(error = %fault, "ending an enrolment");
+                tracing::warn!(error = %fault, "raising a session");
                 None
             }
         }
@@ -255,30 +266,23 @@ impl Inner {
         &self,
         context: &Context,
         member_id: MemberId,
-        raise: Raise,
+        proved: ProvedFactor,
     ) -> Result<Option<NewSession>, Fault> {
-        let Raise { credential, method, mut along } = raise;
         let own = context.session().filter(|_| context.member() == Some(member_id));
-        let kept = match own {
-            Some(id) => self.kept_session(id).await?.map(|(kept, _)| (id, kept)),
-            None => None,
-        };
-        let Some((id, Kept { member, password, mut methods, authenticated_at, .. })) = kept else {
-            self.append_activity(ActivityCommit { vouchers: along, ..ActivityCommit::default() }).await?;
-            return Ok(None);
-        };
-        along.push(VoucherChange::Revoke { kind: SESSION, id: id.to_string() });
-        if !methods.contains(&method) {
-            methods.push(method);
-        }
+        let Some(id) = own else { return Ok(None) };
+        let Some((kept, _)) = self.kept_session(id).await? else { return Ok(None) };
+        let Kept { member, password, mut factors, authenticated_at, .. } = kept;
+        // Not revoked: who has signed out of it meanwhile stays signed out.
+        let along = vec![VoucherChange::Spend { kind: SESSION, id: id.to_string() }];
         let deed = Deed {
             kind: SECOND_FACTOR,
-            credential: Some(credential.to_string()),
+            credential: Some(proved.id.to_string()),
             request_id: context.request_id.clone(),
             source: context.source.clone(),
             ..Deed::default()
         };
-        self.begin_session(deed, BeginSession { member, password, methods, authenticated_at, along }).await
+        factors.push(proved);
+        self.begin_session(deed, BeginSession { member, password, factors, authenticated_at, along }).await
     }
 
     /// Whether somebody acts by a session whose member signed in a moment ago.
@@ -298,16 +302,16 @@ impl Inner {
         if kept.digest != self.session_digest(presented.expose_secret()) {
             return Ok(None);
         }
-        let Some(principal) = self.session_principal(&id, &kept).await? else { return Ok(None) };
+        let Some((principal, methods)) = self.believed(&id, &kept).await? else { return Ok(None) };
         self.keep_alive(&id, &kept, expires_at).await;
-        let Kept { member, methods, authenticated_at, ends_at, .. } = kept;
+        let Kept { member, authenticated_at, ends_at, .. } = kept;
         Ok(Some(Session { id, member_id: member, authenticated_at, methods, ends_at, principal }))
     }
 
     /// What a session allows now, if its member can still act by it.
     pub(crate) async fn principal_by_session(&self, id: &SecretId) -> Result<Option<Principal>, Fault> {
         match self.kept_session(id).await? {
-            Some((kept, _)) => self.session_principal(id, &kept).await,
+            Some((kept, _)) => Ok(self.believed(id, &kept).await?.map(|(principal, _)| principal)),
             None => Ok(None),
         }
     }
@@ -327,7 +331,12 @@ impl Inner {
         Ok(Some((kept, voucher.expires_at)))
     }
 
-    async fn session_principal(&self, id: &SecretId, kept: &Kept) -> Result<Option<Principal>, Fault> {
+    /// What a session allows now, and by what its member has proved who it is that still counts.
+    async fn believed(
+        &self,
+        id: &SecretId,
+        kept: &Kept,
+    ) -> Result<Option<(Principal, Vec<AuthenticationMethod>)>, Fault> {
         let owner = kept.member.to_string();
         let loaded = self.members.current(&owner).await?;
         let Some(membership) = loaded.aggregate.membership() else { return Ok(None) };
@@ -335,16 +344,18 @@ impl Inner {
         if membership.status != MemberStatus::Active || password != Some(&kept.password) {
             return Ok(None);
         }
-        // Whoever began with the password alone, before there was anything beside it, could be somebody who knows just that.
-        let proved = kept.methods.iter().any(|method| method.is_second_factor());
-        if membership.has_second_factor() && !proved {
+        let methods = kept.methods(membership);
+        // Whoever began with the password alone, before there was anything beside it, could be somebody who knows just that; and
+        // whoever proved to have what was taken away since, somebody who stole it.
+        if membership.has_second_factor() && !methods.iter().any(|method| method.is_second_factor()) {
             return Ok(None);
         }
         let roles = self.own_roles(own_among(&membership.roles)).await?;
         let rights = membership.rights(&roles.allow);
         let stream = Loader::<Member>::stream(&owner)?;
         let standing = Standing::new((stream, loaded.revision), roles.streams, kept.ends_at);
-        Ok(Some(Principal { member: kept.member, via: Via::Session(id.clone()), rights, standing }))
+        let principal = Principal { member: kept.member, via: Via::Session(id.clone()), rights, standing };
+        Ok(Some((principal, methods)))
     }
 
     /// Lets a session that is used live on. One that cannot be written ends sooner, and who only looks is answered.

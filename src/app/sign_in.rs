@@ -22,7 +22,7 @@ use crate::{
     activity::{Deed, SIGN_IN},
     context::Source,
     error::{CommandError, Fault},
-    sessions::{AuthenticationMethod, BeginSession, NewSession},
+    sessions::{BeginSession, NewSession},
 };
 
 /// What the password of nobody is compared with: as dear as any other.
@@ -175,7 +175,7 @@ impl Inner {
         let begin = BeginSession {
             member: member_id,
             password: password.id,
-            methods: vec![AuthenticationMethod::Password],
+            factors: Vec::new(),
             authenticated_at: self.log.now(),
             along: Vec::new(),
         };

@@ -1,6 +1,6 @@
 //! Time on the wire: RFC 3339, `Z`, always six digits, so that text order is time order.
 
-use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
+use jiff::{SignedDuration, Timestamp, fmt::temporal::DateTimePrinter};
 
 const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
@@ -17,6 +17,13 @@ pub fn truncated(at: Timestamp) -> Timestamp {
     // Rounding down, also before 1970, where a division would round towards it.
     let micros = at.as_nanosecond().div_euclid(1_000);
     i64::try_from(micros).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok()).unwrap_or(at)
+}
+
+/// A `NumericDate` (RFC 7519 section 2): seconds since 1970, of which some libraries write fractions. `None` if there is no such
+/// moment.
+pub fn from_numeric_date(seconds: f64) -> Option<Timestamp> {
+    let since = SignedDuration::try_from_secs_f64(seconds).ok()?;
+    Timestamp::UNIX_EPOCH.checked_add(since).ok().map(truncated)
 }
 
 /// Serde of one timestamp in the wire form.

@@ -7,6 +7,7 @@ use crypto::{ExposeSecret, JwtPublicKey, PresentedJwt, SecretString};
 use domain::{
     ClientId, EnvironmentName,
     oauth::{PublicKey, TokenEndpointAuthMethod},
+    time::from_numeric_date,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -31,11 +32,11 @@ struct Claims {
     iss: String,
     sub: String,
     aud: Audience,
-    exp: i64,
+    exp: f64,
     #[serde(default)]
-    nbf: Option<i64>,
+    nbf: Option<f64>,
     #[serde(default)]
-    iat: Option<i64>,
+    iat: Option<f64>,
     jti: String,
 }
 
@@ -129,7 +130,7 @@ fn verified(keys: &[PublicKey], assertion: &str) -> Result<(String, Claims), Cli
 
 /// When an assertion ends whose time is now.
 fn within_its_time(claims: &Claims, now: Timestamp) -> Result<Timestamp, ClientRefusal> {
-    let at = |seconds: i64| Timestamp::from_second(seconds).map_err(|_| ClientRefusal::AssertionTime);
+    let at = |date| from_numeric_date(date).ok_or(ClientRefusal::AssertionTime);
     let end = at(claims.exp)?;
     let mut begun = true;
     for begin in [claims.nbf, claims.iat].into_iter().flatten() {
@@ -148,7 +149,7 @@ fn within_its_time(claims: &Claims, now: Timestamp) -> Result<Timestamp, ClientR
 mod tests {
     use super::*;
 
-    fn claims(exp: i64, nbf: Option<i64>, iat: Option<i64>) -> Claims {
+    fn claims(exp: f64, nbf: Option<f64>, iat: Option<f64>) -> Claims {
         let text = String::new;
         Claims { iss: text(), sub: text(), aud: Audience::One(text()), exp, nbf, iat, jti: text() }
     }
@@ -157,14 +158,20 @@ mod tests {
     fn oauth_35_an_assertion_is_good_for_an_hour_at_most_and_clocks_may_differ_a_little() {
         let now = Timestamp::from_second(10_000).unwrap();
         let at = |exp, nbf, iat| within_its_time(&claims(exp, nbf, iat), now).map(Timestamp::as_second);
-        assert_eq!(at(10_060, None, Some(10_000)), Ok(10_090));
-        assert_eq!(at(9_971, None, None), Ok(10_001), "a slow clock of ours");
-        assert_eq!(at(9_970, None, None), Err(ClientRefusal::AssertionTime));
-        assert_eq!(at(13_600, Some(10_030), Some(10_030)), Ok(13_630));
-        assert_eq!(at(13_600, Some(10_031), None), Err(ClientRefusal::AssertionTime));
-        assert_eq!(at(13_600, None, Some(10_031)), Err(ClientRefusal::AssertionTime));
-        assert_eq!(at(13_631, None, None), Err(ClientRefusal::AssertionTime), "more than an hour");
-        for end in [i64::MIN, i64::MAX, -1] {
+        assert_eq!(at(10_060.0, None, Some(10_000.0)), Ok(10_090));
+        assert_eq!(
+            at(10_060.9, None, Some(10_030.0)),
+            Ok(10_090),
+            "a date may have a fraction (RFC 7519 section 2)"
+        );
+        assert_eq!(at(10_060.0, None, Some(10_030.1)), Err(ClientRefusal::AssertionTime));
+        assert_eq!(at(9_971.0, None, None), Ok(10_001), "a slow clock of ours");
+        assert_eq!(at(9_970.0, None, None), Err(ClientRefusal::AssertionTime));
+        assert_eq!(at(13_600.0, Some(10_030.0), Some(10_030.0)), Ok(13_630));
+        assert_eq!(at(13_600.0, Some(10_031.0), None), Err(ClientRefusal::AssertionTime));
+        assert_eq!(at(13_600.0, None, Some(10_031.0)), Err(ClientRefusal::AssertionTime));
+        assert_eq!(at(13_631.0, None, None), Err(ClientRefusal::AssertionTime), "more than an hour");
+        for end in [f64::MIN, f64::MAX, f64::NAN, f64::INFINITY, 1e18, -1.0] {
             assert_eq!(at(end, None, None), Err(ClientRefusal::AssertionTime));
         }
     }

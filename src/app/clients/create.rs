@@ -114,7 +114,7 @@ impl Inner {
                 turn = Some(self.admitting.lock().await);
                 look::again();
             }
-            let admitted = match by_itself {
+            let mut admitted = match by_itself {
                 Some(registering) => Some(self.let_in(registering, environment, client_id, &policy).await?),
                 None => None,
             };
@@ -127,9 +127,9 @@ impl Inner {
                 events: events.iter().cloned().map(Event::Client).collect(),
                 private: contacts_beside.private,
             }];
-            streams.extend(
-                admitted.as_ref().map(|admitted| admitted.part(environment, responsible)).transpose()?,
-            );
+            if let Some(admitted) = &mut admitted {
+                streams.extend(admitted.parts(environment, responsible)?);
+            }
             let of_type = type_rules.into_iter().flat_map(|(_, facts)| facts);
             let facts = std::iter::once(policy_fact).chain(of_type).chain(contacts_beside.unmoved);
             streams.extend(facts.map(|(stream, revision)| ProposedStream::unmoved(stream, revision)));
@@ -166,6 +166,7 @@ impl Inner {
                         self.after_conflict(error)?;
                     }
                     self.admissions.forget(environment.as_str());
+                    self.members.forget(&responsible.to_string());
                     // Only policy, type or the register of erasures can have moved: the client's own stream is new.
                     self.environments.forget(environment.as_str());
                     self.client_types.forget(request.metadata.client_type.trim());

@@ -11,7 +11,7 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{ActivityCommit, ActivityError, Voucher, VoucherChange};
+use store::{ActivityCommit, Voucher, VoucherChange};
 
 use super::{Along, ChangedMember, IssuedRecoveryCodes, own_or};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     aggregates::Loader,
     context::Context,
     error::{CommandError, Fault},
-    sessions::{AuthenticationMethod, Raise},
+    sessions::{AuthenticationMethod, ProvedFactor},
 };
 
 /// The kind of voucher of a passkey that is being registered.
@@ -204,12 +204,8 @@ impl Inner {
             MemberCommand::RegisterPasskey(RegisterPasskey { passkey, recovery_codes })
         };
         let member = self.execute_password(context, member_id, &known, along, command).await?;
-        let raise = Raise {
-            credential: sealed.new.id.clone(),
-            method: AuthenticationMethod::Passkey,
-            along: Vec::new(),
-        };
-        let session = self.raised(context, member_id, raise).await;
+        let proved = ProvedFactor { id: sealed.new.id.clone(), method: AuthenticationMethod::Passkey };
+        let session = self.raised(context, member_id, proved).await;
         Ok(IssuedRecoveryCodes { member, codes, session })
     }
 
@@ -221,28 +217,26 @@ impl Inner {
             return Ok(false);
         }
         let vouchers = vec![VoucherChange::Spend { kind: REGISTRATION, id: id.to_owned() }];
-        match self.activity.append(ActivityCommit { vouchers, ..ActivityCommit::default() }).await {
-            Ok(_) => Ok(true),
-            Err(ActivityError::VoucherNotLive { .. }) => Ok(false),
-            Err(
-                error @ (ActivityError::Unavailable(_)
-                | ActivityError::OverLimit { .. }
-                | ActivityError::VoucherTaken { .. }),
-            ) => Err(Fault::passing("recording activity", error)),
-        }
+        self.append_activity_once(ActivityCommit { vouchers, ..ActivityCommit::default() }).await
     }
 
-    /// The passkeys of a member, as they are kept.
+    /// The passkeys of a member, as they are kept. One that is damaged is left out: its member signs in by the others.
     pub(crate) async fn kept_passkeys(
         &self,
         membership: &Membership,
     ) -> Result<Vec<(SecretId, KeptPasskey)>, Fault> {
         let mut kept = Vec::with_capacity(membership.passkeys.len());
         for SecondFactor { id, commitment, .. } in &membership.passkeys {
-            let opened = self.vault.open_credential(self.log.as_ref(), &id.0, commitment).await?;
-            let passkey = serde_json::from_str(opened.expose())
-                .map_err(|error| Fault::permanent("reading a passkey", error))?;
-            kept.push((id.clone(), passkey));
+            let opened = self.vault.open_credential(self.log.as_ref(), &id.0, commitment).await;
+            let read = opened.and_then(|opened| {
+                serde_json::from_str(opened.expose())
+                    .map_err(|error| Fault::permanent("reading a passkey", error))
+            });
+            match read {
+                Ok(passkey) => kept.push((id.clone(), passkey)),
+                Err(error) if error.permanent => tracing::error!(passkey = %id, %error, "reading a passkey"),
+                Err(error) => return Err(error),
+            }
         }
         Ok(kept)
     }

@@ -163,7 +163,7 @@ impl Inner {
     ) -> Result<ChangedMember, CommandError> {
         self.execute_member(context, member_id, along, |membership, facts| {
             context.demand_all(&membership.rights(&facts.own_roles))?;
-            if membership.password != known.password {
+            if membership.password != known.password || membership.recovery_codes != known.recovery_codes {
                 return Err(CommandError::Contended);
             }
             Ok(command())

@@ -3,6 +3,8 @@
 //! A device is enrolled in two steps: its secret is shown, and lies sealed in a voucher until a code proves that the device has
 //! it. Only then is it in the vault, and the log says so. Who may do that is who may set the password.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crypto::{ExposeSecret, Personal, SecretString};
 use domain::{
@@ -13,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{ActivityCommit, Voucher, VoucherChange};
 
-use super::{Along, ChangedMember, details::text, own_or, passkeys::KeptPasskey};
+use super::{Along, ChangedMember, details::text, own_or};
 use crate::{
     App, Inner,
     aggregates::Loader,
@@ -21,7 +23,7 @@ use crate::{
     error::{CommandError, Fault},
     idempotency::Replay,
     look,
-    sessions::{AuthenticationMethod, NewSession, Raise, Session},
+    sessions::{AuthenticationMethod, NewSession, ProvedFactor, Session},
 };
 
 /// The kind of voucher of a device that is not proved yet.
@@ -87,8 +89,8 @@ pub struct SecondFactors {
 pub struct HeldPasskey {
     /// Its id.
     pub id: SecretId,
-    /// What the member calls it.
-    pub label: Personal<String>,
+    /// What the member calls it; `None` if what the vault has of it is damaged: it signs in nobody, and can be removed.
+    pub label: Option<Personal<String>>,
     /// Since when.
     pub held: HeldFactor,
 }
@@ -282,14 +284,14 @@ impl Inner {
             since: factor.since,
             last_used_at: used.get(&factor.id.0).copied(),
         };
-        let kept = self.kept_passkeys(membership).await?;
-        let passkey = |(factor, (id, kept)): (&SecondFactor, (SecretId, KeptPasskey))| HeldPasskey {
-            id,
-            label: Personal::new(kept.label),
+        let mut kept: BTreeMap<_, _> = self.kept_passkeys(membership).await?.into_iter().collect();
+        let mut passkey = |factor: &SecondFactor| HeldPasskey {
+            id: factor.id.clone(),
+            label: kept.remove(&factor.id).map(|kept| Personal::new(kept.label)),
             held: held(factor),
         };
         Ok(SecondFactors {
-            passkeys: membership.passkeys.iter().zip(kept).map(passkey).collect(),
+            passkeys: membership.passkeys.iter().map(&mut passkey).collect(),
             totp: membership.totp.as_ref().map(held),
             recovery_codes: membership.recovery_codes.as_ref().map(held),
         })
@@ -330,15 +332,19 @@ impl Inner {
         }
         let Some(Begun { totp, secret, .. }) = self.enrolment_of(member_id, &request.enrolment_id).await?
         else {
-            let detail = "is none that was begun for this member within the last ten minutes";
-            let wrong = Violation::new("/enrolment_id", Rule::Unknown, detail);
-            return Err(CommandError::Invalid(vec![wrong]));
+            return Err(CommandError::Invalid(vec![no_such_enrolment()]));
         };
         let step = crypto::totp_step(&secret, &digits(&request.code), self.seconds()).map_err(unusable)?;
         let Some(step) = step else {
             let detail = "is not what the device shows now: look at its clock";
             return Err(CommandError::Invalid(vec![Violation::new("/code", Rule::WrongSecret, detail)]));
         };
+        // Before anything is made of the code: a form that is sent twice must not take away the codes that the first was answered.
+        let spent = VoucherChange::Spend { kind: ENROLMENT, id: request.enrolment_id.clone() };
+        let vouchers = vec![spent, self.step_taken(&totp.new.id, step)];
+        if !self.append_activity_once(ActivityCommit { vouchers, ..ActivityCommit::default() }).await? {
+            return Err(CommandError::Invalid(vec![no_such_enrolment()]));
+        }
         let (codes, recovery_codes) = self.new_codes()?;
         let along =
             Along { credentials: vec![totp.credential, recovery_codes.credential], ..Along::default() };
@@ -349,10 +355,8 @@ impl Inner {
             })
         };
         let member = self.execute_password(context, member_id, &known, along, command).await?;
-        let spent = VoucherChange::Revoke { kind: ENROLMENT, id: request.enrolment_id.clone() };
-        let along = vec![spent, self.step_taken(&totp.new.id, step)];
-        let raise = Raise { credential: totp.new.id, method: AuthenticationMethod::OneTimePassword, along };
-        let session = self.raised(context, member_id, raise).await;
+        let proved = ProvedFactor { id: totp.new.id, method: AuthenticationMethod::OneTimePassword };
+        let session = self.raised(context, member_id, proved).await;
         Ok(IssuedRecoveryCodes { member, codes: Some(codes), session })
     }
 
@@ -448,6 +452,11 @@ impl Inner {
 /// A code without what people put between its characters.
 pub(crate) fn digits(code: &str) -> String {
     code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn no_such_enrolment() -> Violation {
+    let detail = "is none that was begun for this member within the last ten minutes and waits for its code";
+    Violation::new("/enrolment_id", Rule::Unknown, detail)
 }
 
 fn unusable(error: crypto::UnusableTotp) -> Fault {

@@ -8,7 +8,7 @@ use crypto::{
 };
 use domain::{
     MemberId, SecretId,
-    member::{MemberStatus, Membership},
+    member::{MemberStatus, Membership, SecondFactor},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ use crate::{
     error::{CommandError, Fault},
     look,
     members::{passkeys::KeptPasskey, second_factor::digits},
-    sessions::{AuthenticationMethod, BeginSession, NewSession},
+    sessions::{AuthenticationMethod, BeginSession, NewSession, ProvedFactor},
 };
 
 /// The kind of voucher of a sign-in that waits for its second step.
@@ -35,7 +35,7 @@ const STEP: &str = "totp_step";
 const STEP_TIME: SignedDuration = SignedDuration::from_mins(5);
 /// The kind of voucher of a recovery code that was taken.
 const RECOVERY_CODE: &str = "recovery_code";
-/// The kind of voucher of how far a passkey has counted.
+/// The kind of voucher of how far a passkey has counted. It outlives the passkey: an id that the log names too, and a number.
 const SIGN_COUNT: &str = "passkey_sign_count";
 /// Longer than anybody keeps their codes and keys.
 const FOR_GOOD: SignedDuration = SignedDuration::from_hours(24 * 366 * 100);
@@ -90,7 +90,24 @@ pub struct SecondFactorChoice {
 /// What a proof uses up, and what it is of.
 struct Proved {
     taken: Option<VoucherChange>,
-    method: AuthenticationMethod,
+    factor: ProvedFactor,
+}
+
+/// A code, and what its form says that it is of.
+struct PresentedCode<'m> {
+    code: String,
+    is_of_device: bool,
+    /// The member's device, or its recovery codes, if it has that.
+    factor: Option<&'m SecondFactor>,
+}
+
+impl<'m> PresentedCode<'m> {
+    fn of(membership: &'m Membership, code: &SecretString) -> Self {
+        let code = digits(code.expose_secret());
+        let is_of_device = code.len() == CODE_DIGITS;
+        let factor = if is_of_device { &membership.totp } else { &membership.recovery_codes };
+        Self { code, is_of_device, factor: factor.as_ref() }
+    }
 }
 
 /// What is kept of the first step.
@@ -157,11 +174,11 @@ impl Inner {
         let counted_by = self.counted_by(&kept.member.to_string(), attempt.source.as_ref());
         let (deed, proved) = match &attempt.proof {
             SecondFactorProof::Code(code) => {
-                let credential = membership.totp.as_ref().map(|totp| totp.id.to_string());
+                let code = PresentedCode::of(&membership, code);
+                let credential = code.factor.map(|factor| factor.id.to_string());
                 let deed = Deed { credential, ..deed };
-                let check = self.judge_code(&membership, code);
-                let taken = Some(self.try_once(&counted_by, &deed, check).await?);
-                (deed, Proved { taken, method: AuthenticationMethod::OneTimePassword })
+                let proved = self.try_once(&counted_by, &deed, self.judge_code(&code)).await?;
+                (deed, proved)
             }
             SecondFactorProof::Passkey(party, assertion) => {
                 let passkey = self.presented_passkey(&membership, assertion).await?;
@@ -169,15 +186,15 @@ impl Inner {
                 let deed = Deed { credential, ..deed };
                 let challenge = self.passkey_challenge(attempt.pending.expose_secret());
                 let check = self.judge_passkey(passkey.as_ref(), party, &challenge, assertion);
-                let taken = self.try_once(&counted_by, &deed, check).await?;
-                (deed, Proved { taken, method: AuthenticationMethod::Passkey })
+                let proved = self.try_once(&counted_by, &deed, check).await?;
+                (deed, proved)
             }
         };
         let spent = VoucherChange::Spend { kind: PENDING, id: id.0 };
         let begin = BeginSession {
             member: kept.member,
             password: kept.password,
-            methods: vec![AuthenticationMethod::Password, proved.method],
+            factors: vec![proved.factor],
             authenticated_at: self.log.now(),
             along: std::iter::once(spent).chain(proved.taken).collect(),
         };
@@ -252,7 +269,7 @@ impl Inner {
         party: &RelyingParty,
         challenge: &[u8; CHALLENGE_BYTES],
         assertion: &PasskeyAssertion,
-    ) -> Result<Result<Option<VoucherChange>, SignInRefusal>, CommandError> {
+    ) -> Result<Result<Proved, SignInRefusal>, CommandError> {
         let Some((id, kept)) = passkey else { return Ok(Err(SignInRefusal::WrongPasskey)) };
         let PasskeyUse { sign_count, .. } = match kept.passkey.used(party, challenge, assertion) {
             Ok(shown) => shown,
@@ -270,48 +287,45 @@ impl Inner {
             }
             None => kept.passkey.sign_count(),
         };
+        let factor = ProvedFactor { id: id.clone(), method: AuthenticationMethod::Passkey };
         if sign_count == 0 && before == 0 {
-            return Ok(Ok(None));
+            return Ok(Ok(Proved { taken: None, factor }));
         }
         if sign_count <= before {
             return Ok(Err(SignInRefusal::PasskeyCloned));
         }
         let data = sign_count.to_be_bytes().to_vec();
-        Ok(Ok(Some(match seen {
+        let counted = match seen {
             Some(seen) => VoucherChange::Replace { kind: SIGN_COUNT, id: id.to_string(), seen, data },
             None => {
                 let voucher = voucher(SIGN_COUNT, id.to_string(), self.log.now(), FOR_GOOD);
                 VoucherChange::Issue(Voucher { data, ..voucher })
             }
-        })))
+        };
+        Ok(Ok(Proved { taken: Some(counted), factor }))
     }
 
     /// What taking a code uses up, if it is one of the member's and was not taken before.
     async fn judge_code(
         &self,
-        membership: &Membership,
-        code: &SecretString,
-    ) -> Result<Result<VoucherChange, SignInRefusal>, CommandError> {
-        let code = digits(code.expose_secret());
-        let is_of_device = code.len() == CODE_DIGITS;
+        code: &PresentedCode<'_>,
+    ) -> Result<Result<Proved, SignInRefusal>, CommandError> {
+        let PresentedCode { code, is_of_device, factor } = code;
+        let Some(factor) = *factor else { return Ok(Err(SignInRefusal::WrongCode)) };
         let now = self.log.now();
-        let taken = if let Some(totp) = membership.totp.as_ref().filter(|_| is_of_device) {
-            match self.step_of_code(totp, &code).await? {
-                Some(step) => step_voucher(&totp.id, step, now),
-                None => return Ok(Err(SignInRefusal::WrongCode)),
-            }
-        } else if let Some(codes) = membership.recovery_codes.as_ref().filter(|_| !is_of_device) {
-            match self.place_of_code(codes, &code).await? {
-                Some(place) => voucher(RECOVERY_CODE, format!("{}/{place}", codes.id), now, FOR_GOOD),
-                None => return Ok(Err(SignInRefusal::WrongCode)),
-            }
+        let taken = if *is_of_device {
+            let step = self.step_of_code(factor, code).await?;
+            step.map(|step| step_voucher(&factor.id, step, now))
         } else {
-            return Ok(Err(SignInRefusal::WrongCode));
+            let place = self.place_of_code(factor, code).await?;
+            place.map(|place| voucher(RECOVERY_CODE, format!("{}/{place}", factor.id), now, FOR_GOOD))
         };
+        let Some(taken) = taken else { return Ok(Err(SignInRefusal::WrongCode)) };
         if self.activity.voucher(taken.kind, &taken.id).await.map_err(Fault::from)?.is_some() {
             return Ok(Err(SignInRefusal::CodeUsed));
         }
-        Ok(Ok(VoucherChange::Issue(taken)))
+        let factor = ProvedFactor { id: factor.id.clone(), method: AuthenticationMethod::OneTimePassword };
+        Ok(Ok(Proved { taken: Some(VoucherChange::Issue(taken)), factor }))
     }
 
     /// The mark of a step of time whose code was taken.

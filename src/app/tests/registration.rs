@@ -81,3 +81,23 @@ async fn oauth_70_who_opens_registration_at_the_command_line_answers_for_nobody(
     let unanswered = RegistrationRefusal::Unanswered;
     assert!(matches!(refused, Err(RegistrationError::Refused(refusal)) if refusal == unanswered));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oauth_70_who_opens_registration_answers_for_clients_as_long_as_it_may_create_them() {
+    let node = Node::start().await;
+    open_registration(&node).await;
+    let Actor::Member(opener) = node.admin().await.actor else { panic!("a member") };
+    register(&node).await;
+    let roles = vec![RoleRequest { role: "viewer".into(), environments: None }];
+    let administrator = CreateMemberRequest {
+        name: Personal::new("Grace Hopper".into()),
+        email: Personal::new("grace@members.example".into()),
+        roles: vec![RoleRequest { role: "administrator".into(), environments: None }],
+        password: Some("another administrator's".into()),
+    };
+    node.app.create_member(host(), administrator).await.expect("another administrator");
+    node.app.change_roles(host(), opener.member, Some(IfMatch::Any), roles).await.expect("fewer roles");
+    let refused = node.app.register_client(attempt(None), RegistrationRequest::default()).await;
+    let unanswered = RegistrationRefusal::Unanswered;
+    assert!(matches!(refused, Err(RegistrationError::Refused(refusal)) if refusal == unanswered));
+}

@@ -478,6 +478,61 @@ async fn l1_who_enrols_a_device_by_a_session_has_proved_it_and_the_old_session_i
     let request = ConfirmTotpRequest { enrolment_id: begun.enrolment_id.to_string(), code };
     let issued = node.app.confirm_totp(host(), ada, request).await.expect("a device");
     assert!(issued.session.is_none() && node.session_of(&after).await);
+    let replaced = node.session(&signed_in).await;
+    assert!(replaced.is_none(), "what was proved by the device that she had counts no more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_session_is_believed_as_long_as_the_member_has_what_it_was_proved_with() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let device = node.enrol_device(ada).await;
+    let lost = TestAuthenticator::new(b"on the ring that she lost");
+    node.register(ada, &lost).await.expect("a passkey");
+    let by_passkey = node.touch(&lost).await.expect("a session");
+    node.clock.advance(SignedDuration::from_secs(60));
+    let by_device =
+        node.second_step(&node.pending().await, &node.shown_by(&device.secret)).await.expect("one");
+    let code = device.codes[0].expose_secret();
+    let by_code = node.second_step(&node.pending().await, code).await.expect("a session");
+    let held =
+        node.app.second_factors(&node.session(&by_code).await.expect("it works")).await.expect("an answer");
+    let used = |factor: &HeldFactor| factor.last_used_at;
+    let of_device = held.totp.as_ref().and_then(used).expect("when it was used");
+    let of_codes = held.recovery_codes.as_ref().and_then(used).expect("when one was used");
+    assert!(of_codes >= of_device, "a recovery code is no use of the device");
+
+    node.app.remove_passkey(host(), ada, held.passkeys[0].id.clone(), None).await.expect("a removal");
+    assert!(node.session(&by_passkey).await.is_none(), "whoever found the ring is out");
+    let session = node.session(&by_device).await.expect("that was proved by something else");
+    assert_eq!(session.amr(), ["pwd", "otp", "mfa"]);
+    node.app.issue_recovery_codes(host(), ada, None).await.expect("other codes");
+    assert!(node.session(&by_code).await.is_none(), "whoever found the codes is out");
+    // With the last of them nothing is asked for beside the password, and nothing beside it is claimed.
+    node.app.remove_totp(host(), ada, None).await.expect("a removal");
+    let session = node.session(&by_device).await.expect("it works");
+    assert_eq!(session.amr(), ["pwd"]);
+    assert!(!session.has_second_factor());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_device_that_is_confirmed_twice_at_once_is_enrolled_once_and_its_codes_work() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let begun = node.app.begin_totp(host(), ada, None).await.expect("an enrolment");
+    let confirm = || {
+        let code = node.shown_by(&begun.secret);
+        let request = ConfirmTotpRequest { enrolment_id: begun.enrolment_id.to_string(), code };
+        node.app.confirm_totp(host(), ada, request)
+    };
+    let (one, other) = tokio::join!(confirm(), confirm());
+    let (issued, refused) = match (one, other) {
+        (Ok(issued), Err(refused)) | (Err(refused), Ok(issued)) => (issued, refused),
+        both => panic!("one of them: {both:?}"),
+    };
+    assert_eq!(refused.slug(), "invalid_request");
+    let codes = issued.codes.expect("codes");
+    node.second_step(&node.pending().await, codes[9].expose_secret()).await.expect("a session");
 }
 
 impl Node {
@@ -574,7 +629,7 @@ async fn l1_a_member_with_a_passkey_signs_in_with_it_and_with_no_other() {
 
     // One that was removed meanwhile is none.
     let held = node.app.second_factors(&session).await.expect("an answer").passkeys;
-    assert_eq!(held[0].label.expose(), "Key on her ring");
+    assert_eq!(held[0].label.as_ref().map(Personal::expose).map(String::as_str), Some("Key on her ring"));
     assert!(held[0].held.last_used_at.is_some() && held[1].held.last_used_at.is_none());
     let pending = node.pending().await;
     let challenge = node.challenge(&pending).await;
@@ -614,6 +669,27 @@ async fn l1_a_copy_of_a_passkey_is_told_from_it_by_its_count() {
     authenticator.sign_count = 13;
     let (one, other) = tokio::join!(node.touch(&authenticator), node.touch(&authenticator));
     assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1, "{one:?} {other:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_a_passkey_that_is_damaged_in_the_vault_keeps_nobody_from_the_others_and_can_be_removed() {
+    let node = Node::start().await;
+    let ada = node.enrol(EMAIL, Some(PASSWORD)).await;
+    let (one, other) = (TestAuthenticator::new(b"of her laptop"), TestAuthenticator::new(b"on her ring"));
+    node.register(ada, &one).await.expect("a passkey");
+    node.register(ada, &other).await.expect("another");
+    let held = node.app.member(&host(), ada).await.expect("a member").membership.passkeys;
+    let raw = rusqlite::Connection::open(node.folder.path().join("data/log.db")).expect("the file");
+    let gone = raw.execute("DELETE FROM credentials WHERE id = ?1", [&held[0].id.0]).expect("one less");
+    assert_eq!(gone, 1);
+
+    assert!(is_refused(&node.touch(&one).await));
+    let session = node.touch(&other).await.expect("a session");
+    let session = node.session(&session).await.expect("it works");
+    let shown = node.app.second_factors(&session).await.expect("an answer").passkeys;
+    assert!(shown[0].label.is_none() && shown[1].label.is_some());
+    node.app.remove_passkey(host(), ada, held[0].id.clone(), None).await.expect("a removal");
+    node.app.begin_passkey(host(), ada, None).await.expect("room for another");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,12 @@ impl Membership {
         self.totp.is_some() || !self.passkeys.is_empty()
     }
 
+    /// Whether this is its device, one of its passkeys or its recovery codes.
+    pub fn holds_factor(&self, id: &SecretId) -> bool {
+        let factors = self.totp.iter().chain(&self.recovery_codes).chain(&self.passkeys);
+        factors.into_iter().any(|factor| factor.id == *id)
+    }
+
     pub(super) fn enrol_totp(&self, enrol: EnrolTotp) -> Result<Vec<MemberEvent>, MemberError> {
         if self.password.is_none() {
             return Err(MemberError::NoPassword);

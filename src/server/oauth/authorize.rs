@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The parameter by which a request shows that its member has signed in for it.
-const SIGNED_IN: &str = "muniment_signed_in";
+pub(super) const SIGNED_IN: &str = "muniment_signed_in";
 
 pub(crate) mod get {
     use actix_web::{HttpRequest, HttpResponse, web::Data};

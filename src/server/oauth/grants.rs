@@ -15,6 +15,8 @@ use crate::{
     service::Service,
 };
 
+/// The page.
+pub(super) const PAGE: &str = "grants";
 /// The form.
 const FORM: &str = "grants";
 /// More than anybody looks through.

@@ -12,7 +12,7 @@ use crypto::{ExposeSecret, Personal, SecretString};
 use domain::{EnvironmentName, MemberError, Rule, SecretId, Violation};
 
 use super::{
-    authorize::{Judged, judge},
+    authorize::{Judged, SIGNED_IN, judge},
     browser::{self, Shown, forged, keep_session, place, see_other},
     form::Form,
     passkey::{self, Asked},
@@ -29,7 +29,10 @@ use crate::{
 /// The form.
 const FORM: &str = "second_factor";
 /// The page.
-const PAGE: &str = "second_factor";
+pub(super) const PAGE: &str = "second_factor";
+
+/// What a passkey is called whose name is damaged.
+const UNREADABLE: &str = "a passkey that cannot be read";
 
 /// Where a member adds a second factor before its request goes on.
 pub(super) fn before(judged: &Judged) -> String {
@@ -43,7 +46,7 @@ fn encoded(text: &str) -> String {
 pub(crate) mod get {
     use actix_web::{HttpRequest, HttpResponse, web::Data};
 
-    use super::{Done, Form, Question, Visit, see_other};
+    use super::{Done, Form, PAGE, Question, SIGNED_IN, Visit, see_other};
     pub(crate) use crate::oauth::undocumented as document;
     use crate::{oauth::browser, problem::Problem, service::Service};
 
@@ -54,7 +57,11 @@ pub(crate) mod get {
         };
         let form = Form::parse(http.query_string().as_bytes());
         let Some(session) = browser::session(&service, &http).await? else {
-            return Ok(see_other("sign_in"));
+            // The request that sent somebody here asks them to sign in, and sends them here again.
+            return Ok(see_other(&match form.get("continue") {
+                Some(query) => format!("authorize?{}", Form::parse(query.as_bytes()).without(SIGNED_IN)),
+                None => format!("sign_in?next={PAGE}"),
+            }));
         };
         let visit = match Visit::of(&http, &service, &environment, &session, &form).await? {
             Ok(visit) => visit,
@@ -180,7 +187,7 @@ impl<'v> Visit<'v> {
             .iter()
             .map(|passkey| PasskeyRow {
                 id: &passkey.id.0,
-                label: passkey.label.expose(),
+                label: passkey.label.as_ref().map_or(UNREADABLE, |label| label.expose()),
                 factor: shown(&passkey.held),
             })
             .collect();

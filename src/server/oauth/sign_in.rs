@@ -7,7 +7,11 @@ use app::{
 };
 use crypto::{ExposeSecret, Personal};
 
-use super::browser::{Browser, place};
+use super::{
+    browser::{Browser, place},
+    form::Form,
+    grants, second_factor,
+};
 use crate::{
     pages::{SecondFactor, SignIn, SignInRefusal},
     problem::Problem,
@@ -32,6 +36,7 @@ pub(super) fn page(
         client_name: Some(&authorization.registration.client_name),
         redirect_uri: Some(&authorization.redirect_uri),
         continue_query: query,
+        next: "",
         csrf: &service.app.form_proof(FORM, &browser.id),
         email,
         refusal,
@@ -40,11 +45,12 @@ pub(super) fn page(
     Ok(browser.keep(page))
 }
 
-/// The page, for who comes without a request and goes on to what they have allowed.
+/// The page, for who comes without a request.
 fn plain_page(
     http: &HttpRequest,
     service: &Service,
     environment: &domain::EnvironmentName,
+    next: &str,
     email: &str,
     refusal: Option<SignInRefusal>,
 ) -> Result<HttpResponse, Problem> {
@@ -54,6 +60,7 @@ fn plain_page(
         client_name: None,
         redirect_uri: None,
         continue_query: "",
+        next,
         csrf: &service.app.form_proof(FORM, &browser.id),
         email,
         refusal,
@@ -62,9 +69,16 @@ fn plain_page(
     Ok(browser.keep(page))
 }
 
+/// The page that follows where no request goes on: the one that somebody came for, or what they have allowed.
+fn next_of(form: &Form) -> &'static str {
+    let wanted = form.get("next").unwrap_or_default();
+    if wanted == second_factor::PAGE { second_factor::PAGE } else { grants::PAGE }
+}
+
 pub(crate) mod get {
     use actix_web::{HttpRequest, HttpResponse, web::Data};
 
+    use super::{Form, next_of};
     pub(crate) use crate::oauth::undocumented as document;
     use crate::{oauth::browser, problem::Problem, service::Service};
 
@@ -73,7 +87,8 @@ pub(crate) mod get {
             Ok(environment) => environment,
             Err(page) => return Ok(page),
         };
-        super::plain_page(&http, &service, &environment, "", None)
+        let next = next_of(&Form::parse(http.query_string().as_bytes()));
+        super::plain_page(&http, &service, &environment, next, "", None)
     }
 }
 
@@ -86,9 +101,9 @@ pub(crate) mod post {
     use domain::EnvironmentName;
 
     use super::{
-        Browser, ExposeSecret, FORM, NewSession, Personal, SecondFactor, SecondFactorAttempt,
-        SecondFactorChoice, SecondFactorProof, SignInAttempt, SignInError, SignInRefusal, SignedIn, page,
-        place, plain_page,
+        Browser, ExposeSecret, FORM, Form, NewSession, Personal, SecondFactor, SecondFactorAttempt,
+        SecondFactorChoice, SecondFactorProof, SignInAttempt, SignInError, SignInRefusal, SignedIn, next_of,
+        page, place, plain_page,
     };
     pub(crate) use crate::oauth::undocumented as document;
     use crate::{
@@ -97,7 +112,6 @@ pub(crate) mod post {
         oauth::{
             authorize::{Judged, again, judge},
             browser::{self, keep_session, see_other},
-            form::Form,
             passkey::{self, Asked},
             refusal::Asking,
         },
@@ -208,7 +222,7 @@ pub(crate) mod post {
         fn signed_in(&self, session: &NewSession) -> HttpResponse {
             let location = match &self.judged {
                 Some(judged) => again(self.service, &judged.query, &session.session_id.0),
-                None => "grants".to_owned(),
+                None => next_of(self.form).to_owned(),
             };
             let mut response = see_other(&location);
             keep_session(self.service, &mut response, &session.session);
@@ -220,7 +234,7 @@ pub(crate) mod post {
             let email = self.text("email");
             match &self.judged {
                 Some(judged) => page(http, service, &judged.authorization, &judged.query, email, refusal),
-                None => plain_page(http, service, environment, email, refusal),
+                None => plain_page(http, service, environment, next_of(self.form), email, refusal),
             }
         }
 
@@ -242,6 +256,7 @@ pub(crate) mod post {
                 client_name: authorization.map(|it| it.registration.client_name.as_str()),
                 redirect_uri: authorization.map(|it| it.redirect_uri.as_str()),
                 continue_query: self.judged.as_ref().map_or("", |judged| &judged.query),
+                next: next_of(self.form),
                 csrf: &self.service.app.form_proof(FORM, &browser.id),
                 pending,
                 has_authenticator: totp,

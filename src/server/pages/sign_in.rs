@@ -111,6 +111,8 @@ pub struct SignIn<'a> {
     pub redirect_uri: Option<&'a str>,
     /// The query of the request that goes on afterwards; it is validated again then.
     pub continue_query: &'a str,
+    /// The page that follows where no request goes on.
+    pub next: &'a str,
     /// What proves that the form is this browser's.
     pub csrf: &'a str,
     /// What was entered before.
@@ -131,6 +133,8 @@ pub struct SecondFactor<'a> {
     pub redirect_uri: Option<&'a str>,
     /// The query of the request that goes on afterwards; it is validated again then.
     pub continue_query: &'a str,
+    /// The page that follows where no request goes on.
+    pub next: &'a str,
     /// What proves that the form is this browser's.
     pub csrf: &'a str,
     /// What proves that the first step was taken.

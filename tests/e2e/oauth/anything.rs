@@ -18,7 +18,7 @@ use super::steps::{last_deed, remembered, tokens};
 const CASES: usize = 300;
 
 /// The parameters that there are.
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 39] = [
     "client_assertion",
     "client_assertion_type",
     "client_id",
@@ -51,9 +51,16 @@ const NAMES: [&str; 32] = [
     "remember",
     "withdraw",
     "muniment_signed_in",
+    "next",
+    "pending",
+    "do",
+    "remove",
+    "enrolment_id",
+    "credential",
+    "client_data",
 ];
 
-const ENDPOINTS: [(Method, &str); 18] = [
+const ENDPOINTS: [(Method, &str); 20] = [
     (Method::POST, "par"),
     (Method::GET, "authorize"),
     (Method::GET, "authorize"),
@@ -70,6 +77,8 @@ const ENDPOINTS: [(Method, &str); 18] = [
     (Method::POST, "grants"),
     (Method::GET, "grants"),
     (Method::GET, "sign_in"),
+    (Method::GET, "second_factor"),
+    (Method::POST, "second_factor"),
     (Method::POST, "register"),
     (Method::GET, "register/x"),
 ];
@@ -199,7 +208,7 @@ async fn oauth_20_whatever_is_sent_nothing_breaks_and_nobody_is_led_astray() {
         let ours = format!("{}/sandbox/", service.base);
         let registered = format!("{CALLBACK}?");
         // A page beside this one, or nowhere.
-        let beside = ["", "sign_in", "grants", "consent", "logout"]
+        let beside = ["", "authorize", "sign_in", "grants", "consent", "logout", "second_factor"]
             .contains(&location.split('?').next().unwrap_or_default());
         let fits = beside || location.starts_with(&ours) || location.starts_with(&registered);
         assert!(fits, "{location}: {made_up:?}");

@@ -8,7 +8,6 @@ use domain::{
     EnvironmentName, Event, MemberId, Rule, SecretId, Violation,
     client::{NewRegistrationToken, SelfRegistration, Software},
     environment::{Policy, RegistrationRule},
-    member::MemberStatus,
     oauth::ScopeSet,
 };
 use store::{ActorKind, Revision};
@@ -53,6 +52,8 @@ pub(in crate::clients) struct ManagementToken {
 pub(in crate::clients) struct Admitted {
     pub(in crate::clients) before: Arc<Loaded<Admission>>,
     pub(in crate::clients) events: Vec<AdmissionEvent>,
+    /// What its right to come rests on.
+    unmoved: Vec<ProposedStream>,
 }
 
 impl App {
@@ -88,14 +89,16 @@ impl Registering {
 
 impl Admitted {
     /// Its part of the commit.
-    pub(in crate::clients) fn part(
-        &self,
+    pub(in crate::clients) fn parts(
+        &mut self,
         environment: &EnvironmentName,
         responsible: MemberId,
-    ) -> Result<ProposedStream, Fault> {
+    ) -> Result<Vec<ProposedStream>, Fault> {
         let stream = Loader::<Admission>::stream(environment.as_str())?;
         let revision = self.before.revision;
-        Ok(admission_part(stream, revision, environment, Some(responsible), self.events.clone()))
+        let mut parts = std::mem::take(&mut self.unmoved);
+        parts.push(admission_part(stream, revision, environment, Some(responsible), self.events.clone()));
+        Ok(parts)
     }
 }
 
@@ -150,13 +153,13 @@ impl Inner {
             }
             (RegistrationRule::Open, None) => {
                 let opened_by = self.opened_registration(&attempt.environment).await?;
-                let answers = match opened_by {
-                    Some(member) => self.is_active(member).await?,
-                    None => false,
-                };
-                return Ok(match opened_by.filter(|_| answers) {
-                    Some(member) => Ok((Actor::Anonymous, registering(member, None, None))),
-                    None => Err(RegistrationRefusal::Unanswered),
+                let Some(member) = opened_by else { return Ok(Err(RegistrationRefusal::Unanswered)) };
+                let answers = self.registrar(&attempt.environment, member).await?.is_some();
+                let registering = registering(member, None, None);
+                return Ok(if answers {
+                    Ok((Actor::Anonymous, registering))
+                } else {
+                    Err(RegistrationRefusal::Unanswered)
                 });
             }
             (RegistrationRule::InitialAccessToken | RegistrationRule::Open, Some(token)) => token,
@@ -179,11 +182,6 @@ impl Inner {
         };
         let registering = registering(principal.member, Some(token_id), token.scope.clone());
         Ok(Ok((Actor::Member(principal), registering)))
-    }
-
-    async fn is_active(&self, member: MemberId) -> Result<bool, Fault> {
-        let loaded = self.members.current(&member.to_string()).await?;
-        Ok(loaded.aggregate.membership().is_some_and(|membership| membership.status == MemberStatus::Active))
     }
 
     /// The member who opened registration to anybody, and answers for who comes; `None` if the host did.
@@ -226,7 +224,13 @@ impl Inner {
             most: policy.max_registered_clients,
         };
         let events = before.aggregate.decide(command, self.log.now())?;
-        Ok(Admitted { before, events })
+        let mut unmoved = Vec::new();
+        if registering.initial_access_token_id.is_none() {
+            // Whoever opened registration may have lost the right to answer for clients since this was judged.
+            let registrar = self.registrar(environment, registering.responsible).await?;
+            unmoved.extend(registrar.ok_or(CommandError::Contended)?.unmoved());
+        }
+        Ok(Admitted { before, events, unmoved })
     }
 
     pub(in crate::clients) fn mint_management_token(
