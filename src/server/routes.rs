@@ -14,7 +14,9 @@ use actix_web::{
 use domain::Permission;
 
 use crate::{
-    api, compatibility, health, metrics, oauth, openapi,
+    api, compatibility, health, metrics,
+    middleware::cross_origin,
+    oauth, openapi,
     openapi::Operation,
     pages,
     problem::{Kind, Problem},
@@ -315,8 +317,13 @@ impl Methods {
         self.0.iter().find(|route| route.answers(method))
     }
 
+    /// Whether a page of any origin may ask.
+    pub(crate) fn is_asked_by_pages(self) -> bool {
+        ASKED_BY_PAGES.contains(&self.path())
+    }
+
     /// What `Allow` says.
-    fn allow(self) -> String {
+    pub(crate) fn allow(self) -> String {
         let names: Vec<_> = self.0.iter().flat_map(Route::methods).map(Method::as_str).collect();
         names.join(", ")
     }
@@ -343,6 +350,20 @@ const ASKED_OFTEN: [&str; 4] = [
     "/{environment}/client",
 ];
 
+/// What programs ask that run in a browser, on a page of any origin: nothing there rests on what a browser sends along by itself.
+/// Never where a member is asked (RFC 9700 section 2.6).
+const ASKED_BY_PAGES: [&str; 9] = [
+    "/.well-known/oauth-authorization-server/{environment}",
+    "/.well-known/openid-configuration/{environment}",
+    "/{environment}/.well-known/openid-configuration",
+    "/{environment}/.well-known/oauth-authorization-server",
+    "/{environment}/jwks",
+    "/{environment}/par",
+    "/{environment}/token",
+    "/{environment}/revoke",
+    "/{environment}/userinfo",
+];
+
 /// Puts the table into the router.
 pub(crate) fn register(config: &mut ServiceConfig) {
     let mut table: Vec<_> = Methods::each().collect();
@@ -356,6 +377,9 @@ pub(crate) fn register(config: &mut ServiceConfig) {
             resource = resource.route(
                 (route.handler)().guard(guard::fn_guard(|context| route.answers(&context.head().method))),
             );
+        }
+        if methods.is_asked_by_pages() {
+            resource = resource.route(web::route().guard(guard::Options()).to(cross_origin::preflight));
         }
         config.service(
             resource.default_service(web::to(move || std::future::ready(method_not_allowed(methods)))),

@@ -109,8 +109,8 @@ async function examine(page, shot, javascript, fault) {
 }
 
 // A step is one of: open an address; plug in an authenticator, or have the one that is there say that it has signed so many times;
-// reach something by Tab; type; type the code of the key that a page shows; press a key; see a title, a text, or what an address
-// has.
+// reach something by Tab; type; type the code of the key that a page shows; press a key; wait for a title; see a title, a text, or
+// what an address has.
 async function take(page, step, name, javascript, fault) {
   if (step.open) await page.goto(new URL(step.open, request.base).href);
   if (step.authenticator) await authenticate(page, step.authenticator);
@@ -118,6 +118,7 @@ async function take(page, step, name, javascript, fault) {
   if (step.type) await page.keyboard.type(step.type);
   if (step.code) await page.keyboard.type(codeOf(await page.getAttribute(step.code, "data-value")));
   if (step.press) await press(page, step.press, step.leads ?? false);
+  if (step.becomes) await page.waitForFunction((title) => document.title === title, step.becomes);
   if (step.title && !(await page.title()).startsWith(step.title)) throw new Error(`is not "${step.title}"`);
   if (step.text && !(await page.innerText("body")).includes(step.text)) throw new Error(`does not say "${step.text}"`);
   const missing = (step.at ?? []).filter((part) => !page.url().includes(part));

@@ -206,7 +206,7 @@ async fn l1_a_member_adds_and_uses_a_passkey_by_the_keyboard_alone_and_a_copy_of
     steps.extend(deny);
     steps.extend(remove);
     steps.extend(sign_out);
-    browser::walk_with_an_authenticator(&service.base, &client.base, &json!(steps)).await;
+    browser::walk_with_javascript(&service.base, &client.base, &json!(steps)).await;
 
     let mut walks = outcomes(&service, "second_factor").await;
     assert_eq!(walks.len(), 16, "four walks: {walks:?}");

@@ -47,11 +47,11 @@ pub async fn walk(base: &str, elsewhere: &str, steps: &Value) {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// The same, where it takes JavaScript and an authenticator.
+/// The same, where it takes JavaScript.
 ///
 /// # Panics
 /// As [`walk`].
-pub async fn walk_with_an_authenticator(base: &str, elsewhere: &str, steps: &Value) {
+pub async fn walk_with_javascript(base: &str, elsewhere: &str, steps: &Value) {
     let settings: Vec<_> = settings().into_iter().filter(|setting| setting["javascript"] == true).collect();
     let request = json!({ "base": base, "elsewhere": [elsewhere], "steps": steps, "settings": settings });
     let faults = drive(request).await;
@@ -107,10 +107,19 @@ pub struct Elsewhere {
 impl Elsewhere {
     /// Waits on a free port, as long as it lives.
     pub async fn start(page: &str) -> Self {
+        Self::serve("script-src 'self'", page).await
+    }
+
+    /// The same with a page that has a program of its own.
+    pub async fn start_with_script(page: &str) -> Self {
+        Self::serve("script-src 'unsafe-inline'", page).await
+    }
+
+    async fn serve(policy: &str, page: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let answer = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-security-policy: script-src 'self'\r\n\
+            "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-security-policy: {policy}\r\n\
              content-length: {}\r\nconnection: close\r\n\r\n{page}",
             page.len()
         );

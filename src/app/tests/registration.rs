@@ -88,7 +88,7 @@ async fn oauth_70_who_opens_registration_answers_for_clients_as_long_as_it_may_c
     open_registration(&node).await;
     let Actor::Member(opener) = node.admin().await.actor else { panic!("a member") };
     register(&node).await;
-    let roles = vec![RoleRequest { role: "viewer".into(), environments: None }];
+    let roles = vec![RoleRequest { role: "auditor".into(), environments: None }];
     let administrator = CreateMemberRequest {
         name: Personal::new("Grace Hopper".into()),
         email: Personal::new("grace@members.example".into()),

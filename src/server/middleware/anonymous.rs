@@ -4,7 +4,7 @@ use actix_web::{
     Error, HttpRequest,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::StatusCode,
+    http::{Method, StatusCode},
     middleware::Next,
     web::Data,
 };
@@ -33,8 +33,10 @@ pub(crate) async fn limit(
     }
     let response = next.call(request).await?.map_into_boxed_body();
     let request = response.request();
-    let known =
-        request.app_data::<Methods>().is_some_and(|methods| methods.route(request.method()).is_some());
+    let known = request.app_data::<Methods>().is_some_and(|methods| {
+        let asks_before = methods.is_asked_by_pages() && request.method() == Method::OPTIONS;
+        asks_before || methods.route(request.method()).is_some()
+    });
     if anyones || known && response.status() != StatusCode::UNAUTHORIZED {
         return Ok(response);
     }

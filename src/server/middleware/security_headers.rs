@@ -9,7 +9,8 @@ use actix_web::{
     web::Data,
 };
 
-use crate::service::Service;
+use super::cross_origin;
+use crate::{routes::Methods, service::Service};
 
 /// The only answers that are not about one caller or one moment.
 const STORED: [&str; 2] = ["/", "/openapi.json"];
@@ -25,6 +26,8 @@ pub(crate) async fn add(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let stored = STORED.contains(&request.path());
     let mut response = next.call(request).await?;
+    let by_pages =
+        response.request().app_data::<Methods>().is_some_and(|methods| methods.is_asked_by_pages());
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -39,6 +42,9 @@ pub(crate) async fn add(
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     if service.only_tls {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+    }
+    if by_pages {
+        cross_origin::permit(headers);
     }
     if !stored && !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

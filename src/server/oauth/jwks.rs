@@ -44,8 +44,5 @@ pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<
             members: &key.public_key,
         })
         .collect();
-    Ok(HttpResponse::build(StatusCode::OK)
-        .insert_header((header::CACHE_CONTROL, KEPT))
-        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .json(KeySet { keys }))
+    Ok(HttpResponse::build(StatusCode::OK).insert_header((header::CACHE_CONTROL, KEPT)).json(KeySet { keys }))
 }

@@ -61,10 +61,11 @@ pub(crate) async fn handle(http: HttpRequest, service: Data<Service>) -> Result<
     let environment = path::environment(&http)?;
     // An environment that does not exist has no metadata.
     let policy = service.app.environment(environment.as_str()).await?.state.policy;
-    Ok(HttpResponse::build(StatusCode::OK)
-        .insert_header((header::CACHE_CONTROL, KEPT))
-        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .json(Metadata::of(&service, &environment, &policy)))
+    Ok(HttpResponse::build(StatusCode::OK).insert_header((header::CACHE_CONTROL, KEPT)).json(Metadata::of(
+        &service,
+        &environment,
+        &policy,
+    )))
 }
 
 impl Metadata {

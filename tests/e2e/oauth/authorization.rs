@@ -1,11 +1,13 @@
 //! The authorization endpoint: who may ask for what, and where the answer goes.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Method;
 use serde_json::json;
 use tests::{
     Service,
+    browser::{self, Elsewhere},
     http::{CLIENTS, answer},
-    oauth::{CALLBACK, CHALLENGE, sent_back},
+    oauth::{Application, CALLBACK, CHALLENGE, sent_back},
 };
 
 use super::steps::{deeds, last_deed, metadata, outcomes, remembered, stays, told};
@@ -322,5 +324,55 @@ async fn oauth_19_no_page_of_another_origin_reads_an_authorization() {
     }
     // The POST carried nothing in its body: it named no client.
     assert_eq!(outcomes(&service, "authorization").await, ["client_id_missing"]);
+    service.finish().await;
+}
+
+/// What a program does in a page: it finds the endpoints, asks for a token with headers that no browser sends unasked, asks whose
+/// it is, and ends it.
+fn program(issuer: &str, application: &Application) -> String {
+    let basic = STANDARD.encode(format!("{}:{}", application.id, application.secret));
+    format!(
+        r#"<!doctype html><html lang="en"><head><title>Waits</title></head><body><h1>A program</h1><script>
+        (async () => {{
+          const metadata = await (await fetch("{issuer}/.well-known/openid-configuration")).json();
+          const headers = {{ authorization: "Basic {basic}", "content-type": "application/x-www-form-urlencoded" }};
+          const ask = (endpoint, body) => fetch(endpoint, {{ method: "POST", headers, body }});
+          const keys = await (await fetch(metadata.jwks_uri)).json();
+          const got = await ask(metadata.token_endpoint, "grant_type=client_credentials");
+          const {{ access_token: token, token_type }} = await got.json();
+          const userinfo = await fetch(metadata.userinfo_endpoint, {{ headers: {{ authorization: `Bearer ${{token}}` }} }});
+          const why = userinfo.headers.get("www-authenticate").includes("error=");
+          const revoked = await ask(metadata.revocation_endpoint, `token=${{token}}`);
+          document.title = [Array.isArray(keys.keys), got.status, token_type, userinfo.status, why, revoked.status].join(" ");
+        }})();
+        </script></body></html>"#
+    )
+}
+
+#[tokio::test]
+async fn oauth_19_a_program_in_a_page_of_another_origin_gets_tokens_without_cookies() {
+    let service = Service::start_without_a_proxy().await;
+    let application = service.application("Matter sync").await;
+    for endpoint in ["token", "revoke", "userinfo", "par"] {
+        let request = service.request(Method::OPTIONS, &format!("/sandbox/{endpoint}"));
+        let request = request.header("origin", "https://app.example.com");
+        let found = answer(request.header("access-control-request-method", "POST")).await.expect(204);
+        assert_eq!(found.header("access-control-allow-origin"), "*");
+        assert_eq!(found.header("access-control-allow-credentials"), "");
+        assert!(found.header("access-control-allow-methods").contains("POST"), "{endpoint}");
+        assert!(found.header("access-control-allow-headers").contains("dpop"), "{endpoint}");
+    }
+    for endpoint in
+        ["authorize", "sign_in", "consent", "grants", "logout", "second_factor", "introspect", "register"]
+    {
+        let request = service.request(Method::OPTIONS, &format!("/sandbox/{endpoint}"));
+        let found = answer(request.header("origin", "https://app.example.com")).await.expect(405);
+        assert_eq!(found.header("access-control-allow-origin"), "", "{endpoint}");
+    }
+    let issuer = format!("{}/sandbox", service.base);
+    let page = Elsewhere::start_with_script(&program(&issuer, &application)).await;
+    let steps = json!([{ "open": page.base }, { "becomes": "true 200 Bearer 403 true 200" }]);
+    browser::walk_with_javascript(&service.base, &page.base, &steps).await;
+    assert_eq!(deeds(&service, &application).await[0], "token done");
     service.finish().await;
 }
