@@ -357,6 +357,7 @@ impl Inner {
             description: request.description.clone(),
             contacts,
             redirect_uris: request.redirect_uris.clone(),
+            post_logout_redirect_uris: request.post_logout_redirect_uris.clone(),
             scope: request.scope.clone(),
             jwks: request.jwks.clone(),
             access_token_format: request.access_token_format,

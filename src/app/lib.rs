@@ -10,6 +10,7 @@
 //! | `authenticate` | whose personal token this is |
 //! | `sign_in` | who a person is that says a password; who guesses is stopped |
 //! | `sessions` | what a member has who has signed in as a person |
+//! | `logout` | signing out because a client asks for it |
 //! | `standing` | whether a member can still act when its command is recorded |
 //! | `token_uses` | when personal tokens were used |
 //! | `authenticate_client` | whether a client is who it says it is |
@@ -64,6 +65,7 @@ mod introduction;
 mod introspection;
 mod key_proofs;
 mod legal_holds;
+mod logout;
 mod look;
 mod malformed;
 mod members;
@@ -123,6 +125,7 @@ pub use introduction::Introduced;
 pub use introspection::{LiveToken, RevocationError, TokenQuestion};
 pub use key_proofs::{KeyProof, ProofRefusal};
 pub use legal_holds::ChangedLegalHold;
+pub use logout::{Logout, LogoutClient, LogoutError, LogoutRefusal, LogoutRequest};
 pub use malformed::{MalformedAttempt, MalformedRequest, ProtocolEndpoint};
 pub use members::{
     BegunEnrolment, BegunPasskey, ChangeDetailsRequest, ChangedMember, ConfirmTotpRequest,

@@ -34,4 +34,34 @@ macro_rules! refusals {
     };
 }
 
+/// An enum of refusals that are told on a page: each variant with its name in activity and metrics, and what the developer of a client
+/// is told.
+macro_rules! page_refusals {
+    (
+        $(#[$enum_doc:meta])*
+        pub enum $name:ident;
+        $($(#[$doc:meta])* $variant:ident = $slug:literal, $detail:literal;)+
+    ) => {
+        $(#[$enum_doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$doc])* $variant,)+ }
+
+        impl $name {
+            /// Every one of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The name in activity and metrics.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $slug),+ }
+            }
+
+            /// What is wrong, for the developer who sees the page.
+            pub fn detail(self) -> &'static str {
+                match self { $(Self::$variant => $detail),+ }
+            }
+        }
+    };
+}
+
+pub(crate) use page_refusals;
 pub(crate) use refusals;

@@ -21,6 +21,7 @@ use crate::{
     authenticate::MEMBERS,
     context::{Context, Source},
     error::{CommandError, Fault},
+    logout::LogoutClient,
     look,
     members::own_among,
     standing::Standing,
@@ -195,18 +196,26 @@ impl App {
         look::once(self.inner.session(presented)).await
     }
 
-    /// Ends a session.
+    /// Ends a session, at the request of a client if there is one.
     ///
     /// # Errors
     /// The fault that kept it from being recorded; it may have ended.
     pub async fn sign_out(
         &self,
         session: &Session,
+        asked_by: Option<LogoutClient>,
         request_id: String,
         source: Option<Source>,
     ) -> Result<(), CommandError> {
         let id = session.id.clone();
-        self.run(move |inner| async move { inner.end_session(id, request_id, source).await }).await
+        let (environment, client) = match asked_by {
+            Some(LogoutClient { environment, client_id }) => {
+                (Some(environment.to_string()), Some(client_id.to_string()))
+            }
+            None => (None, None),
+        };
+        let deed = Deed { kind: SIGN_OUT, environment, client, request_id, source, ..Deed::default() };
+        self.run(move |inner| async move { inner.end_session(id, deed).await }).await
     }
 }
 
@@ -371,14 +380,8 @@ impl Inner {
         }
     }
 
-    pub(crate) async fn end_session(
-        &self,
-        id: SecretId,
-        request_id: String,
-        source: Option<Source>,
-    ) -> Result<(), CommandError> {
-        let token = Some(id.to_string());
-        let deed = Deed { kind: SIGN_OUT, token, request_id, source, ..Deed::default() };
+    pub(crate) async fn end_session(&self, id: SecretId, deed: Deed) -> Result<(), CommandError> {
+        let deed = Deed { token: Some(id.to_string()), ..deed };
         let record = self.listed(deed, Outcome::Done, None).await?;
         let vouchers = vec![VoucherChange::Revoke { kind: SESSION, id: id.0 }];
         let commit = ActivityCommit { records: vec![record], vouchers, ..ActivityCommit::default() };

@@ -28,10 +28,10 @@ pub use error::ClientError;
 pub use event::{
     AccessTokenFormatChanged, ClientCreated, ClientEvent, ClientNameChanged, ClientSelfRegistered,
     ContactsChanged, DescriptionChanged, ExpiryChanged, ExpiryMoved, ExpiryRestored, IssuedRegistrationToken,
-    IssuedSecret, IssuedSigningSecret, KeysChanged, PayloadEncryptionChanged, RedirectExceptionGranted,
-    RedirectExceptionWithdrawn, RedirectUrisChanged, RegistrationReplaced, ResponsibleChanged,
-    RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported,
-    SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
+    IssuedSecret, IssuedSigningSecret, KeysChanged, PayloadEncryptionChanged, PostLogoutRedirectUrisChanged,
+    RedirectExceptionGranted, RedirectExceptionWithdrawn, RedirectUrisChanged, RegistrationReplaced,
+    ResponsibleChanged, RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued,
+    SecretLeakReported, SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
     SigningSecretRotationCompleted, StatusChanged, TokensRevoked,
 };
 pub use metadata::{ClientDraft, ClientMetadata, MOST_REDIRECT_URIS};
@@ -75,6 +75,8 @@ pub struct Registration {
     pub status: Status,
     /// Where codes may be sent, in the order in which they were added.
     pub redirect_uris: Vec<RedirectUri>,
+    /// Where members may be sent who have signed out, in that order too.
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
     /// Schemes of its own that it may be sent to, each by an exception of an admin.
     pub redirect_exceptions: BTreeSet<RedirectScheme>,
     /// What it may ask for.
@@ -203,6 +205,7 @@ impl Registration {
             client_type: created.client_type.clone(),
             status: Status::Active,
             redirect_uris: created.redirect_uris.clone(),
+            post_logout_redirect_uris: Vec::new(),
             redirect_exceptions: BTreeSet::new(),
             scope: created.scope.clone(),
             contacts: created.contacts.clone(),
@@ -235,6 +238,9 @@ impl Registration {
             ClientEvent::ContactsChanged(change) => self.contacts.clone_from(&change.contacts.new),
             ClientEvent::RedirectUrisChanged(change) => {
                 self.redirect_uris.clone_from(&change.redirect_uris.new);
+            }
+            ClientEvent::PostLogoutRedirectUrisChanged(change) => {
+                self.post_logout_redirect_uris.clone_from(&change.post_logout_redirect_uris.new);
             }
             ClientEvent::RedirectExceptionGranted(granted) => {
                 self.redirect_exceptions.insert(granted.scheme.clone());

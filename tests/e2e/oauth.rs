@@ -6,6 +6,7 @@ mod clients;
 mod codes;
 mod introspection;
 mod keys;
+mod logout;
 mod metadata;
 mod pages;
 mod proofs;

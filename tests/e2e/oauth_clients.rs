@@ -26,6 +26,9 @@ const JAVASCRIPT: Packages = Packages {
 /// Libraries in Python, by version.
 const PYTHON: &str = include_str!("../oauth_clients/requirements.txt");
 
+/// Where a member goes who has signed out.
+const BYE: &str = "https://app.example.com/bye";
+
 /// Drives a script: it plays the application, and the member too.
 async fn every_flow(program: &mut Command) {
     let service = Service::start_without_a_proxy().await;
@@ -38,7 +41,8 @@ async fn every_flow(program: &mut Command) {
 async fn given(service: &Service) -> Value {
     let mut applications = json!({});
     for method in ["client_secret_basic", "client_secret_post", "none"] {
-        let mut metadata = json!({ "token_endpoint_auth_method": method });
+        let mut metadata =
+            json!({ "token_endpoint_auth_method": method, "post_logout_redirect_uris": [BYE] });
         if method == "none" {
             metadata["grant_types"] = json!(["authorization_code", "refresh_token"]);
         }
@@ -46,7 +50,11 @@ async fn given(service: &Service) -> Value {
         applications[method] = json!({ "id": application.id, "secret": application.secret });
     }
     let (key, another) = (ClientKey::new(), ClientKey::new());
-    let metadata = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": key.set() });
+    let metadata = json!({
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": key.set(),
+        "post_logout_redirect_uris": [BYE],
+    });
     let application = service.application_with("private_key_jwt", metadata).await;
     applications["private_key_jwt"] =
         json!({ "id": application.id, "secret": key.private, "another_key": another.private });
@@ -63,6 +71,7 @@ async fn given(service: &Service) -> Value {
     json!({
         "issuer": format!("{}/sandbox", service.base),
         "redirect_uri": CALLBACK,
+        "post_logout_redirect_uri": BYE,
         "member": { "name": name, "email": visitor.email, "password": PASSWORD },
         "applications": applications,
         "initial_access_token": initial.text_of("/token"),

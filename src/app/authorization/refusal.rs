@@ -2,7 +2,7 @@
 
 use domain::oauth::{RedirectDifference, RedirectMismatch};
 
-use crate::refusals::refusals;
+use crate::refusals::{page_refusals, refusals};
 
 refusals! {
     /// Why a client is refused that is known, at an address that is its own.
@@ -50,30 +50,10 @@ refusals! {
     Denied = "denied", "access_denied", "the member did not allow it";
 }
 
-macro_rules! page_refusals {
-    ($($(#[$doc:meta])* $variant:ident = $slug:literal, $detail:literal;)+) => {
-        /// Why nobody is sent anywhere.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum PageRefusal { $($(#[$doc])* $variant,)+ }
-
-        impl PageRefusal {
-            /// Every one of them.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The name in activity and metrics.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $slug),+ }
-            }
-
-            /// What is wrong, for the developer who sees the page.
-            pub fn detail(self) -> &'static str {
-                match self { $(Self::$variant => $detail),+ }
-            }
-        }
-    };
-}
-
 page_refusals! {
+    /// Why nobody is sent anywhere.
+    pub enum PageRefusal;
+
     /// `client_id`, `redirect_uri` or `request_uri` stands twice.
     Repeated = "repeated_client_or_redirect_uri", "client_id, redirect_uri or request_uri stands more than once.";
     /// There is no `client_id`.
@@ -117,7 +97,7 @@ page_refusals! {
 }
 
 impl PageRefusal {
-    pub(super) fn of_mismatch(mismatch: &RedirectMismatch) -> Self {
+    pub(crate) fn of_mismatch(mismatch: &RedirectMismatch) -> Self {
         let [difference] = mismatch.differences.as_slice() else {
             return if mismatch.nearest.is_none() {
                 Self::RedirectUriUnregistered

@@ -313,6 +313,7 @@ fn ended_credentials(before: &Client, events: &[ClientEvent], now: Timestamp) ->
             | ClientEvent::DescriptionChanged(_)
             | ClientEvent::ContactsChanged(_)
             | ClientEvent::RedirectUrisChanged(_)
+            | ClientEvent::PostLogoutRedirectUrisChanged(_)
             | ClientEvent::RedirectExceptionGranted(_)
             | ClientEvent::RedirectExceptionWithdrawn(_)
             | ClientEvent::ScopeChanged(_)

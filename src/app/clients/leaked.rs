@@ -12,6 +12,7 @@ use domain::{Claim, Client, ClientCommand, ClientId, MemberCommand, SecretId, me
 use super::{Beside, Target};
 use crate::{
     App, AuthenticationError, Inner,
+    activity::{Deed, SIGN_OUT},
     context::Context,
     error::{CommandError, Fault},
     execute::claim_key,
@@ -108,7 +109,9 @@ impl Inner {
 
     async fn stop_session(&self, context: &Context, text: &str) -> Result<(), CommandError> {
         let Some(session) = self.session(text).await? else { return Ok(()) };
-        self.end_session(session.id, context.request_id.clone(), context.source.clone()).await
+        let (request_id, source) = (context.request_id.clone(), context.source.clone());
+        let deed = Deed { kind: SIGN_OUT, request_id, source, ..Deed::default() };
+        self.end_session(session.id, deed).await
     }
 
     async fn stop_token(&self, context: &Context, text: &str) -> Result<(), CommandError> {

@@ -45,6 +45,8 @@ pub struct ChangeClientRequest {
     pub contacts: Option<Vec<Contact>>,
     /// All redirect URIs from now on.
     pub redirect_uris: Option<Vec<String>>,
+    /// All addresses for members who have signed out, from now on.
+    pub post_logout_redirect_uris: Option<Vec<String>>,
     /// One redirect URI more or less, in place of `redirect_uris`.
     pub redirect_uri_edit: Option<RedirectUriEdit>,
     /// The new scopes, in the wire form.

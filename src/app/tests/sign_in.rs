@@ -99,7 +99,7 @@ async fn l1_a_member_signs_in_acts_and_signs_out_and_all_of_it_is_recorded() {
     let actor = events[0].envelope().expect("an entry").actor;
     assert_eq!(actor.via.as_deref(), Some(format!("session:{}", session.id).as_str()));
 
-    node.app.sign_out(&session, "r-2".into(), None).await.expect("an end");
+    node.app.sign_out(&session, None, "r-2".into(), None).await.expect("an end");
     assert!(node.session(&signed_in).await.is_none());
     // What was on its way leaves nothing behind.
     let late = node.app.create_client(context, sandbox(), request("Too late")).await.expect_err("it is over");
@@ -196,7 +196,7 @@ async fn l1_a_session_outlives_a_restart_and_what_ended_stays_ended() {
     node.enrol(EMAIL, Some(PASSWORD)).await;
     let (stays, ends) = (node.signed_in().await, node.signed_in().await);
     let session = node.session(&ends).await.expect("it works");
-    node.app.sign_out(&session, "r-2".into(), None).await.expect("an end");
+    node.app.sign_out(&session, None, "r-2".into(), None).await.expect("an end");
     for _ in 0..10 {
         node.sign_in_from(ELSEWHERE, EMAIL, "wrong").await.expect_err("wrong");
     }

@@ -132,6 +132,7 @@ impl Holder {
                 | ClientEvent::DescriptionChanged(_)
                 | ClientEvent::ContactsChanged(_)
                 | ClientEvent::RedirectUrisChanged(_)
+                | ClientEvent::PostLogoutRedirectUrisChanged(_)
                 | ClientEvent::RedirectExceptionGranted(_)
                 | ClientEvent::RedirectExceptionWithdrawn(_)
                 | ClientEvent::ScopeChanged(_)

@@ -165,6 +165,8 @@ pub struct ChangeClient {
     pub contacts: Option<Vec<PersonId>>,
     /// The new redirect URIs, as text.
     pub redirect_uris: Option<Vec<String>>,
+    /// The new addresses for members who have signed out, as text.
+    pub post_logout_redirect_uris: Option<Vec<String>>,
     /// The new scopes, in the wire form.
     pub scope: Option<String>,
     /// The keys that it signs its assertions with from now on.

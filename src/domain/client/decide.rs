@@ -9,16 +9,16 @@ use jiff::Timestamp;
 use super::{
     AccessTokenFormatChanged, ChangeClient, ChangeResponsible, Client, ClientCommand, ClientCreated,
     ClientError, ClientEvent, ClientNameChanged, ContactsChanged, CreateClient, DescriptionChanged,
-    KeysChanged, PayloadEncryptionChanged, RedirectUrisChanged, Registration, ResponsibleChanged,
-    ScopeChanged, SelfRegistration, SigningSecretRevealed, Status, StatusChanged, TokensRevoked, metadata,
-    metadata::ClientMetadata,
+    KeysChanged, PayloadEncryptionChanged, PostLogoutRedirectUrisChanged, RedirectUrisChanged, Registration,
+    ResponsibleChanged, ScopeChanged, SelfRegistration, SigningSecretRevealed, Status, StatusChanged,
+    TokensRevoked, metadata, metadata::ClientMetadata,
 };
 use crate::{
     Change, PersonId, Rule, Violation,
     client_type::TypeRules,
     environment::{AccessTokenFormat, Policy},
     member::MemberStatus,
-    oauth::{PublicKey, RedirectLimits, ScopeSet},
+    oauth::{PublicKey, RedirectLimits, RedirectUri, ScopeSet},
     violation::Violations,
 };
 use secrets::check_secret;
@@ -82,6 +82,7 @@ impl Client {
 struct Begun {
     created: ClientCreated,
     description: Option<String>,
+    post_logout_redirect_uris: Vec<RedirectUri>,
     keys: Vec<PublicKey>,
 }
 
@@ -90,11 +91,18 @@ impl CreateClient {
         let encryption = self.metadata.payload_encryption.then(|| payload_encryption(false, true));
         let format = self.metadata.access_token_format.map(|new| access_token_format(None, Some(new)));
         let self_registration = self.self_registration.clone();
-        let Begun { created, description, keys } = self.decide(now)?;
+        let Begun { created, description, post_logout_redirect_uris: after, keys } = self.decide(now)?;
         let description = description.map(|new| described(None, Some(new)));
         let keys = (!keys.is_empty()).then(|| keys_changed(Vec::new(), keys));
         let registered = self_registration.map(SelfRegistration::event).transpose()?;
-        let beside = description.into_iter().chain(encryption).chain(keys).chain(format).chain(registered);
+        let after = (!after.is_empty()).then(|| post_logout_redirect_uris(Vec::new(), after));
+        let beside = description
+            .into_iter()
+            .chain(after)
+            .chain(encryption)
+            .chain(keys)
+            .chain(format)
+            .chain(registered);
         Ok([ClientEvent::Created(created)].into_iter().chain(beside).collect())
     }
 
@@ -148,7 +156,12 @@ impl CreateClient {
             secret: self.secret.filter(|_| has_secret).map(|secret| secret.issued(&self.policy, now)),
             signing_secret: self.signing_secret.issued(),
         };
-        Ok(Begun { created, description: metadata.description, keys: metadata.keys })
+        Ok(Begun {
+            created,
+            description: metadata.description,
+            post_logout_redirect_uris: metadata.post_logout_redirect_uris,
+            keys: metadata.keys,
+        })
     }
 }
 
@@ -184,11 +197,20 @@ impl Registration {
                 );
             }
             let limits = RedirectLimits { rule: change.redirect_rule, exceptions: &self.redirect_exceptions };
-            match metadata::redirect_uris(texts, &self.redirect_uris, limits) {
+            match metadata::uris(metadata::REDIRECT_URIS, texts, &self.redirect_uris, limits) {
                 Ok(new) if new != self.redirect_uris => {
                     let redirect_uris = Change::new(self.redirect_uris.clone(), new);
                     events.push(ClientEvent::RedirectUrisChanged(RedirectUrisChanged { redirect_uris }));
                 }
+                Ok(_) => {}
+                Err(violations) => wrong.0.extend(violations),
+            }
+        }
+        if let Some(texts) = &change.post_logout_redirect_uris {
+            let limits = RedirectLimits { rule: change.redirect_rule, exceptions: &self.redirect_exceptions };
+            let old = &self.post_logout_redirect_uris;
+            match metadata::uris(metadata::POST_LOGOUT_REDIRECT_URIS, texts, old, limits) {
+                Ok(new) if new != *old => events.push(post_logout_redirect_uris(old.clone(), new)),
                 Ok(_) => {}
                 Err(violations) => wrong.0.extend(violations),
             }
@@ -258,6 +280,12 @@ impl Registration {
 
 fn described(old: Option<String>, new: Option<String>) -> ClientEvent {
     ClientEvent::DescriptionChanged(DescriptionChanged { description: Change::new(old, new) })
+}
+
+pub(super) fn post_logout_redirect_uris(old: Vec<RedirectUri>, new: Vec<RedirectUri>) -> ClientEvent {
+    ClientEvent::PostLogoutRedirectUrisChanged(PostLogoutRedirectUrisChanged {
+        post_logout_redirect_uris: Change::new(old, new),
+    })
 }
 
 fn payload_encryption(old: bool, new: bool) -> ClientEvent {

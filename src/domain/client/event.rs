@@ -24,6 +24,8 @@ events! {
         ContactsChanged(ContactsChanged) = "client.contacts_changed", 1;
         /// Redirect URIs were added, removed or reordered.
         RedirectUrisChanged(RedirectUrisChanged) = "client.redirect_uris_changed", 1;
+        /// Members who have signed out may be sent elsewhere.
+        PostLogoutRedirectUrisChanged(PostLogoutRedirectUrisChanged) = "client.post_logout_redirect_uris_changed", 1;
         /// It may be sent to a scheme of its own, by an exception of an admin.
         RedirectExceptionGranted(RedirectExceptionGranted) = "client.redirect_exception_granted", 1;
         /// It may be sent there no longer.
@@ -103,6 +105,7 @@ impl ClientEvent {
             Self::DescriptionChanged(_)
             | Self::ContactsChanged(_)
             | Self::RedirectUrisChanged(_)
+            | Self::PostLogoutRedirectUrisChanged(_)
             | Self::RedirectExceptionGranted(_)
             | Self::RedirectExceptionWithdrawn(_)
             | Self::ScopeChanged(_)
@@ -229,6 +232,14 @@ pub struct ContactsChanged {
 pub struct RedirectUrisChanged {
     /// The whole lists.
     pub redirect_uris: Change<Vec<RedirectUri>>,
+}
+
+/// Where members are sent who have signed out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostLogoutRedirectUrisChanged {
+    /// The whole lists.
+    pub post_logout_redirect_uris: Change<Vec<RedirectUri>>,
 }
 
 /// A scheme of a native app.

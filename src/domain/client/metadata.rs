@@ -18,6 +18,10 @@ pub const MOST_REDIRECT_URIS: usize = 50;
 /// All redirect URIs of a client together, in bytes: an event holds the old and the new list, and an entry of the
 /// log has at most 65,535 bytes.
 const MOST_REDIRECT_URI_BYTES: usize = 20_000;
+/// Where codes may be sent.
+pub(super) const REDIRECT_URIS: &str = "/redirect_uris";
+/// Where members may be sent who have signed out.
+pub(super) const POST_LOGOUT_REDIRECT_URIS: &str = "/post_logout_redirect_uris";
 /// Where the keys of a client stand in its metadata.
 pub(super) const KEYS: &str = "/jwks/keys";
 const LONGEST_NAME: usize = 120;
@@ -34,6 +38,8 @@ pub struct ClientDraft {
     pub client_type: String,
     /// `redirect_uris`.
     pub redirect_uris: Vec<String>,
+    /// `post_logout_redirect_uris` (OpenID Connect RP-Initiated Logout section 3.1).
+    pub post_logout_redirect_uris: Vec<String>,
     /// `scope`: tokens separated by blanks.
     pub scope: String,
     /// `grant_types`; `None` takes `authorization_code` and `refresh_token`.
@@ -59,6 +65,8 @@ pub struct ClientMetadata {
     pub client_type: String,
     /// `redirect_uris`.
     pub redirect_uris: Vec<RedirectUri>,
+    /// `post_logout_redirect_uris`.
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
     /// `scope`.
     pub scope: ScopeSet,
     /// `grant_types`.
@@ -84,7 +92,9 @@ impl ClientMetadata {
         let method = wrong
             .keep("/token_endpoint_auth_method", auth_method(draft.token_endpoint_auth_method.as_deref()));
         let grant_types = keep_grant_types(&mut wrong, draft.grant_types.as_deref());
-        let redirect_uris = keep(&mut wrong, redirect_uris(&draft.redirect_uris, &[], limits));
+        let read = |pointer, texts| uris(pointer, texts, &[], limits);
+        let redirect_uris = keep(&mut wrong, read(REDIRECT_URIS, &draft.redirect_uris));
+        let after = keep(&mut wrong, read(POST_LOGOUT_REDIRECT_URIS, &draft.post_logout_redirect_uris));
         let scope = keep(&mut wrong, scope(&draft.scope));
         let keys = keep(&mut wrong, PublicKey::parse_set(&draft.jwks, KEYS));
 
@@ -115,13 +125,14 @@ impl ClientMetadata {
                 "a public client cannot use client_credentials (RFC 6749 section 4.4)",
             );
         }
-        match (client_name, description, client_type, method, redirect_uris, scope, keys) {
+        match (client_name, description, client_type, method, redirect_uris, after, scope, keys) {
             (
                 Some(client_name),
                 Some(description),
                 Some(client_type),
                 Some(token_endpoint_auth_method),
                 Some(redirect_uris),
+                Some(post_logout_redirect_uris),
                 Some(scope),
                 Some(keys),
             ) if wrong.0.is_empty() => Ok(Self {
@@ -129,6 +140,7 @@ impl ClientMetadata {
                 description,
                 client_type,
                 redirect_uris,
+                post_logout_redirect_uris,
                 scope,
                 grant_types,
                 token_endpoint_auth_method,
@@ -170,8 +182,9 @@ pub(super) fn scope(text: &str) -> Result<ScopeSet, Vec<Violation>> {
     Ok(scope)
 }
 
-/// Every URI good, none twice. One that is `registered` stays good, whatever the rules say by now.
-pub(super) fn redirect_uris(
+/// Every URI of the list at `list` good, none twice. One that is `registered` stays good, whatever the rules say by now.
+pub(super) fn uris(
+    list: &str,
     texts: &[String],
     registered: &[RedirectUri],
     limits: RedirectLimits<'_>,
@@ -179,22 +192,18 @@ pub(super) fn redirect_uris(
     let mut uris: Vec<RedirectUri> = Vec::with_capacity(texts.len());
     let mut wrong = Violations::default();
     if texts.len() > MOST_REDIRECT_URIS {
-        wrong.add("/redirect_uris", Rule::TooMany, format!("at most {MOST_REDIRECT_URIS}"));
+        wrong.add(list, Rule::TooMany, format!("at most {MOST_REDIRECT_URIS}"));
         return Err(wrong.0);
     }
     if texts.iter().map(String::len).sum::<usize>() > MOST_REDIRECT_URI_BYTES {
-        wrong.add(
-            "/redirect_uris",
-            Rule::TooLong,
-            format!("at most {MOST_REDIRECT_URI_BYTES} bytes together"),
-        );
+        wrong.add(list, Rule::TooLong, format!("at most {MOST_REDIRECT_URI_BYTES} bytes together"));
     }
     let known = |text: &String| match registered.iter().find(|uri| uri.as_str() == text) {
         Some(uri) => Ok(uri.clone()),
         None => RedirectUri::parse_within(text, limits),
     };
     for (place, text) in texts.iter().enumerate() {
-        let pointer = format!("/redirect_uris/{place}");
+        let pointer = format!("{list}/{place}");
         if let Some(uri) = wrong.keep(&pointer, known(text)) {
             if uris.contains(&uri) {
                 wrong.add(pointer, Rule::Duplicate, "stands twice");

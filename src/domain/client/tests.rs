@@ -118,6 +118,7 @@ fn create() -> CreateClient {
             description: None,
             client_type: "standard".into(),
             redirect_uris: texts(&["https://app.example.com/callback"]),
+            post_logout_redirect_uris: Vec::new(),
             scope: "matters:write matters:read".into(),
             grant_types: None,
             token_endpoint_auth_method: None,

@@ -309,7 +309,7 @@ fn refused_at(
 }
 
 /// A registered URI, byte for byte, with parameters behind it.
-fn with_parameters(uri: &str, parameters: &[(&str, &str)]) -> String {
+pub(super) fn with_parameters(uri: &str, parameters: &[(&str, &str)]) -> String {
     let separator = if uri.contains('?') { '&' } else { '?' };
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     format!("{uri}{separator}{query}")

@@ -44,6 +44,8 @@ struct Registered<'a> {
     registration_client_uri: String,
     client_name: &'a str,
     redirect_uris: &'a [RedirectUri],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    post_logout_redirect_uris: &'a [RedirectUri],
     grant_types: &'a [GrantType],
     response_types: &'static [&'static str],
     token_endpoint_auth_method: &'static str,
@@ -89,6 +91,7 @@ async fn registered(
         registration_client_uri: format!("{place}/{}", own.client.client_id),
         client_name: &client.client_name,
         redirect_uris: &client.redirect_uris,
+        post_logout_redirect_uris: &client.post_logout_redirect_uris,
         grant_types: &client.grant_types,
         response_types: if by_code { &["code"] } else { &[] },
         token_endpoint_auth_method: client.token_endpoint_auth_method.as_str(),

@@ -43,6 +43,9 @@ pub(crate) struct Client {
     pub(crate) status: Status,
     #[schema(value_type = Vec<String>)]
     pub(crate) redirect_uris: Vec<RedirectUri>,
+    /// Where members may be sent who have signed out.
+    #[schema(value_type = Vec<String>)]
+    pub(crate) post_logout_redirect_uris: Vec<RedirectUri>,
     /// Schemes of its own that it may be sent to, each by an exception of an admin.
     #[schema(value_type = Vec<String>)]
     pub(crate) redirect_exceptions: BTreeSet<RedirectScheme>,
@@ -204,6 +207,7 @@ impl Client {
             environment: client.environment.to_string(),
             status: client.status,
             redirect_uris: client.redirect_uris.clone(),
+            post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
             redirect_exceptions: client.redirect_exceptions.clone(),
             scope: client.scope.to_wire(),
             contacts: client.contacts.iter().map(|id| Contact::new(service, *id)).collect(),

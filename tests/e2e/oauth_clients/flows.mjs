@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 const [modules, given] = process.argv.slice(2);
 /** The issuer, a member who can sign in, a client for each way to authenticate, and what registers further ones. */
 export const { issuer, redirect_uri: redirectUri, member, applications, initial_access_token: initial } = JSON.parse(given);
+const { post_logout_redirect_uri: byeUri } = JSON.parse(given);
 /** A package out of those that are installed for the tests. */
 export const library = (name) => import(pathToFileURL(createRequire(`${modules}/`).resolve(name)));
 
@@ -32,9 +33,9 @@ class Browser {
   }
 
   /** Goes where the application sends it, as the member who decides, until it is sent back: to what address. */
-  async visit(url, decision = "allow") {
+  async visit(url, decision = "allow", back = redirectUri) {
     let answer = await this.#ask(url);
-    while (!answer.location?.startsWith(`${redirectUri}?`)) {
+    while (!answer.location?.startsWith(`${back}?`)) {
       if (answer.status === 303) {
         answer = await this.#ask(new URL(answer.location, answer.url));
         continue;
@@ -69,6 +70,7 @@ export async function registersItself(connect, register) {
     const metadata = {
       client_name: `Night sync by ${method}`,
       redirect_uris: [redirectUri],
+      post_logout_redirect_uris: [byeUri],
       grant_types: ["authorization_code", "refresh_token"],
       response_types: ["code"],
       token_endpoint_auth_method: method,
@@ -101,7 +103,7 @@ const words = (scope) => scope.split(" ").sort();
  * Every flow, by a library: `connect(method, application)` configures it from discovery alone. What that answers has
  * `begin(parameters)`, which answers the `url` to go to with `state`, `nonce` and `verifier`, `redeem(returned, begun)`,
  * `claims(tokens)`, `userinfo(tokens, subject)`, `refresh(token)`, `ownTokens(scope)`, `introspect(token)`, `revoke(token)`,
- * and `tokenType` if that is another than `Bearer`.
+ * `tokenType` if that is another than `Bearer`, and `signOut(parameters)` if the library knows that.
  */
 export async function everyFlow(connect) {
   for (const [method, application] of Object.entries(applications)) {
@@ -187,6 +189,16 @@ async function members(client, clientId, mayIntrospect) {
     return client.redeem(await browser.visit(begun.url), begun);
   };
   await refused("invalid_scope", beyond());
+
+  // The member signs out, and comes back to the application.
+  if (!client.signOut) return;
+  const [last, itself] = await allowed();
+  const { id_token: hint } = await client.redeem(last, itself);
+  const leave = { id_token_hint: hint, post_logout_redirect_uri: byeUri, state: "a b&c" };
+  const left = await browser.visit(client.signOut(leave), undefined, byeUri);
+  assert.equal(left.searchParams.get("state"), "a b&c");
+  const anew = await begin({ prompt: "none" });
+  await refused("login_required", client.redeem(await browser.visit(anew.url), anew));
 }
 
 async function machines(client, clientId) {

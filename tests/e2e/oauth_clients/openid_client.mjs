@@ -45,6 +45,7 @@ async function connect(method, { id, secret }) {
     ownTokens: (scope) => oidc.clientCredentialsGrant(config, { scope }, bound),
     introspect: (token) => oidc.tokenIntrospection(config, token),
     revoke: (token) => oidc.tokenRevocation(config, token),
+    signOut: (parameters) => oidc.buildEndSessionUrl(config, parameters),
   };
 }
 

@@ -165,6 +165,7 @@ impl Inner {
                 redirect_uris: Some(metadata.redirect_uris.clone()),
                 scope: scope.clone(),
                 // What is left out of a replacement is there no more (RFC 7592 section 2.2).
+                post_logout_redirect_uris: Some(metadata.post_logout_redirect_uris.clone()),
                 jwks: Some(metadata.jwks.clone()),
                 ..ChangeClient::default()
             },

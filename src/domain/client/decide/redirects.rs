@@ -1,8 +1,11 @@
 //! The decisions about schemes of native apps.
 
-use super::super::{
-    ClientError, ClientEvent, RedirectExceptionGranted, RedirectExceptionWithdrawn, RedirectUrisChanged,
-    Registration,
+use super::{
+    super::{
+        ClientError, ClientEvent, RedirectExceptionGranted, RedirectExceptionWithdrawn, RedirectUrisChanged,
+        Registration,
+    },
+    post_logout_redirect_uris,
 };
 use crate::{
     Change, Rule,
@@ -34,15 +37,20 @@ impl Registration {
         if !self.redirect_exceptions.contains(&scheme) {
             return Vec::new();
         }
-        let of_scheme = |uri: &&RedirectUri| {
-            uri.as_str().split_once(':').is_some_and(|(written, _)| written == scheme.as_str())
+        let kept = |uris: &[RedirectUri]| -> Vec<RedirectUri> {
+            let of_scheme = |uri: &&RedirectUri| {
+                uri.as_str().split_once(':').is_some_and(|(written, _)| written == scheme.as_str())
+            };
+            uris.iter().filter(|uri| !of_scheme(uri)).cloned().collect()
         };
-        let kept: Vec<_> = self.redirect_uris.iter().filter(|uri| !of_scheme(uri)).cloned().collect();
+        let (old, after) = (&self.post_logout_redirect_uris, kept(&self.post_logout_redirect_uris));
+        let after = (after != *old).then(|| post_logout_redirect_uris(old.clone(), after));
+        let kept = kept(&self.redirect_uris);
         let removed = (kept != self.redirect_uris).then(|| {
             let redirect_uris = Change::new(self.redirect_uris.clone(), kept);
             ClientEvent::RedirectUrisChanged(RedirectUrisChanged { redirect_uris })
         });
         let withdrawn = ClientEvent::RedirectExceptionWithdrawn(RedirectExceptionWithdrawn { scheme });
-        removed.into_iter().chain([withdrawn]).collect()
+        removed.into_iter().chain(after).chain([withdrawn]).collect()
     }
 }

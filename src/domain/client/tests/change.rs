@@ -101,6 +101,32 @@ fn l5_redirect_uris_are_added_removed_and_reordered() {
 }
 
 #[test]
+fn d5_addresses_for_who_has_signed_out_have_the_rules_of_redirect_uris_and_there_need_be_none() {
+    let bye = "https://app.example.com/bye";
+    let to = |given: &[&str]| change(|change| change.post_logout_redirect_uris = Some(texts(given)));
+    let changed = |old: &[&str], new: &[&str]| {
+        let post_logout_redirect_uris = Change::new(uris(old), uris(new));
+        let changed = PostLogoutRedirectUrisChanged { post_logout_redirect_uris };
+        ClientEvent::PostLogoutRedirectUrisChanged(changed)
+    };
+    let added = changed(&[], &[bye]);
+    assert_eq!(event(given(&[]), 1, to(&[bye])), added);
+    let now = registration(&[(1, added.clone())]);
+    assert_eq!(now.post_logout_redirect_uris, uris(&[bye]));
+    assert_eq!(now.redirect_uris, registration(&[]).redirect_uris, "no code goes there");
+    assert_eq!(decided(given(&[(1, added.clone())]), 2, to(&[bye])), Ok(vec![]));
+    assert_eq!(event(given(&[(1, added)]), 2, to(&[])), changed(&[bye], &[]));
+    let at_place = |place: &str| format!("/post_logout_redirect_uris{place}");
+    for (given_uris, place, rule) in [
+        (vec!["http://a.example/"], "/0", Rule::NotHttps),
+        (vec![bye, bye], "/1", Rule::Duplicate),
+        (vec![bye; 51], "", Rule::TooMany),
+    ] {
+        assert_eq!(wrong(given(&[]), 1, to(&given_uris)), at(&at_place(place), rule));
+    }
+}
+
+#[test]
 fn l5_redirect_uris_keep_their_rules() {
     assert_eq!(wrong(given(&[]), 1, redirect(&[])), at("/redirect_uris", Rule::Required));
     assert_eq!(

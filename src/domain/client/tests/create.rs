@@ -263,6 +263,7 @@ fn l2_one_answer_names_everything_that_is_wrong() {
             description: Some("a\u{0}b".into()),
             client_type: "standard".into(),
             redirect_uris: texts(&["ftp://a.example/"]),
+            post_logout_redirect_uris: Vec::new(),
             scope: "events:notify".into(),
             grant_types: Some(texts(&["authorization_code", "password"])),
             token_endpoint_auth_method: Some("magic".into()),

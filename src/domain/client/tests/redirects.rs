@@ -58,6 +58,19 @@ fn l6_an_exception_that_is_withdrawn_takes_its_redirect_uris_along() {
     });
     let withdraw = || ClientCommand::WithdrawRedirectException { scheme: scheme() };
     assert_eq!(decided(given(&history), 3, withdraw()), Ok(vec![removed, withdrawn()]));
+    // So are those where members go who have signed out.
+    let after = |old: &[&str], new: Vec<RedirectUri>| {
+        let post_logout_redirect_uris = Change::new(uris(old), new);
+        let changed = PostLogoutRedirectUrisChanged { post_logout_redirect_uris };
+        ClientEvent::PostLogoutRedirectUrisChanged(changed)
+    };
+    let kept = "https://app.example.com/callback";
+    let there = after(&[kept], with_native());
+    let history = [(1, granted()), (2, after(&[], uris(&[kept]))), (3, there)];
+    let gone = ClientEvent::PostLogoutRedirectUrisChanged(PostLogoutRedirectUrisChanged {
+        post_logout_redirect_uris: Change::new(with_native(), uris(&[kept])),
+    });
+    assert_eq!(decided(given(&history), 4, withdraw()), Ok(vec![gone, withdrawn()]));
     assert_eq!(decided(given(&[(1, granted())]), 2, withdraw()), Ok(vec![withdrawn()]));
     assert_eq!(decided(given(&[]), 1, withdraw()), Ok(vec![]));
     let now = registration(&[(1, granted()), (2, withdrawn())]);

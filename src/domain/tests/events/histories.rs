@@ -169,6 +169,7 @@ fn command(ask: &Ask, step: usize, now: Timestamp) -> ClientCommand {
                     description: None,
                     client_type: "standard".into(),
                     redirect_uris: vec![URIS[0].to_owned()],
+                    post_logout_redirect_uris: Vec::new(),
                     scope: "a".into(),
                     grant_types: None,
                     token_endpoint_auth_method: public.then(|| "none".to_owned()),

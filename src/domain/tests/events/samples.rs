@@ -11,11 +11,12 @@ use domain::{
     client::{
         AccessTokenFormatChanged, ClientCreated, ClientNameChanged, ClientSelfRegistered, ContactsChanged,
         DescriptionChanged, ExpiryChanged, ExpiryMoved, ExpiryRestored, IssuedRegistrationToken,
-        IssuedSecret, IssuedSigningSecret, KeysChanged, PayloadEncryptionChanged, RedirectExceptionGranted,
-        RedirectExceptionWithdrawn, RedirectUrisChanged, RegistrationReplaced, ResponsibleChanged,
-        RotationCancelled, RotationCompleted, ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported,
-        SecretRevoked, SecretRotated, SigningSecretRevealed, SigningSecretRotated,
-        SigningSecretRotationCompleted, Software, Status, StatusChanged, TokensRevoked,
+        IssuedSecret, IssuedSigningSecret, KeysChanged, PayloadEncryptionChanged,
+        PostLogoutRedirectUrisChanged, RedirectExceptionGranted, RedirectExceptionWithdrawn,
+        RedirectUrisChanged, RegistrationReplaced, ResponsibleChanged, RotationCancelled, RotationCompleted,
+        ScopeChanged, SecretChanged, SecretIssued, SecretLeakReported, SecretRevoked, SecretRotated,
+        SigningSecretRevealed, SigningSecretRotated, SigningSecretRotationCompleted, Software, Status,
+        StatusChanged, TokensRevoked,
     },
     client_type::{
         ClientTypeCreated, ClientTypeDeprecated, ClientTypeDescriptionChanged, ClientTypeRestored,
@@ -66,6 +67,7 @@ pub fn samples() -> Vec<Sample> {
         full(ClientEvent::DescriptionChanged(description_changed()).into()),
         full(ClientEvent::ContactsChanged(contacts_changed()).into()),
         full(ClientEvent::RedirectUrisChanged(redirect_uris_changed()).into()),
+        full(ClientEvent::PostLogoutRedirectUrisChanged(post_logout_redirect_uris_changed()).into()),
         full(ClientEvent::ScopeChanged(scope_changed()).into()),
         full(ClientEvent::ResponsibleChanged(responsible_changed()).into()),
         full(ClientEvent::RedirectExceptionGranted(RedirectExceptionGranted { scheme: scheme() }).into()),
@@ -298,6 +300,11 @@ fn redirect_uris_changed() -> RedirectUrisChanged {
     let one = uris(&["https://app.example.com/callback"]);
     let two = uris(&["https://app.example.com/callback", "https://app.example.com/callback/"]);
     RedirectUrisChanged { redirect_uris: Change::new(one, two) }
+}
+
+fn post_logout_redirect_uris_changed() -> PostLogoutRedirectUrisChanged {
+    let one = uris(&["https://app.example.com/bye"]);
+    PostLogoutRedirectUrisChanged { post_logout_redirect_uris: Change::new(Vec::new(), one) }
 }
 
 fn scope_changed() -> ScopeChanged {

@@ -34,6 +34,10 @@ pub(crate) struct ChangeClient {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, max_items = 50)]
     redirect_uris: Option<Vec<String>>,
+    /// All addresses from now on where members may be sent who have signed out (OpenID Connect RP-Initiated Logout).
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, max_items = 50)]
+    post_logout_redirect_uris: Option<Vec<String>>,
     /// All of its scopes from now on, separated by blanks.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
@@ -88,6 +92,7 @@ impl From<ChangeClient> for ChangeClientRequest {
                 .contacts
                 .map(|contacts| contacts.into_iter().map(|Object(contact)| contact.into()).collect()),
             redirect_uris: body.redirect_uris,
+            post_logout_redirect_uris: body.post_logout_redirect_uris,
             redirect_uri_edit: None,
             scope: body.scope,
             jwks: body.jwks.map(|Object(set)| set.keys),

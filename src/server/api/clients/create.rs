@@ -39,6 +39,10 @@ pub(crate) struct CreateClient {
     #[serde(default)]
     #[schema(max_items = 50)]
     redirect_uris: Vec<String>,
+    /// Where members may be sent who have signed out (OpenID Connect RP-Initiated Logout).
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    post_logout_redirect_uris: Vec<String>,
     /// Scopes separated by blanks: at least one.
     #[serde(default)]
     #[schema(required, example = "matters:read matters:write")]
@@ -130,6 +134,7 @@ impl From<CreateClient> for CreateClientRequest {
                 description: body.description,
                 client_type: body.client_type,
                 redirect_uris: body.redirect_uris,
+                post_logout_redirect_uris: body.post_logout_redirect_uris,
                 scope: body.scope,
                 grant_types: body.grant_types,
                 token_endpoint_auth_method: body.token_endpoint_auth_method,

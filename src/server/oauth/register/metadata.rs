@@ -87,6 +87,7 @@ impl Members {
         let metadata = ClientDraft {
             client_name: self.text("client_name").unwrap_or_default(),
             redirect_uris: self.texts("redirect_uris").unwrap_or_default(),
+            post_logout_redirect_uris: self.texts("post_logout_redirect_uris").unwrap_or_default(),
             scope: scope.clone().unwrap_or_default(),
             grant_types,
             token_endpoint_auth_method: self.text("token_endpoint_auth_method"),
