@@ -90,6 +90,56 @@ async fn l1_who_has_no_second_factor_adds_one_on_the_way_and_is_taken_back() {
 }
 
 #[tokio::test]
+async fn l1_who_adds_a_second_factor_for_a_request_that_was_handed_in_is_taken_back_to_it() {
+    let service = Service::start_without_a_proxy().await;
+    demand_of_all(&service).await;
+    let application = service.application("Matter sync").await;
+    let ines = service.visitor("Ines Duarte").await;
+    let request = application.request();
+    let form: Vec<_> = request.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let kept = service.protocol(&application, "par", &form).await.expect(201);
+    let named =
+        vec![("client_id", application.id.clone()), ("request_uri", kept.text_of("/request_uri").to_owned())];
+    let page = ines.authorize(&named).await.expect(200);
+    let sent = ines.sign_in(&page).await.expect(303);
+    let page = ines.get(sent.header("location")).await.expect(200);
+    assert!(page.text.contains("To go on to <b><bdi>Matter sync"), "{}", page.text);
+    let begun = send(&ines, &page, "add_authenticator", &[]).await.expect(200);
+    let code = code_of(key_of(&begun));
+    let codes = send(&ines, &begun, "confirm_authenticator", &[("code", &code)]).await.expect(200);
+    let asked = ines.get(&next_of(&codes)).await.expect(200);
+    let mut sent = sent_back(&ines.decide(&asked, "allow", false).await.expect(303));
+    assert_eq!(sent["state"], "s-1");
+    service.redeem(&application, &sent.remove("code").expect("a code")).await.expect(200);
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn l1_who_comes_to_the_page_of_second_factors_and_has_not_signed_in_comes_back_to_it() {
+    let service = Service::start_without_a_proxy().await;
+    let application = service.application("Matter sync").await;
+    let ines = service.visitor("Ines Duarte").await;
+    let sent = ines.get("second_factor").await.expect(303);
+    let page = ines.get(sent.header("location")).await.expect(200);
+    let sent = ines.try_password(&page, tests::oauth::PASSWORD).await.expect(303);
+    assert_eq!(sent.header("location"), "second_factor");
+    // Nobody is led anywhere else by what stands there.
+    let elsewhere = ines.elsewhere();
+    let page = elsewhere.get("sign_in?next=%2F%2Fevil.example").await.expect(200);
+    let sent = elsewhere.try_password(&page, tests::oauth::PASSWORD).await.expect(303);
+    assert_eq!(sent.header("location"), "grants");
+    // With a request it is that which goes on.
+    let request = application.request();
+    let query = tests::oauth::encoded(request.iter().map(|(name, value)| (*name, value.as_str())));
+    let query = tests::oauth::encoded([("continue", query.as_str())].into_iter());
+    let elsewhere = ines.elsewhere();
+    let sent = elsewhere.get(&format!("second_factor?{query}")).await.expect(303);
+    let page = elsewhere.get(sent.header("location")).await.expect(200);
+    assert!(page.text.contains("To go on to <b><bdi>Matter sync"), "{}", page.text);
+    service.finish().await;
+}
+
+#[tokio::test]
 async fn l1_a_way_back_is_judged_anew_at_each_step() {
     let service = Service::start().await;
     demand_of_all(&service).await;
@@ -121,7 +171,6 @@ async fn l1_a_way_back_is_judged_anew_at_each_step() {
 async fn l1_a_member_sees_and_changes_its_second_factor() {
     let service = Service::start().await;
     let ines = service.visitor("Ines Duarte").await;
-    assert_eq!(ines.get("second_factor").await.expect(303).header("location"), "sign_in");
     let page = ines.get("sign_in").await.expect(200);
     ines.sign_in(&page).await.expect(200);
     let page = ines.get("second_factor").await.expect(200);
