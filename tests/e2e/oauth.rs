@@ -6,6 +6,7 @@ mod clients;
 mod codes;
 mod introspection;
 mod keys;
+mod kills;
 mod logout;
 mod metadata;
 mod pages;
