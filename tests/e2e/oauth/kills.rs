@@ -99,7 +99,7 @@ async fn recorded(service: &Service, application: &Application, answered: &[Stri
 }
 
 #[tokio::test]
-async fn a1_oauth_26_47_kills_under_tokens_lose_none_that_was_answered_and_let_nothing_be_used_twice() {
+async fn oauth_26_47_kills_under_tokens_lose_none_that_was_answered_and_let_nothing_be_used_twice() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);

@@ -42,7 +42,9 @@ async fn d5_a_member_signs_out_at_a_client_and_goes_back_to_it_and_nowhere_else(
 
     // Whatever is wrong, she stays signed in and where she is, and is told; so is whoever reads the trail.
     let (hinted, of_other) = (("id_token_hint", hint.clone()), ("client_id", other.id.clone()));
-    let forged = ("id_token_hint", format!("{}A", &hint[..hint.len() - 1]));
+    let (signed, signature) = hint.rsplit_once('.').expect("a signature");
+    let backwards: String = signature.chars().rev().collect();
+    let forged = ("id_token_hint", format!("{signed}.{backwards}"));
     let long = ("state", "x".repeat(2_001));
     for (parameters, reason) in [
         (vec![client_id(), bye("https://app.example.com/bye")], "redirect_uri_query"),
