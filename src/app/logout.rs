@@ -51,7 +51,7 @@ pub struct LogoutRequest {
 pub struct Logout {
     /// The client that asks, if one does, and what it is called.
     pub client: Option<(ClientId, String)>,
-    /// Where the member goes afterwards; registered, byte for byte.
+    /// Where the member goes afterwards; registered, byte for byte, by a client that is active.
     pub redirect_uri: Option<String>,
     /// What goes along as it came.
     pub state: Option<String>,
@@ -74,6 +74,8 @@ page_refusals! {
     Repeated = "repeated_parameter", "A parameter stands more than once.";
     /// `state` is too long.
     TooLong = "parameter_too_long", "state has at most 2000 bytes.";
+    /// It is no ID token of this environment.
+    Hint = "id_token_hint", "id_token_hint is no ID token that was issued here.";
     /// `client_id` and the ID token name two.
     ClientDiffers = "client_id_differs", "client_id is not the client that id_token_hint was issued to.";
     /// Nobody knows whose the address would be.
@@ -102,6 +104,13 @@ impl From<Fault> for LogoutError {
     }
 }
 
+/// A request that is sound.
+struct Asked {
+    logout: Logout,
+    /// Whether its client is.
+    is_active: bool,
+}
+
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -120,35 +129,49 @@ impl App {
 
 impl Inner {
     async fn check_logout(&self, request: &LogoutRequest) -> Result<Logout, LogoutError> {
-        let claimed = request.client_id.as_deref().and_then(|id| id.parse::<ClientId>().ok());
-        let deed = Deed {
-            kind: SIGN_OUT,
-            environment: Some(request.environment.to_string()),
-            client: claimed.map(|id| id.to_string()),
-            request_id: request.request_id.clone(),
-            source: request.source.clone(),
-            ..Deed::default()
+        let hinted = self.client_of_hint(request).await?;
+        let named = hinted.as_ref().ok().cloned().flatten().or_else(|| request.client_id.clone());
+        let judged = match hinted {
+            Ok(hinted) => self.judge_logout(request, hinted).await,
+            Err(refusal) => Err(LogoutError::Refused(refusal)),
         };
-        let judged = self.judge_logout(request).await;
         let reason = match &judged {
+            // The member may leave a client that is deactivated, and is not sent there.
+            Ok(Asked { is_active: false, logout }) if logout.redirect_uri.is_some() => {
+                Some(PageRefusal::InactiveClient.as_str())
+            }
             Ok(_) | Err(LogoutError::Failed(_)) => None,
             Err(LogoutError::Refused(refusal)) => Some(refusal.as_str()),
             Err(LogoutError::Unregistered(mismatch)) => Some(PageRefusal::of_mismatch(mismatch).as_str()),
         };
         if let Some(reason) = reason {
+            let client = named.and_then(|id| id.parse::<ClientId>().ok());
+            let deed = Deed {
+                kind: SIGN_OUT,
+                environment: Some(request.environment.to_string()),
+                client: client.map(|id| id.to_string()),
+                request_id: request.request_id.clone(),
+                source: request.source.clone(),
+                ..Deed::default()
+            };
             self.record_refused(deed, reason).await?;
         }
-        judged
+        let Asked { is_active, logout } = judged?;
+        let redirect_uri = logout.redirect_uri.filter(|_| is_active);
+        Ok(Logout { redirect_uri, ..logout })
     }
 
-    async fn judge_logout(&self, request: &LogoutRequest) -> Result<Logout, LogoutError> {
+    async fn judge_logout(
+        &self,
+        request: &LogoutRequest,
+        hinted: Option<String>,
+    ) -> Result<Asked, LogoutError> {
         if request.repeats {
             return Err(LogoutError::Refused(LogoutRefusal::Repeated));
         }
         if request.state.as_ref().is_some_and(|state| state.len() > LONGEST_STATE) {
             return Err(LogoutError::Refused(LogoutRefusal::TooLong));
         }
-        let hinted = self.client_of_hint(request).await?;
         let client_id = match (&request.client_id, hinted) {
             (Some(claimed), Some(hinted)) if *claimed != hinted => {
                 return Err(LogoutError::Refused(LogoutRefusal::ClientDiffers));
@@ -164,11 +187,13 @@ impl Inner {
             RedirectMismatch::check(&registration.post_logout_redirect_uris, uri)
                 .map_err(LogoutError::Unregistered)?;
         }
-        Ok(Logout {
+        let is_active = client.as_ref().is_none_or(|(_, registration)| registration.status == Status::Active);
+        let logout = Logout {
             client: client.map(|(id, registration)| (id, registration.client_name)),
             redirect_uri: request.post_logout_redirect_uri.clone(),
             state: request.state.clone(),
-        })
+        };
+        Ok(Asked { logout, is_active })
     }
 
     async fn known_client(
@@ -179,23 +204,31 @@ impl Inner {
         let unknown = || LogoutError::Refused(LogoutRefusal::UnknownClient);
         let client_id: ClientId = id.parse().map_err(|_| unknown())?;
         let loaded = self.clients.current(id).await?;
-        let registration = loaded.aggregate.registration().filter(|client| {
-            // Whoever wants to leave a client that is deactivated may.
-            client.environment == *environment && client.status != Status::Deleted
-        });
+        let registration = loaded
+            .aggregate
+            .registration()
+            .filter(|client| client.environment == *environment && client.status != Status::Deleted);
         Ok((client_id, registration.ok_or_else(unknown)?.clone()))
     }
 
-    /// The client that an ID token was issued to; `None` if it is none of this environment, or its key is published no more.
-    async fn client_of_hint(&self, request: &LogoutRequest) -> Result<Option<String>, Fault> {
-        let Some(hint) = &request.id_token_hint else { return Ok(None) };
-        let Ok(presented) = PresentedJwt::parse(hint.expose_secret()) else { return Ok(None) };
-        let Some(key_id) = presented.header().ok().and_then(|header| header.kid) else { return Ok(None) };
+    /// The client that an ID token was issued to; `None` if its key is published no more, so that nobody can say.
+    async fn client_of_hint(
+        &self,
+        request: &LogoutRequest,
+    ) -> Result<Result<Option<String>, LogoutRefusal>, Fault> {
+        let Some(hint) = &request.id_token_hint else { return Ok(Ok(None)) };
+        let Ok(presented) = PresentedJwt::parse(hint.expose_secret()) else {
+            return Ok(Err(LogoutRefusal::Hint));
+        };
+        let Some(key_id) = presented.header().ok().and_then(|header| header.kid) else {
+            return Ok(Err(LogoutRefusal::Hint));
+        };
         let Some((algorithm, key)) = self.published_key(&request.environment, &key_id).await? else {
-            return Ok(None);
+            return Ok(Ok(None));
         };
         let verified = presented.verified(jwt_algorithm(algorithm), JwtType::IdToken, &key).ok();
         let claims = verified.and_then(|claims| serde_json::from_slice::<Claims>(&claims).ok());
-        Ok(claims.filter(|claims| claims.iss == request.issuer).map(|claims| claims.aud))
+        let own = claims.filter(|claims| claims.iss == request.issuer);
+        Ok(own.map(|claims| Some(claims.aud)).ok_or(LogoutRefusal::Hint))
     }
 }

@@ -146,6 +146,7 @@ struct Kept {
     /// The password that it began with.
     password: SecretId,
     /// What its member has proved to have beside it: each counts as long as the member has it.
+    #[serde(default)]
     factors: Vec<ProvedFactor>,
     #[serde(with = "domain::time::micros")]
     authenticated_at: Timestamp,
@@ -154,6 +155,14 @@ struct Kept {
 }
 
 impl Kept {
+    fn read(data: &[u8]) -> Result<Self, Fault> {
+        serde_json::from_slice(data).map_err(|error| Fault::permanent("reading a session", error))
+    }
+
+    fn written(&self) -> Result<Vec<u8>, Fault> {
+        serde_json::to_vec(self).map_err(|error| Fault::permanent("writing a session", error))
+    }
+
     /// What counts of it for a member as it stands now.
     fn methods(&self, membership: &Membership) -> Vec<AuthenticationMethod> {
         let mut methods = vec![AuthenticationMethod::Password];
@@ -243,7 +252,7 @@ impl Inner {
         let voucher = Voucher {
             kind: SESSION,
             id: id.to_string(),
-            data: serde_json::to_vec(&kept).map_err(|error| Fault::permanent("writing a session", error))?,
+            data: kept.written()?,
             expires_at: self.idle_end(now, ends_at),
         };
         let deed = Deed { token: Some(id.to_string()), ..deed };
@@ -294,6 +303,28 @@ impl Inner {
         self.begin_session(deed, BeginSession { member, password, factors, authenticated_at, along }).await
     }
 
+    /// Lets the session live on by which a member has just taken away all that it had proved to have: it is one by the password
+    /// alone from now on. Every other that was proved with that is over.
+    pub(crate) async fn lower(&self, context: &Context, membership: &Membership) {
+        let Some(id) = context.session() else { return };
+        if let Err(fault) = self.lowered(id, membership).await {
+            tracing::warn!(error = %fault, "lowering a session");
+        }
+    }
+
+    async fn lowered(&self, id: &SecretId, membership: &Membership) -> Result<(), Fault> {
+        let Some(voucher) = self.activity.voucher(SESSION, &id.0).await? else { return Ok(()) };
+        let kept = Kept::read(&voucher.data)?;
+        if kept.factors.iter().any(|factor| membership.holds_factor(&factor.id)) {
+            return Ok(());
+        }
+        let data = Kept { factors: Vec::new(), ..kept }.written()?;
+        let change = VoucherChange::Replace { kind: SESSION, id: id.to_string(), seen: voucher.data, data };
+        let commit = ActivityCommit { vouchers: vec![change], ..ActivityCommit::default() };
+        // One that has ended meanwhile has ended.
+        self.append_activity_once(commit).await.map(drop)
+    }
+
     /// Whether somebody acts by a session whose member signed in a moment ago.
     pub(crate) async fn has_just_signed_in(&self, context: &Context) -> Result<bool, Fault> {
         let Some(id) = context.session() else { return Ok(false) };
@@ -335,9 +366,7 @@ impl Inner {
         let Some(voucher) = voucher.filter(|voucher| voucher.is_live(self.log.now())) else {
             return Ok(None);
         };
-        let kept = serde_json::from_slice(&voucher.data)
-            .map_err(|error| Fault::permanent("reading a session", error))?;
-        Ok(Some((kept, voucher.expires_at)))
+        Ok(Some((Kept::read(&voucher.data)?, voucher.expires_at)))
     }
 
     /// What a session allows now, and by what its member has proved who it is that still counts.
@@ -356,7 +385,8 @@ impl Inner {
         let methods = kept.methods(membership);
         // Whoever began with the password alone, before there was anything beside it, could be somebody who knows just that; and
         // whoever proved to have what was taken away since, somebody who stole it.
-        if membership.has_second_factor() && !methods.iter().any(|method| method.is_second_factor()) {
+        let asked_for = membership.has_second_factor() || !kept.factors.is_empty();
+        if asked_for && !methods.iter().any(|method| method.is_second_factor()) {
             return Ok(None);
         }
         let roles = self.own_roles(own_among(&membership.roles)).await?;

@@ -112,7 +112,12 @@ impl Inner {
         let allowed = own_or(context, member_id, Permission::MembersWrite);
         let work = async {
             let known = self.proved(context, member_id, current).await?;
-            self.execute_password(context, member_id, &known, Along::default(), command).await
+            let changed =
+                self.execute_password(context, member_id, &known, Along::default(), command).await?;
+            if context.member() == Some(member_id) {
+                self.lower(context, &changed.membership).await;
+            }
+            Ok(changed)
         };
         self.on_member(context, member_id, allowed, work).await
     }

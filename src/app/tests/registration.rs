@@ -67,7 +67,7 @@ async fn oauth_70_a_client_that_registered_itself_and_is_not_used_is_deleted_and
     assert_eq!((last.event_type.as_ref(), last.actor.kind), ("client.deleted", store::ActorKind::System));
     assert_eq!(last.private.len(), 1, "the reason");
     let admission = node.app.admission(sandbox()).await.expect("a look");
-    assert_eq!(admission.clients.into_iter().collect::<Vec<_>>(), [used.client.client_id, without_secret]);
+    assert_eq!(admission.clients, [used.client.client_id, without_secret].into());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +95,14 @@ async fn oauth_70_who_opens_registration_answers_for_clients_as_long_as_it_may_c
         roles: vec![RoleRequest { role: "administrator".into(), environments: None }],
         password: Some("another administrator's".into()),
     };
-    node.app.create_member(host(), administrator).await.expect("another administrator");
+    let another = node.app.create_member(host(), administrator).await.expect("another administrator");
+    let token = IssueTokenRequest {
+        label: "Console".into(),
+        permissions: None,
+        environments: None,
+        expires_in_seconds: 60,
+    };
+    node.app.issue_token(host(), another.member_id, token).await.expect("a token");
     node.app.change_roles(host(), opener.member, Some(IfMatch::Any), roles).await.expect("fewer roles");
     let refused = node.app.register_client(attempt(None), RegistrationRequest::default()).await;
     let unanswered = RegistrationRefusal::Unanswered;

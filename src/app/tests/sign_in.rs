@@ -508,11 +508,21 @@ async fn l1_a_session_is_believed_as_long_as_the_member_has_what_it_was_proved_w
     assert_eq!(session.amr(), ["pwd", "otp", "mfa"]);
     node.app.issue_recovery_codes(host(), ada, None).await.expect("other codes");
     assert!(node.session(&by_code).await.is_none(), "whoever found the codes is out");
-    // With the last of them nothing is asked for beside the password, and nothing beside it is claimed.
-    node.app.remove_totp(host(), ada, None).await.expect("a removal");
+    // Whoever takes the last of them away goes on by the password alone, and claims nothing beside it; nobody else goes on.
+    node.clock.advance(SignedDuration::from_secs(60));
+    let pending = node.pending().await;
+    let elsewhere = node.second_step(&pending, &node.shown_by(&device.secret)).await.expect("a session");
+    let by_session = Context { actor: Actor::Member(session.principal.clone()), ..host() };
+    node.app.remove_totp(by_session, ada, Some(PASSWORD.into())).await.expect("a removal");
     let session = node.session(&by_device).await.expect("it works");
     assert_eq!(session.amr(), ["pwd"]);
     assert!(!session.has_second_factor());
+    assert!(node.session(&elsewhere).await.is_none(), "whoever found the device is out");
+    let another = node.enrol_device(ada).await;
+    node.clock.advance(SignedDuration::from_secs(60));
+    let pending = node.pending().await;
+    node.second_step(&pending, &node.shown_by(&another.secret)).await.expect("a session");
+    assert!(node.session(&elsewhere).await.is_none(), "and does not come back");
 }
 
 #[tokio::test(flavor = "multi_thread")]

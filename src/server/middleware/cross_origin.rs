@@ -1,7 +1,7 @@
 //! Answers to pages of other origins (Fetch, section 3.3): the same for all of them, so that nothing is decided here.
 //!
-//! A page may read what a client with no browser could read as well. Cookies do not go along: browsers leave them out of a
-//! request whose answer says `*`.
+//! A page may read what a client with no browser could read as well. None of these endpoints looks at a cookie, and no browser lets a
+//! page read an answer that says `*` to a request that had some.
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,

@@ -333,7 +333,7 @@ fn page(
             Some(_) => "Register this redirect URI for the client, or send one of those that are, byte for byte.",
             None => refusal.detail(),
         },
-        redirect: mismatch.map(|(presented, mismatch)| RedirectFault { presented, mismatch }),
+        redirect: mismatch.map(|(presented, mismatch)| RedirectFault { presented, mismatch, called: "redirect URI" }),
         request_id: &RequestId::of(http).0,
     }
     .respond()

@@ -24,7 +24,7 @@ const FORM: &str = "logout";
 /// What a client says: of a form that has none of it a page of ours was the origin, or nobody's.
 const PARAMETERS: [&str; 4] = ["id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri"];
 
-/// What a request comes to, or the answer to one that is refused; the member is still signed in then.
+/// What a request comes to, or the answer to one that is refused; nobody is signed out then.
 async fn judge(
     http: &HttpRequest,
     service: &Service,
@@ -71,14 +71,14 @@ fn page(
         Wrong::Request(refusal) => (refusal.detail(), None),
         Wrong::Address(presented, mismatch) => (
             "Register this address among the client's post_logout_redirect_uris, or send one of those that are, byte for byte.",
-            Some(RedirectFault { presented, mismatch }),
+            Some(RedirectFault { presented, mismatch, called: "post_logout_redirect_uri" }),
         ),
     };
     ErrorPage {
         place: Some(place(service, environment)),
         status: StatusCode::BAD_REQUEST,
         title: "An application sent you here to sign out, with a request that cannot be answered",
-        words: "You are still signed in here, and were not sent on. To sign out, open this page without what the application added to its address.",
+        words: "Nobody was signed out, and you were not sent on. To sign out, open this page without what the application added to its address.",
         advice,
         redirect,
         request_id: &RequestId::of(http).0,
@@ -149,7 +149,7 @@ pub(crate) mod post {
     };
     use app::{LogoutClient, ProtocolEndpoint};
 
-    use super::{FORM, Form, PARAMETERS, done, judge};
+    use super::{FORM, Form, PARAMETERS, carried, done, judge};
     pub(crate) use crate::oauth::undocumented as document;
     use crate::{
         extract::{bytes_of, source},
@@ -161,6 +161,10 @@ pub(crate) mod post {
         problem::Problem,
         service::Service,
     };
+
+    fn asked_again(query: &str) -> HttpResponse {
+        see_other(&format!("logout?{query}"))
+    }
 
     pub(crate) async fn handle(
         http: HttpRequest,
@@ -180,18 +184,18 @@ pub(crate) mod post {
         let form = Form::parse(&bytes_of(&service, &http, payload).await?);
         if form.get("csrf").is_none() && PARAMETERS.iter().any(|name| form.get(name).is_some()) {
             // The browser leaves our cookie out of a form of another site: the question comes where it is sent along.
-            return Ok(see_other(&format!("logout?{}", form.without("csrf"))));
+            let logout = judge(&http, &service, &environment, &form).await?;
+            return Ok(logout.map_or_else(|answer| answer, |logout| asked_again(&carried(&logout))));
         }
+        let query = Form::parse(form.get("continue").unwrap_or_default().as_bytes());
         let Some(session) = browser::session(&service, &http).await? else {
-            let mut page = done(&service, &environment, None);
-            drop_session(&service, &mut page);
-            return Ok(page);
+            // Nor does it come with one of another site that looks like ours: nobody is signed out by it.
+            return Ok(asked_again(&query.without("csrf")));
         };
         if !service.app.is_form_proof(FORM, &session.id.0, form.get("csrf").unwrap_or_default()) {
             return forged(asking).await;
         }
         // Whoever wants to sign out does, whatever has become of the client meanwhile.
-        let query = Form::parse(form.get("continue").unwrap_or_default().as_bytes());
         let logout = judge(&http, &service, &environment, &query).await?.ok();
         let client_id = logout.as_ref().and_then(|logout| Some(logout.client.as_ref()?.0));
         let asked_by =

@@ -14,6 +14,8 @@ pub struct RedirectFault<'a> {
     pub presented: &'a str,
     /// In what it differs.
     pub mismatch: &'a RedirectMismatch,
+    /// What it is.
+    pub called: &'a str,
 }
 
 /// An error that is told here, because it cannot be told to a client.
@@ -39,7 +41,7 @@ pub struct ErrorPage<'a> {
 impl RedirectFault<'_> {
     /// What is wrong, as a sentence; a registered URI is named by what differs alone.
     fn sentence(&self) -> String {
-        let detail = self.mismatch.detail();
+        let detail = self.mismatch.detail().replace("redirect URI", self.called);
         let mut letters = detail.chars();
         letters
             .next()

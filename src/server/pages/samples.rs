@@ -143,7 +143,7 @@ pub fn all() -> Vec<(&'static str, HttpResponse)> {
         title: "Matter sync sent you here with an address that it has not registered",
         words: "Nothing was allowed, and you were not sent on. Go back, and tell whoever runs the application.",
         advice: "Register this redirect URI for the client, or send one of those that are, byte for byte.",
-        redirect: Some(RedirectFault { presented, mismatch: &mismatch }),
+        redirect: Some(RedirectFault { presented, mismatch: &mismatch, called: "redirect URI" }),
         request_id: "0199b3f2-6c1e-7a40-9d55-000000000000",
     };
     let nowhere = ErrorPage {

@@ -350,7 +350,7 @@ fn program(issuer: &str, application: &Application) -> String {
 }
 
 #[tokio::test]
-async fn oauth_19_a_program_in_a_page_of_another_origin_gets_tokens_without_cookies() {
+async fn oauth_19_a_program_in_a_page_of_another_origin_gets_tokens() {
     let service = Service::start_without_a_proxy().await;
     let application = service.application("Matter sync").await;
     for endpoint in ["token", "revoke", "userinfo", "par"] {

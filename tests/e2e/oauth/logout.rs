@@ -52,13 +52,16 @@ async fn d5_a_member_signs_out_at_a_client_and_goes_back_to_it_and_nowhere_else(
         (vec![of_other.clone(), bye(BYE)], "redirect_uri_unregistered"),
         (vec![hinted.clone(), of_other, bye(BYE)], "client_id_differs"),
         (vec![bye(BYE)], "client_id_missing"),
-        (vec![forged, bye(BYE)], "client_id_missing"),
+        (vec![forged.clone(), bye(BYE)], "id_token_hint"),
+        (vec![forged, client_id(), bye(BYE)], "id_token_hint"),
+        (vec![("id_token_hint", "none".to_owned())], "id_token_hint"),
+        (vec![hinted.clone(), bye("https://app.example.com/bye")], "redirect_uri_query"),
         (vec![("client_id", "nobody".to_owned()), bye(BYE)], "no_such_client"),
         (vec![client_id(), bye(BYE), bye(BYE)], "repeated_parameter"),
         (vec![client_id(), bye(BYE), long], "parameter_too_long"),
     ] {
         let page = stays(asked(&ines, &parameters).await, 400);
-        assert!(page.text.contains("You are still signed in here"), "{}", page.text);
+        assert!(page.text.contains("Nobody was signed out"), "{}", page.text);
         assert_eq!(outcomes(&service, "sign_out").await.last().map(String::as_str), Some(reason));
     }
     ines.get("grants").await.expect(200);
@@ -68,7 +71,9 @@ async fn d5_a_member_signs_out_at_a_client_and_goes_back_to_it_and_nowhere_else(
     let page = asked(&ines, &vec![hinted, bye(BYE), state.clone()]).await.expect(200);
     assert!(page.text.contains("Matter sync") && !page.text.contains(&hint), "{}", page.text);
     assert!(page.header("content-security-policy").contains("form-action 'self' https://app.example.com"));
-    stays(ines.elsewhere().post("logout", &[("csrf", "of nobody")]).await, 200);
+    // A form of another site, without her cookie, signs nobody out.
+    let of_another_site = ines.elsewhere().post("logout", &[("csrf", "of nobody")]).await.expect(303);
+    assert_eq!((of_another_site.header("location"), of_another_site.header("set-cookie")), ("logout?", ""));
     let sent = agreed(&ines, &page).await.expect(303);
     let query = encoded([("state", state.1.as_str())].into_iter());
     assert_eq!(sent.header("location"), format!("{BYE}&{query}"));
@@ -77,9 +82,13 @@ async fn d5_a_member_signs_out_at_a_client_and_goes_back_to_it_and_nowhere_else(
     assert_eq!(found.last().map(String::as_str), Some("sign_out done"));
     assert!(found.len() > before);
 
-    // Who has signed out already is sent on at once.
+    // Who has signed out already is sent on at once, but to no client that is deactivated.
     let sent = asked(&ines, &vec![client_id(), bye(BYE)]).await.expect(303);
     assert_eq!(sent.header("location"), BYE);
+    service.post(&format!("{CLIENTS}/{}/deactivate", application.id), &json!({})).await.expect(200);
+    let kept = asked(&ines, &vec![client_id(), bye(BYE)]).await.expect(200);
+    assert!(kept.text.contains("You are signed out"), "{}", kept.text);
+    assert_eq!(last_deed(&service, &application).await, "sign_out inactive");
     service.finish().await;
 }
 
