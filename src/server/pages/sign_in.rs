@@ -64,7 +64,7 @@ impl SignInRefusal {
                 "Nothing was changed. Check it and try again. After several attempts there is a pause."
                     .to_owned()
             }
-            Self::TookTooLong => "Nothing was added. Begin again.".to_owned(),
+            Self::TookTooLong => "This added nothing. If it is not here already, begin again.".to_owned(),
             Self::WrongPasskey => "Nothing was changed. Try again, or use something else. An administrator sees why it was refused.".to_owned(),
             Self::WrongLabel => "Nothing was added. Write up to 64 letters, on one line.".to_owned(),
             Self::TooManyPasskeys => "Nothing was added. Remove one first.".to_owned(),
